@@ -1,0 +1,52 @@
+# make run [ARGS="…"]   start nnwalk-tui          make bench         the benchmarks
+# make test             every check               make soak          the long-running tests
+#                                                 make screenshots   the pictures of the documentation
+# Each target first sets up .venv where it is missing or older than pyproject.toml.
+# PYTHON=… chooses the interpreter that .venv is made with.
+
+BIN := .venv/bin
+READY := .venv/.ready
+CODE := $(wildcard engine nnwalk_tui tests benchmarks screenshots)
+PYTHON ?= python3 python3.13 python3.12 python3.11
+
+.PHONY: run test bench soak screenshots
+
+run: $(READY)
+	@$(BIN)/nnwalk-tui $(ARGS)
+
+test: $(READY)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --strict --no-error-summary $(CODE)
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pytest -q
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(READY)
+	@$(BIN)/pytest -q -m soak
+
+screenshots: $(READY)
+	@$(BIN)/python -m screenshots $(ARGS)
+
+# Each candidate is run, not only looked up: a name on the path may be a shim without a Python behind it.
+# The directory is made anew only where its pip does not run: never made, half made, moved, or its Python gone.
+$(READY): pyproject.toml
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  for python in $(PYTHON); do \
+	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$${found:-}" ]; then \
+	    echo "nnwalk-tui needs Python 3.11 or later; tried: $(PYTHON)." >&2; \
+	    echo "Install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	  fi; \
+	  if ! $$found -m venv --clear .venv; then \
+	    echo "$$found cannot make .venv; on Debian and Ubuntu, install its package python3-venv." >&2; \
+	    exit 1; \
+	  fi; \
+	fi
+	@echo "Setting up .venv; the first time this downloads torch, which takes some minutes …" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,127 @@
+"""The layers and their gradients at the cursor, as views."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from engine.errors import ExpressionError
+from engine.models import Layer
+from engine.naming import LayerInfo
+from engine.statistics import norm, statistics, update_ratio
+from engine.tape import Tape
+from engine.values import Ref, Values
+from engine.views import Gradient, Statistics
+from engine.views import Layer as LayerView
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+QUANTITIES = ("W", "b", "Z", "A", "dZ", "dA", "dW", "db")
+
+
+def layer_views(session: Session) -> list[LayerView]:
+    """Each layer with its shapes, and statistics of what the cursor has reached."""
+    values = session.values()
+    return [_layer(values, layer) for layer in session.naming.layers]
+
+
+def _layer(values: Values, layer: LayerInfo) -> LayerView:
+    tensors: dict[str, Statistics] = {}
+    missing: dict[str, str] = {}
+    for quantity in QUANTITIES:
+        symbol = quantity.removeprefix("d")
+        if symbol in ("W", "b") and symbol not in layer.parameters:
+            continue
+        try:
+            tensors[quantity] = _statistics(values, Ref(f"{quantity}[{layer.index}]"))
+        except ExpressionError as error:
+            missing[quantity] = str(error)
+    return LayerView(
+        layer.index,
+        layer.path,
+        layer.kind,
+        _activation(values.tape, layer),
+        sum(parameter.numel() for parameter in layer.module.parameters()),
+        tensors,
+        _shapes(values, layer),
+        missing,
+    )
+
+
+def _statistics(values: Values, ref: Ref) -> Statistics:
+    """Statistics of a named value, computed once for each tape."""
+    tape = values.tape
+    if tape is None:
+        return statistics(ref.name, values.get(ref))
+    parameter = values.parameter_name(ref)
+    new = parameter is not None and not ref.is_gradient and values.updated(parameter)
+    key = f"{ref.name} new" if new else ref.name
+    if key not in tape.statistics:
+        value = None if parameter or ref.is_gradient else tape.values.get(ref.name)
+        lean = value.statistics if value is not None and values.reached(value) else None
+        tape.statistics[key] = lean or statistics(ref.name, values.get(ref))
+    elif not new:
+        values.check(ref)
+    return tape.statistics[key]
+
+
+def _activation(tape: Tape | None, layer: LayerInfo) -> str:
+    if isinstance(layer.module, Layer) and layer.module.activation is not None:
+        return type(layer.module.activation).__name__.lower().replace("leakyrelu", "leaky-relu")
+    value = tape.values.get(f"A[{layer.index}]") if tape else None
+    return value.event.op.name if value is not None and value.event is not None else ""
+
+
+def _shapes(values: Values, layer: LayerInfo) -> dict[str, list[int]]:
+    named = dict(values.model.named_parameters())
+    shapes = {s: list(named[full].shape) for s, full in layer.parameters.items() if s in ("W", "b")}
+    tape = values.tape
+    for symbol in ("Z", "A") if tape else ():
+        value = tape.values.get(f"{symbol}[{layer.index}]") or tape.values.get(f"Z[{layer.index}]") if tape else None
+        if value is not None:
+            shapes[symbol] = list(value.shape)
+    return shapes | {f"d{symbol}": shape for symbol, shape in shapes.items()}
+
+
+def gradient_views(session: Session) -> list[Gradient]:
+    """Each parameter's gradient norm, norm and update ratio, as far as the cursor has reached."""
+    values = session.values()
+    return [_gradient(values, name) for name in values.optimizer_names()]
+
+
+def _gradient(values: Values, name: str) -> Gradient:
+    short, tape = values.naming.short_name[name], values.tape
+    if tape is None:
+        return Gradient(short, values.naming.layer_of[name], None, norm(values.parameter(name)), None)
+    found = tape.parameter_gradients.get(name)
+    reached = found is not None and found[1] <= values.done
+    return Gradient(
+        short,
+        values.naming.layer_of[name],
+        _cached(tape, f"‖d{short}‖", lambda: norm(_first(found))) if reached else None,
+        _cached(tape, f"‖{short}‖", lambda: norm(tape.before.tensors[name])),
+        _cached(tape, f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
+    )
+
+
+def _first(found: tuple[Tensor, int] | None) -> Tensor:
+    assert found is not None
+    return found[0]
+
+
+def _cached(tape: Tape, key: str, compute: Callable[[], float]) -> float:
+    if key not in tape.numbers:
+        tape.numbers[key] = compute()
+    return tape.numbers[key]
+
+
+def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | None:
+    """‖gradient‖, computed once for each tape; None where there is none."""
+    if gradient is None:
+        return None
+    value = _cached(tape, f"‖{name}‖ at", lambda: norm(gradient))
+    return value if not math.isnan(value) else math.nan

@@ -1,0 +1,194 @@
+"""The engine process: commands come in, views go out, in one thread.
+
+Between two batches of a run the loop reads what has arrived: a `Look` asks for the next frame, an `Interrupt` or a
+command that moves the cursor ends the run, and a command that only looks is answered at once. The process ends when the
+screen's end of the connection closes, however the screen died.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+import msgspec
+
+from engine import commands as ask
+from engine.errors import CommandError, EngineError, ModelError
+from engine.experiment import Experiment
+from engine.launch import open_experiment
+from engine.session import HISTORY_BYTES, Session
+from engine.snapshot import snapshot
+from engine.transport import EngineEnd, Opening, connect, read_opening
+from engine.views import Failed, Frame, Log, Progress, Snapshot
+
+_POLL_EVERY = 0.004  # seconds between looks at the connection while training
+_FRAME_EVERY = 0.1  # seconds between frames of a run
+_PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
+_LOOKING = (ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest)
+
+
+class Server:
+    """Serves one session to one screen."""
+
+    def __init__(self, channel: EngineEnd) -> None:
+        self._channel = channel
+        self._queue: deque[ask.Do] = deque()
+        self._asides: deque[ask.Do] = deque()  # questions to be answered in the middle of a run
+        self._look: ask.Look | None = None
+        self._sent: Snapshot | None = None
+        self._stop = False
+        self._running = False
+        self._polled = self._framed = self._began = 0.0
+        self._progress: Progress | None = None
+
+    def serve(self, experiment: dict[str, object]) -> None:
+        """Open the experiment and answer until the screen hangs up (EOFError)."""
+        try:
+            session = self._open(experiment)
+        except EngineError as error:
+            self._channel.send(Failed(str(error), getattr(error, "details", "")))
+            self._await_end()
+            return
+        session.interrupted = self._interrupted
+        session.progress = self._report
+        session.on_batch = lambda: self._between_batches(session)
+        while True:
+            self._serve_next(session)
+
+    def _open(self, experiment: dict[str, object]) -> Session:
+        self._began = time.monotonic()
+        try:
+            history = msgspec.convert(experiment.pop("history", HISTORY_BYTES), int)
+            recipe = msgspec.convert(experiment, Experiment)
+        except msgspec.ValidationError as error:
+            raise EngineError(f"the experiment does not read: {error}", "start the program anew") from error
+        session = open_experiment(recipe, self._report_loading, history)
+        self._end_progress()
+        return session
+
+    def _serve_next(self, session: Session) -> None:
+        self._frame(session)
+        while not self._queue:
+            self._receive()
+            self._frame(session)
+        self._carry_out(session, self._queue.popleft())
+
+    def _carry_out(self, session: Session, request: ask.Do) -> None:
+        self._stop = False
+        self._began = time.monotonic()
+        self._running = request.text.split()[:1] == ["run"]
+        answer = session.do(request.text, request.id)
+        self._running = False
+        self._end_progress()
+        self._answer_asides(session)
+        self._channel.send(answer)
+
+    # ── what arrives ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _receive(self) -> None:
+        message = self._channel.receive()
+        match message:
+            case ask.Look():
+                self._look = message
+            case ask.Interrupt():
+                self._stop = True
+            case ask.Do():
+                self._take(message)
+
+    def _take(self, request: ask.Do) -> None:
+        if not self._running:
+            self._queue.append(request)
+            return
+        try:
+            aside = isinstance(ask.parse(request.text), _LOOKING)
+        except CommandError:
+            aside = True  # answered with its error, without stopping the run
+        if aside:
+            self._asides.append(request)
+        else:
+            self._stop = True
+            self._queue.append(request)
+
+    def _interrupted(self) -> bool:
+        now = time.monotonic()
+        if now - self._polled >= _POLL_EVERY:
+            self._polled = now
+            while self._channel.waiting():
+                self._receive()
+        return self._stop
+
+    def _await_end(self) -> None:
+        while True:
+            self._channel.receive()
+
+    # ── what leaves ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _frame(self, session: Session) -> None:
+        """Send the next snapshot if one is asked for and it differs from the last."""
+        if self._look is None:
+            return
+        self._stop = False
+        self._began = time.monotonic()
+        shown = self._snapshot(session, self._look)
+        self._end_progress()
+        if shown != self._sent:
+            self._sent, self._look = shown, None
+            self._framed = time.monotonic()
+            self._channel.send(Frame(shown))
+
+    def _snapshot(self, session: Session, look: ask.Look) -> Snapshot:
+        try:
+            return snapshot(session, look)
+        except EngineError as error:
+            details = error.details if isinstance(error, ModelError) else ""
+            self._channel.send(Log(f"{error}\n{details}".rstrip()))
+            return snapshot(session, ask.Look([]))
+
+    def _between_batches(self, session: Session) -> bool:
+        """Answer questions and send a due frame; True asks for a tape of the next batch, to have what to show."""
+        if self._asides:
+            self._answer_asides(session)
+        if self._look is None or time.monotonic() - self._framed < _FRAME_EVERY:
+            return False
+        if session.replay.held_tape(session.iteration) is None:
+            return True
+        stop = self._stop
+        self._frame(session)
+        self._stop = self._stop or stop
+        return False
+
+    def _answer_asides(self, session: Session) -> None:
+        while self._asides:
+            request = self._asides.popleft()
+            self._channel.send(session.do(request.text, request.id))
+
+    def _report(self, label: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        last = self._progress
+        if now - self._began > _PROGRESS_AFTER and (last is None or now - self._polled < _POLL_EVERY):
+            self._progress = Progress(label, done, total)
+            self._channel.send(self._progress)
+
+    def _report_loading(self, label: str, done: int, total: int) -> None:
+        self._report(label, done, total)
+        if self._interrupted():
+            raise EngineError(f"{label} was cancelled", "press r to start again, or use the bundled subset")
+
+    def _end_progress(self) -> None:
+        if self._progress is not None:
+            self._channel.send(Progress(self._progress.label, self._progress.total, self._progress.total))
+            self._progress = None
+
+
+def main() -> None:
+    """Entry point of the engine process."""
+    opening: Opening = read_opening(sys.stdin.buffer)
+    channel = connect(opening)
+    try:
+        Server(channel).serve(opening.experiment)
+    except (EOFError, OSError):
+        return  # the screen is gone
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Everything on screen at one position, as one frozen view: only the panes that somebody looks at are computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.commands import Look
+from engine.curves import loss_view
+from engine.equations import here_view, reads, writes, written_shape
+from engine.examples import batch_view
+from engine.graph import graph_view
+from engine.layers import gradient_views, layer_views
+from engine.tape import Event, Tape
+from engine.views import Run, Snapshot, Status, TapeRow, TapeView
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+def snapshot(session: Session, look: Look) -> Snapshot:
+    """What the screen shows of a session, at its cursor."""
+    found = session.validation()
+    panes = set(look.panes)
+    return Snapshot(
+        run=run_view(session),
+        status=_status(session),
+        position=session.position,
+        loss=session.loss,
+        accuracy=session.accuracy,
+        learning_rate=session.learning_rate,
+        valid_loss=None if found is None else found[0],
+        valid_accuracy=None if found is None else found[1],
+        tape=tape_view(session, look) if "tape" in panes else None,
+        here=here_view(session) if "here" in panes else None,
+        graph=graph_view(session) if "graph" in panes else None,
+        layers=layer_views(session) if "layers" in panes else None,
+        gradients=gradient_views(session) if "gradients" in panes else None,
+        curves=loss_view(session, look.columns) if "curves" in panes else None,
+        batch=batch_view(session, look.digits) if "batch" in panes else None,
+    )
+
+
+def run_view(session: Session) -> Run:
+    """What does not change while the run goes on."""
+    about = session.description
+    return Run(
+        about.name,
+        about.model,
+        about.data,
+        about.optimizer,
+        about.loss,
+        about.batch_size,
+        session.epochs,
+        session.batches,
+        sum(parameter.numel() for parameter in session.trainer.model.parameters()),
+        about.seed,
+        about.threads,
+        list(about.classes),
+    )
+
+
+def _status(session: Session) -> Status:
+    at_end = session.iteration == session.total and session.event is None
+    return Status.ENDED if at_end and session.status is Status.PAUSED else session.status
+
+
+def tape_view(session: Session, look: Look) -> TapeView | None:
+    """The tape's phases, and the rows that are on screen."""
+    tape = session.tape()
+    if tape is None:
+        return None
+    cursor = len(tape) if session.event is None else session.event
+    first = look.rows_from or max(1, min(cursor - look.rows // 2, len(tape) - look.rows + 1))
+    shown = tape.events[first - 1 : first - 1 + look.rows]
+    rows = [row for event in shown for row in _rows(event)]
+    return TapeView([(p, n) for p, n in tape.phases()], cursor, len(tape), first, rows)
+
+
+def _rows(event: Event) -> list[TapeRow]:
+    return [_row(event)]
+
+
+def _row(event: Event) -> TapeRow:
+    return TapeRow(
+        event.number, event.phase, event.op.name, event.layer, reads(event), writes(event), written_shape(event)
+    )
+
+
+def whole_tape(tape: Tape) -> list[TapeRow]:
+    """Every event, with the bookkeeping folded into it before it."""
+    return [row for event in tape.events for row in (*(_folded(event, part) for part in event.folded), _row(event))]
+
+
+def _folded(event: Event, part: Event) -> TapeRow:
+    return TapeRow(
+        event.number, event.phase, part.aten, part.layer, reads(part), writes(part), written_shape(part), True
+    )

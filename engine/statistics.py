@@ -1,0 +1,49 @@
+"""Tensor → numbers in few passes: aminmax, vector_norm, sum, count_nonzero; var_mean and isfinite cost far more."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.views import Statistics
+
+
+def statistics(name: str, tensor: Tensor) -> Statistics:
+    """Mean, standard deviation (of the population), extremes, Euclidean norm, fraction of zeros and of NaN or infinity.
+
+    Any shape and dtype; an empty tensor has zeros everywhere. Complex values count by magnitude, booleans as 0 and 1.
+    """
+    shape = list(tensor.shape)
+    values = _as_float(tensor.detach())
+    n = values.numel()
+    if n == 0:
+        return Statistics(name, shape, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    norm = float(torch.linalg.vector_norm(values))
+    mean = float(values.sum()) / n
+    least, most = (float(extreme) for extreme in torch.aminmax(values))
+    zeros = 1.0 - int(torch.count_nonzero(values)) / n
+    bad = 0.0 if math.isfinite(norm) else 1.0 - int(torch.isfinite(values).sum()) / n
+    variance = norm * norm / n - mean * mean
+    std = math.sqrt(max(0.0, variance)) if math.isfinite(variance) else math.nan
+    return Statistics(name, shape, mean, std, least, most, norm, zeros, bad)
+
+
+def norm(tensor: Tensor) -> float:
+    """Euclidean norm over all elements; NaN or inf if one is not finite."""
+    return float(torch.linalg.vector_norm(_as_float(tensor.detach())))
+
+
+def update_ratio(old: Tensor, new: Tensor) -> float:
+    """‖Δθ‖/‖θ‖ of the change that was really made; inf where θ was all zero and moved, 0 where nothing moved."""
+    change, size = norm(new.detach() - old.detach()), norm(old)
+    if size == 0.0:
+        return math.inf if change else 0.0
+    return change / size
+
+
+def _as_float(tensor: Tensor) -> Tensor:
+    if tensor.is_complex():
+        return tensor.abs()
+    return tensor if tensor.is_floating_point() else tensor.float()

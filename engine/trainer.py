@@ -1,0 +1,348 @@
+"""Runs mini-batches, plainly or with a recorder looking on, and can be put back to any captured State."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from engine import state as states
+from engine.errors import HistoryError, ModelError
+from engine.naming import Naming
+from engine.recorder import Recorder
+from engine.state import RandomState, State
+from engine.tape import Tape
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A mini-batch as the loader gave it. `indices` are places in the data set, from 1; empty where unknown."""
+
+    inputs: tuple[Any, ...]
+    targets: Any
+    indices: list[int]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a mini-batch came to. `accuracy` is None where right and wrong are not defined."""
+
+    loss: float
+    accuracy: float | None
+
+
+class Trainer:
+    """A model in training: `epoch` and `batch` are those last done, `iteration` counts batches over all epochs."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[[Any, Any], Tensor],
+        optimizer: Optimizer,
+        loader: Iterable[Any],
+        schedule: Callable[[int], float] | None = None,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.loader = loader
+        self.schedule = schedule
+        self.batches = count_batches(loader)
+        for group in optimizer.param_groups:
+            group.setdefault("base_lr", group["lr"])  # what a schedule multiplies; travels with the captured groups
+        self.epoch, self.batch, self.iteration = 1, 0, 0
+        self._iterator: Iterator[Any] | None = None
+        self._epoch_random: RandomState | None = None
+        self._random = RandomState.capture()
+        self._at_work = False
+        self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+
+    @property
+    def generator(self) -> torch.Generator | None:
+        """The loader's own random generator, if it has one."""
+        generator = getattr(self.loader, "generator", None)
+        return generator if isinstance(generator, torch.Generator) else None
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Inside, the global random generators are this run's own; outside, they are whoever's they were."""
+        if self._at_work:
+            yield
+            return
+        outside = RandomState.capture()
+        self._random.restore()
+        self._at_work = True
+        try:
+            yield
+        finally:
+            self._at_work = False
+            self._random = RandomState.capture()
+            outside.restore()
+
+    # ── one batch ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def train(self) -> Result:
+        """Run the next mini-batch, unrecorded. Raises ModelError if the user's code does."""
+        batch = self.load()
+        with users_code("training on a batch"):
+            output = self.forward(batch)
+            loss = self.loss(output, batch.targets)
+            _check_loss(loss)
+            loss.backward()
+            self.optimizer.step()
+        return Result(loss.item(), accuracy(output, batch.targets))
+
+    def record(
+        self, naming: Naming, before: State, budget: int, wanted: frozenset[int] = frozenset()
+    ) -> tuple[Tape, Result]:
+        """Run the next mini-batch with a recorder looking on. Raises ModelError if the user's code does."""
+        tape = Tape(before)
+        batch = self.load()
+        recorder = Recorder(tape, self.model, naming, budget, wanted)
+        recorder.load(batch.inputs, batch.targets)
+        with users_code("training on a batch"):
+            with recorder.forward():
+                output = self.forward(batch)
+                recorder.begin_loss()
+                loss = self.loss(output, batch.targets)
+            _check_loss(loss)
+            recorder.name_loss(loss)
+            with recorder.backward(loss):
+                loss.backward()
+            updated = [self._names[id(p)] for p in states.optimizer_parameters(self.optimizer) if p.grad is not None]
+            self.optimizer.step()
+        recorder.update(type(self.optimizer).__name__.lower(), updated)
+        recorder.finish()
+        tape.loss, tape.indices, tape.targets = loss.item(), batch.indices, batch.targets
+        tape.output, tape.inputs = first_tensor(output), batch.inputs
+        return tape, Result(tape.loss, accuracy(output, batch.targets))
+
+    def load(self) -> Batch:
+        """The next mini-batch, of the next epoch where one ends; gradients are cleared and the rate is set."""
+        if self._iterator is None or self.batch == self.batches:
+            self._begin_epoch()
+        assert self._iterator is not None
+        with users_code("loading a batch"):
+            try:
+                item = next(self._iterator)
+            except StopIteration:
+                raise HistoryError(
+                    f"the loader ended after {self.batch} of {self.batches} batches",
+                    "give a loader that yields the same number of batches each epoch",
+                ) from None
+        self.batch += 1
+        self.iteration += 1
+        if self.schedule is not None:
+            factor = self.schedule(self.iteration)
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+        self.optimizer.zero_grad(set_to_none=True)
+        indices = getattr(self._iterator, "indices", None)
+        return Batch(*split_batch(item), indices=[] if indices is None else indices.tolist())
+
+    def forward(self, batch: Batch) -> Any:
+        """The model's output on a batch."""
+        return self.model(*batch.inputs)
+
+    def _begin_epoch(self) -> None:
+        if self.batch == self.batches:
+            self.epoch, self.batch = self.epoch + 1, 0
+        self._epoch_random = RandomState.capture(self.generator)
+        with users_code("starting the loader"):
+            self._iterator = iter(self.loader)
+
+    # ── states ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def capture(self) -> State:
+        """A copy of everything, at the border between two batches."""
+        tensors, optimizer = states.capture_tensors(self.model), states.capture_optimizer(self.optimizer)
+        return State(
+            self.epoch,
+            self.batch,
+            self.iteration,
+            tensors,
+            optimizer,
+            states.capture_groups(self.optimizer),
+            RandomState.capture(self.generator),
+            self._epoch_random if self._iterator is not None else None,
+            tuple(module.training for module in self.model.modules()),
+            states.size_of(tensors, optimizer),
+        )
+
+    def restore(self, state: State) -> None:
+        """Go back (or on) to a captured state."""
+        states.restore_tensors(self.model, state.tensors)
+        states.restore_optimizer(self.optimizer, state.optimizer, state.groups)
+        for module, training in zip(self.model.modules(), state.training, strict=True):
+            module.training = training
+        self.epoch, self.batch, self.iteration = state.epoch, state.batch, state.iteration
+        self._iterator, self._epoch_random = None, None
+        if state.epoch_random is not None and state.batch < self.batches:
+            state.epoch_random.restore(self.generator)
+            self._epoch_random = state.epoch_random
+            self._iterator = iter(self.loader)
+            skip(self._iterator, state.batch)
+        state.random.restore(self.generator)
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def untouched(self) -> Iterator[None]:
+        """Whatever is computed inside leaves random streams, buffers and train/eval mode as they were."""
+        random = RandomState.capture(self.generator)
+        buffers = {name: buffer.clone() for name, buffer in states.all_buffers(self.model).items()}
+        training = [(module, module.training) for module in self.model.modules()]
+        try:
+            yield
+        finally:
+            random.restore(self.generator)
+            for name, buffer in states.all_buffers(self.model).items():
+                buffer.copy_(buffers[name])
+            for module, mode in training:
+                module.training = mode
+
+    def validate(
+        self, batches: Iterable[Any], interrupted: Callable[[], bool] = lambda: False
+    ) -> tuple[float, float] | None:
+        """Mean loss and accuracy over a validation partition, changing nothing; None if interrupted on the way.
+
+        Accuracy is NaN where right and wrong are not defined.
+        """
+        total = loss_sum = right = 0.0
+        with self.untouched(), torch.no_grad(), users_code("validating"):
+            self.model.eval()
+            for item in batches:
+                if interrupted():
+                    return None
+                inputs, targets = split_batch(item)
+                output = self.model(*inputs)
+                size = len(targets)
+                share = accuracy(output, targets)
+                loss_sum += float(self.loss(output, targets)) * size
+                right += (float("nan") if share is None else share) * size
+                total += size
+        return (loss_sum / total, right / total) if total else None
+
+
+def count_batches(loader: Iterable[Any]) -> int:
+    """How many mini-batches an epoch has. Raises HistoryError for a loader that can be read only once."""
+    if isinstance(loader, Iterator):
+        raise HistoryError(
+            "the loader is an iterator, which can be read only once",
+            "give a list of batches, a DataLoader, or an object whose __iter__ starts again",
+        )
+    try:
+        return len(loader)  # type: ignore[arg-type]
+    except TypeError:
+        random = RandomState.capture()
+        count = sum(1 for _ in loader)
+        random.restore()
+        return count
+
+
+def skip(iterator: Iterator[Any], count: int) -> None:
+    """Pass over `count` mini-batches, without fetching them where the iterator can do so."""
+    own = getattr(iterator, "skip", None)
+    if own is not None:
+        own(count)
+        return
+    next_index = getattr(iterator, "_next_index", None)  # a DataLoader without workers draws indices apart from data
+    advance = next_index if next_index is not None and not hasattr(iterator, "_workers") else iterator.__next__
+    for _ in range(count):
+        advance()
+
+
+def split_batch(item: Any) -> tuple[tuple[Any, ...], Any]:
+    """Inputs and targets of what a loader yields, a pair or (input, …, targets). Raises ModelError for others."""
+    if isinstance(item, list | tuple) and len(item) >= 2 and not isinstance(item, Mapping):
+        inputs = item[:-1]
+        if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
+            inputs = tuple(inputs[0])
+        return tuple(inputs), item[-1]
+    raise ModelError(
+        f"the loader yields a {type(item).__name__}", "it must yield pairs (inputs, targets), or (input, …, targets)"
+    )
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """The model's output, or the first tensor in it."""
+    if isinstance(output, Tensor):
+        return output.detach()
+    items = output.values() if isinstance(output, Mapping) else output if isinstance(output, list | tuple) else ()
+    return next((found for item in items if (found := first_tensor(item)) is not None), None)
+
+
+def predicted_classes(output: Tensor) -> Tensor:
+    """Class indices (N,) of scores (N, C), or of probabilities (N,) or (N, 1): 1 where above ½."""
+    if output.dim() == 2 and output.shape[1] > 1:
+        return output.argmax(1)
+    return (output.reshape(len(output), -1)[:, 0] > 0.5).long()
+
+
+def target_classes(targets: Tensor) -> Tensor:
+    """Class indices (N,) of class indices, one-hot rows (N, C) or values in {0, 1} of shape (N,) or (N, 1)."""
+    if targets.dim() == 2 and targets.shape[1] > 1:
+        return targets.argmax(1)
+    return targets.reshape(-1).long()
+
+
+def accuracy(output: Any, targets: Any) -> float | None:
+    """Fraction of examples whose predicted class is the target's; None where these are not classes."""
+    output = output if isinstance(output, Tensor) else first_tensor(output)
+    if not are_classes(output, targets):
+        return None
+    right = predicted_classes(output) == target_classes(targets)
+    return int(right.sum()) / len(targets)
+
+
+def are_classes(output: Any, targets: Any) -> bool:
+    """Whether output and targets can be read as classes, one an example."""
+    if (
+        not isinstance(output, Tensor)
+        or not isinstance(targets, Tensor)
+        or output.dim() not in (1, 2)
+        or not len(targets)
+    ):
+        return False
+    if len(output) != len(targets):
+        return False
+    width = output.shape[1] if output.dim() == 2 else 1
+    if targets.dim() == 1 and not targets.is_floating_point():
+        return width > 1
+    return targets.dim() <= 2 and (targets.numel() == output.numel()) and (width > 1 or _binary(targets))
+
+
+def _binary(targets: Tensor) -> bool:
+    return bool(((targets == 0) | (targets == 1)).all())
+
+
+def _check_loss(loss: Any) -> None:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise ModelError(f"the loss is {what}", "it must be one number: take its mean or sum")
+    if not loss.requires_grad:
+        raise ModelError("the loss depends on no parameter", "check that the model's output is not detached")
+
+
+@contextmanager
+def users_code(what: str) -> Iterator[None]:
+    """Turns an exception of the user's own code into a ModelError that carries the traceback."""
+    try:
+        yield
+    except (ModelError, HistoryError):
+        raise
+    except Exception as error:  # the user's code may raise anything at all
+        details = "".join(traceback.format_exception(error))
+        raise ModelError(
+            f"{what} raised {type(error).__name__}: {error}", "the traceback is in the log", details
+        ) from error
+    except SystemExit as error:
+        raise ModelError(
+            f"{what} called sys.exit({error.code})", "remove the call, or raise an error instead"
+        ) from error

@@ -1,0 +1,291 @@
+"""What leaves the engine: frozen copies of numbers, never tensors.
+
+Every type travels to the screen as MessagePack and prints as JSON in headless mode.
+Shapes are lists of sizes, counted from the outside in; indices shown to people count from 1.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class View(msgspec.Struct, frozen=True):
+    """Base of everything that leaves the engine."""
+
+
+class Unit(StrEnum):
+    """The grain of a step, from fine to coarse."""
+
+    OP = "op"
+    LAYER = "layer"
+    PHASE = "phase"
+    BATCH = "batch"
+    EPOCH = "epoch"
+
+
+class Phase(StrEnum):
+    """The parts of one mini-batch, in the order in which they run."""
+
+    LOAD = "load"
+    FORWARD = "forward"
+    LOSS = "loss"
+    BACKWARD = "backward"
+    UPDATE = "update"
+
+
+class Status(StrEnum):
+    """What the engine is doing."""
+
+    PAUSED = "paused"
+    RUNNING = "running"
+    TRAVELLING = "travelling"  # replaying batches on the way to another position
+    ENDED = "ended"  # the last batch of the last epoch is done
+
+
+class Mark(StrEnum):
+    """How far the cursor has got with a node of the graph."""
+
+    TODO = "todo"
+    DONE = "done"
+    HERE = "here"
+
+
+class Position(View, frozen=True):
+    """Where the cursor stands. Epochs and batches count from 1; batch 0 is before training.
+
+    `event` is the number of events of the batch that are done, None when the whole batch is.
+    `iteration` is the number of the batch counted over all epochs.
+    """
+
+    epoch: int
+    batch: int
+    iteration: int
+    event: int | None = None
+
+
+class Run(View, frozen=True):
+    """What does not change while a run goes on."""
+
+    name: str  # "mlp"
+    model: str  # "784-32-16-10 relu"
+    data: str  # "subset"
+    optimizer: str  # "sgd"
+    loss: str  # "cross-entropy"
+    batch_size: int
+    epochs: int
+    batches: int  # per epoch
+    parameters: int
+    seed: int
+    threads: int
+    classes: list[str]  # names of the classes, by index; empty where there are none
+
+
+class Statistics(View, frozen=True):
+    """Lean statistics of one tensor; quantities are those of the finite and non-finite values alike."""
+
+    name: str
+    shape: list[int]
+    mean: float
+    std: float
+    min: float
+    max: float
+    norm: float
+    zeros: float  # fraction of exact zeros, 0…1
+    bad: float  # fraction of NaN and infinities, 0…1
+
+
+class Layer(View, frozen=True):
+    """One layer: what it is, and what of it the cursor has reached."""
+
+    index: int  # counts from 1
+    path: str  # module path, "layers.0"
+    kind: str  # "linear", "conv2d", …
+    activation: str  # "relu", … ; empty where there is none
+    parameters: int
+    tensors: dict[str, Statistics]  # keys W b Z A dZ dA dW db; those not computed yet are missing
+    shapes: dict[str, list[int]]  # the same keys, as far as shapes are known
+    missing: dict[str, str]  # why a key is not in `tensors`
+
+
+class Gradient(View, frozen=True):
+    """A parameter's gradient at the cursor."""
+
+    name: str  # "W[1]"
+    layer: int
+    norm: float | None  # ‖∂ℒ/∂θ‖; None while it is not computed yet
+    value_norm: float  # ‖θ‖ before the update
+    ratio: float | None  # ‖Δθ‖/‖θ‖ of the real Δθ; None while it is not updated yet
+
+
+class Curve(View, frozen=True):
+    """A series, decimated for drawing: bucket k covers x[k]…x[k+1] and holds the least and greatest finite value."""
+
+    name: str
+    x: list[float]
+    low: list[float]
+    high: list[float]
+
+
+class LossView(View, frozen=True):
+    """The loss plots. Losses are taken before the update, `valid_*` before training (x = 0) and after each epoch."""
+
+    train: Curve
+    iterations: int  # how many batches the curve spans
+    valid_iterations: list[int]
+    valid_loss: list[float]
+    valid_accuracy: list[float]
+
+
+class Example(View, frozen=True):
+    """One example of the batch."""
+
+    row: int  # in the batch, counts from 1
+    index: int  # in the data set, counts from 1; 0 where it is not known
+    label: str
+    prediction: str  # empty while it is not computed yet
+    probability: float | None  # of the prediction
+    right: bool | None
+    height: int  # of the picture; 0 where the example is none
+    width: int
+    pixels: bytes  # height × width grey levels, 0…255
+
+
+class BatchView(View, frozen=True):
+    """The batch that the cursor stands in."""
+
+    size: int
+    right: int | None  # how many predictions are right; None while there are none
+    examples: list[Example]
+
+
+class Term(View, frozen=True):
+    """A piece of an equation, with the shape that is written under it ("" for none)."""
+
+    text: str
+    shape: str = ""
+
+
+class Here(View, frozen=True):
+    """The event that the cursor has just done."""
+
+    number: int  # counts from 1; 0 before training
+    total: int
+    phase: str
+    op: str  # "linear", "relu", "adam", …
+    layer: int  # 0 where it belongs to none
+    path: str  # module path
+    source: str  # "model.py:12", or ""
+    title: str  # "backward · relu 2"
+    rule: list[Term]  # what this event computes
+    other_title: str  # "forward" for a backward event, "backward" for a forward one
+    other: list[Term]  # the rule of the other direction
+    numbers: list[str]  # one addressed value worked out; for an update, how Δ came about
+
+
+class TapeRow(View, frozen=True):
+    """One line of the tape."""
+
+    number: int
+    phase: str
+    op: str
+    layer: int
+    reads: str
+    writes: str
+    shape: str
+    folded: bool = False  # bookkeeping, shown on demand
+
+
+class TapeView(View, frozen=True):
+    """The tape of the batch: its phases for the time line, and the rows that are on screen."""
+
+    phases: list[tuple[str, int]]  # phase and number of events, in order
+    cursor: int  # events done
+    total: int
+    first: int  # number of the first row
+    rows: list[TapeRow]
+
+
+class Node(View, frozen=True):
+    """A value in the compute graph."""
+
+    id: str
+    label: str
+    kind: str  # "value", "parameter", "input", "target" or "loss"
+    op: str  # the operation that makes it; "" for leaves
+    layer: int
+    shape: list[int]
+    inputs: list[str]  # ids, the main path first
+    mark: Mark = Mark.TODO
+    gradient: float | None = None  # norm of the gradient that has arrived here; None where none has yet
+    gradient_mark: Mark | None = None  # None where no gradient ever goes
+
+
+class GraphView(View, frozen=True):
+    """The compute graph, nodes in execution order."""
+
+    nodes: list[Node]
+    direction: str  # "forward", "backward", "update" or "load": which way data flows now
+
+
+class Snapshot(View, frozen=True):
+    """Everything on screen at one position. Panes that nobody looks at are None."""
+
+    run: Run
+    status: Status
+    position: Position
+    loss: float | None  # this batch's, before the update
+    accuracy: float | None  # of the predictions that the loss was taken on
+    learning_rate: float
+    valid_loss: float | None  # the latest at or before the position
+    valid_accuracy: float | None
+    tape: TapeView | None = None
+    here: Here | None = None
+    graph: GraphView | None = None
+    layers: list[Layer] | None = None
+    gradients: list[Gradient] | None = None
+    curves: LossView | None = None
+    batch: BatchView | None = None
+
+
+class Answer(View, frozen=True, tag="answer"):
+    """What came of one command."""
+
+    id: int
+    command: str
+    position: Position | None
+    value: object = None  # of `print`, `digest`, `stats`: numbers, lists or dicts
+    text: str = ""  # the same, to read
+    error: str = ""
+    details: str = ""  # a traceback of the user's own code
+
+
+class Frame(View, frozen=True, tag="frame"):
+    """A snapshot on its way to the screen."""
+
+    snapshot: Snapshot
+
+
+class Progress(View, frozen=True, tag="progress"):
+    """A long piece of work; `done` equal to `total` ends it."""
+
+    label: str
+    done: int
+    total: int
+
+
+class Log(View, frozen=True, tag="log"):
+    """A line that the engine or the user's code printed."""
+
+    text: str
+
+
+class Failed(View, frozen=True, tag="failed"):
+    """The engine could not start its run."""
+
+    error: str
+    details: str = ""
+
+
+FromEngine = Answer | Frame | Progress | Log | Failed

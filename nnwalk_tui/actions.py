@@ -1,0 +1,198 @@
+"""The screen's rows of the command table, and the one table that says which key means which command.
+
+A key is never more than a command text: what `o` does, `:step op` does too, and the palette and `?` list the same rows.
+A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of the app; a new key is a row of KEYS.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from engine.commands import COMMANDS, Command, Spec
+from engine.commands import parse as parse_engine_command
+from engine.errors import CommandError
+from engine.views import Unit
+
+PANES = {
+    "graph": "1",
+    "layers": "2",
+    "gradients": "3",
+    "loss": "4",
+    "digits": "5",
+    "here": "",
+    "tape": "T",
+    "log": "x",
+}
+UNITS = tuple(Unit)
+
+
+class ScreenCommand(Command, frozen=True):
+    """Something that the screen does without the engine."""
+
+    name: str
+    argument: str = ""
+
+
+def _screen(name: str, choices: tuple[str, ...] = ()) -> Callable[[str], Command]:
+    def parse_screen(rest: str) -> Command:
+        word = rest.strip()
+        if not choices and word:
+            raise CommandError(f"“{word}” is one word too many", f"use: {name}")
+        if choices and word not in choices:
+            problem = f"there is no {name} “{word}”" if word else f"{name} needs a name"
+            raise CommandError(problem, f"use: {name} {' | '.join(choices)}")
+        return ScreenCommand(name, word)
+
+    return parse_screen
+
+
+def _free(name: str) -> Callable[[str], Command]:
+    return lambda rest: ScreenCommand(name, rest)
+
+
+FOCUSES = (*PANES, *(number for number in PANES.values() if number.isdecimal()), "next", "previous")
+
+SCREEN_COMMANDS: tuple[Spec, ...] = (
+    Spec("toggle", "toggle", "run, or pause what runs", _screen("toggle")),
+    Spec("unit", "unit op|layer|phase|batch|epoch|finer|coarser", "what ← and → step by",
+         _screen("unit", (*UNITS, "finer", "coarser")), True),
+    Spec("focus", "focus PANE | 1…5 | next | previous", "go to a pane", _screen("focus", FOCUSES), True),
+    Spec("enter", "enter", "give the arrow keys to the focused pane; Esc leaves it", _screen("enter")),
+    Spec("zoom", "zoom", "the focused pane alone, and back", _screen("zoom")),
+    Spec("tape", "tape", "every event of the batch, or back to the last pane", _screen("tape")),
+    Spec("log", "log", "what the engine and your code printed, or back to the last pane", _screen("log")),
+    Spec("escape", "escape", "back out: cancel, leave the pane, unzoom; never quits", _screen("escape")),
+    Spec("command", "command [TEXT]", "type a command", _free("command")),
+    Spec("palette", "palette", "search all commands", _screen("palette")),
+    Spec("help", "help [COMMAND]", "all keys and commands, or how one is used", _free("help")),
+    Spec("restart", "restart", "start the engine process again", _screen("restart")),
+    Spec("suspend", "suspend", "back to the shell; fg returns here", _screen("suspend")),
+    Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
+    Spec("quit", "quit", "leave", _screen("quit")),
+)  # fmt: skip
+
+_SCREEN_NAMES = {spec.name for spec in SCREEN_COMMANDS}
+ALL_COMMANDS: tuple[Spec, ...] = (*(spec for spec in COMMANDS if spec.name not in _SCREEN_NAMES), *SCREEN_COMMANDS)
+
+
+class Key(NamedTuple):
+    """A row of the key table. `{unit}` in the text is the unit that ← and → step by."""
+
+    keys: str  # as Textual names them, comma between alternatives
+    shown: str  # as people name them
+    text: str  # the command
+    summary: str
+    group: str  # the heading in the help
+
+
+def _steps() -> list[Key]:
+    forward = [Key(unit[0], unit[0], f"step {unit}", f"step one {unit}", "step") for unit in UNITS]
+    back = [Key(u[0].upper(), u[0].upper(), f"back {u}", f"back one {u}", "step back") for u in UNITS]
+    return forward + back
+
+
+KEYS: tuple[Key, ...] = (
+    *_steps(),
+    Key("right", "→", "step {unit}", "step one unit", "walk"),
+    Key("left", "←", "back {unit}", "back one unit", "walk"),
+    Key("left_square_bracket", "[", "unit finer", "a finer unit", "walk"),
+    Key("right_square_bracket", "]", "unit coarser", "a coarser unit", "walk"),
+    Key("space", "space", "toggle", "run, pause", "walk"),
+    Key("g", "g", "command goto ", "go to a position", "walk"),
+    Key("home", "home", "goto start", "before training", "walk"),
+    Key("end", "end", "goto last", "the furthest reached", "walk"),
+    *(Key(number, number, f"focus {name}", name, "panes") for name, number in PANES.items() if number.isdecimal()),
+    Key("tab", "tab", "focus next", "the next pane", "panes"),
+    Key("shift+tab", "shift+tab", "focus previous", "the pane before", "panes"),
+    Key("enter", "enter", "enter", "arrows for the pane", "panes"),
+    Key("z", "z", "zoom", "this pane alone", "panes"),
+    Key("T", "T", "tape", "the tape", "panes"),
+    Key("x", "x", "log", "the log", "panes"),
+    Key("escape", "esc", "escape", "back out", "program"),
+    Key("colon", ":", "command", "type a command", "program"),
+    Key("ctrl+p", "ctrl+p", "palette", "search commands", "program"),
+    Key("question_mark", "?", "help", "this help", "program"),
+    Key("r", "r", "restart", "restart an engine that ended", "program"),
+    Key("ctrl+z", "ctrl+z", "suspend", "back to the shell", "program"),
+    Key("ctrl+c", "ctrl+c", "interrupt", "stop the engine, or quit", "program"),
+    Key("q", "q", "quit", "leave", "program"),
+)
+
+
+def parse(text: str) -> Command:
+    """The command that a line of text means: a ScreenCommand, or one of the engine's.
+
+    Raises CommandError, naming the word that is wrong and what it could have been.
+    """
+    name, _, rest = text.lstrip().partition(" ")
+    for spec in SCREEN_COMMANDS:
+        if spec.name == name.lower():
+            return spec.parse(rest)
+    if name.lower() not in {spec.name for spec in COMMANDS}:
+        near = difflib.get_close_matches(name.lower(), [spec.name for spec in ALL_COMMANDS], n=1)
+        hint = f"did you mean {near[0]}?" if near else "? lists the commands, Tab completes"
+        raise CommandError(f"there is no command “{name}”", hint)
+    return parse_engine_command(text)
+
+
+def keys_of(name: str) -> str:
+    """The keys whose command begins with this name, as people name them."""
+    return " ".join(key.shown for key in KEYS if key.text.split()[0] == name)
+
+
+def find(name: str) -> Spec:
+    """A command's row. Raises CommandError for an unknown name."""
+    for spec in ALL_COMMANDS:
+        if spec.name == name.lower():
+            return spec
+    parse(name)  # raises, with a suggestion
+    raise AssertionError(name)
+
+
+def palette() -> list[tuple[str, str]]:
+    """Every command text that can be chosen from a list, and what it does."""
+    rows = [(spec.name, _about(spec)) for spec in ALL_COMMANDS]
+    with_arguments = [key for key in KEYS if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
+    return rows + [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
+
+
+def _about(spec: Spec) -> str:
+    keys = " ".join(key.shown for key in KEYS if key.text == spec.name)
+    return f"{spec.summary} (key {keys})" if keys else spec.summary
+
+
+def complete(text: str, names: list[str]) -> str | None:
+    """The whole line that `text` most likely begins; `names` are those that `print` knows now.
+
+    None when nothing fits, or when the text is complete.
+    """
+    if not text.strip():
+        return None
+    head, space, tail = text.rpartition(" ")
+    candidates = _candidates(head.split()[0].lower(), names) if space else [spec.name for spec in ALL_COMMANDS]
+    for candidate in candidates:
+        if tail and candidate.startswith(tail) and candidate != tail:
+            return f"{head}{space}{candidate}"
+    return None
+
+
+def _candidates(command: str, names: list[str]) -> list[str]:
+    match command:
+        case "step" | "back":
+            return list(UNITS)
+        case "run":
+            return ["batches", "epochs"]
+        case "goto":
+            return ["start", "end", "last"]
+        case "unit":
+            return [*UNITS, "finer", "coarser"]
+        case "focus":
+            return [*PANES, "next", "previous"]
+        case "help":
+            return [spec.name for spec in ALL_COMMANDS]
+        case "set":
+            return ["learning_rate", *names]
+        case _:
+            return names

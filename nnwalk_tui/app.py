@@ -1,0 +1,457 @@
+"""The application: keys and commands in, engine messages out to the one snapshot, frames at the terminal's pace."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any, ClassVar, Protocol
+
+from textual import events, on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.filter import LineFilter
+from textual.message import Message
+from textual.screen import Screen
+
+from engine.commands import Command, Look
+from engine.errors import CommandError
+from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
+from nnwalk_tui import actions, terminal, theme
+from nnwalk_tui.actions import ScreenCommand
+from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.pacing import AsciiFilter, PacedDriver
+from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.panes.log import LogPane
+from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.screens.command_line import CommandLine, Tone
+from nnwalk_tui.screens.help import HelpScreen
+from nnwalk_tui.screens.main import MainScreen
+from nnwalk_tui.screens.palette import Commands
+from nnwalk_tui.trail import Trail
+
+MOST_PENDING = 3  # keys held down must not pile up steps
+PATIENCE = 0.3  # seconds until a step that is not done is spoken of
+FLOOD = 2000  # lines of output kept of one burst
+WALKS = ("step", "back", "goto")
+ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
+
+
+class Client(Protocol):
+    """What the app needs of an engine client."""
+
+    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None: ...
+    def do(self, text: str) -> int: ...
+    def look(self, look: Look) -> None: ...
+    def interrupt(self) -> None: ...
+    def restart(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class NNWalkApp(App[None]):
+    """The screen of a training run that is walked through."""
+
+    TITLE = "nnwalk"
+    CSS_PATH = "app.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key.keys, f"press({key.text!r})", key.summary, show=False, priority=key.keys in ARROWS)
+        for key in actions.KEYS
+    ]
+
+    class EngineSpoke(Message):
+        """Messages of the engine wait in the inbox."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        ascii: bool = False,
+        colours: theme.Colours = theme.Colours.FULL,
+        state: Path | None = None,
+    ) -> None:
+        """`state` is the folder of the command history, by default the user's state folder."""
+        theme.use(ascii=ascii, colours=colours)
+        super().__init__(driver_class=PacedDriver)
+        if colours is not theme.Colours.FULL:
+            self.theme = "ansi-dark"
+        self._ascii = [AsciiFilter()] if ascii else []
+        self.client = client
+        self.snapshot: Snapshot | None = None
+        self.unit = Unit.OP
+        self._inbox: deque[FromEngine | EngineDied] = deque()
+        self._spoken = False
+        self._look: Look | None = None
+        self._look_is_out = False
+        self._pending: dict[int, tuple[str, float]] = {}
+        self._silent: set[int] = set()
+        self._progress: Progress | None = None
+        self._notice: tuple[str, Tone] = ("", "quiet")
+        self._names: list[str] = []
+        self._trail = Trail()
+        self._begun = monotonic()
+        self.over = ""  # why there is no engine to talk to; "" while there is one
+        self.main = MainScreen((state or _state_folder()) / "history", lambda: self._names)
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The main screen."""
+        return self.main
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's, and ASCII twins where the terminal wants them."""
+        return [*super().get_line_filters(), *self._ascii]
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None: the palette lists the one command table."""
+        return ()
+
+    def on_mount(self) -> None:
+        """Listen to the engine and to signals."""
+        self._show_unit()
+        self._show_status()
+        self.set_interval(0.25, self._show_status)
+        if not self.is_headless:
+            for sign in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
+        self.client.on_message(self._receive)
+
+    def on_unmount(self) -> None:
+        """Listen no more."""
+        self.client.on_message(lambda _: None)
+
+    # What comes from the engine
+
+    def _receive(self, message: FromEngine | EngineDied) -> None:
+        """Called from the client's threads."""
+        self._inbox.append(message)
+        if not self._spoken:
+            self._spoken = True
+            self.post_message(self.EngineSpoke())
+
+    @on(EngineSpoke)
+    def read_inbox(self) -> None:
+        """Take in what has come; of a burst of output the last lines."""
+        self._spoken = False
+        lines: deque[str] = deque(maxlen=FLOOD)
+        while self._inbox:
+            match self._inbox.popleft():
+                case Log(text=text):
+                    lines.append(text)
+                case Frame(snapshot=snapshot):
+                    self._take_frame(snapshot)
+                case Answer() as answer:
+                    self._take_answer(answer)
+                case Progress() as progress:
+                    self._progress = progress if progress.done < progress.total else None
+                case Failed(error=error, details=details):
+                    self._take_end(error)
+                    lines.extend([error, *details.splitlines()])
+                case EngineDied(reason=reason):
+                    self._take_end(f"the engine ended: {reason}")
+                    lines.append(f"the engine ended: {reason}")
+        if lines:
+            self.log_lines("\n".join(lines))
+        self._show_status()
+
+    def _take_frame(self, snapshot: Snapshot) -> None:
+        self._look_is_out = False
+        self.snapshot = snapshot
+        self._trail.stands_at(snapshot.position)
+        self.main.show_snapshot(snapshot)
+        self.main.call_after_refresh(self._frame_painted)
+
+    def _frame_painted(self) -> None:
+        driver = self._driver
+        if isinstance(driver, PacedDriver):
+            driver.outlet.when_drained(self._frame_sent)
+        else:
+            self.ask_for_frame()
+
+    def _frame_sent(self) -> None:
+        self.call_later(self.ask_for_frame)  # from the writing thread
+
+    def ask_for_frame(self) -> None:
+        """Send a Look, unless the same is out already."""
+        look = self.main.look()
+        if self.over or (self._look_is_out and look == self._look):
+            return
+        self._look, self._look_is_out = look, True
+        self.client.look(look)
+
+    def _take_answer(self, answer: Answer) -> None:
+        text, _ = self._pending.pop(answer.id, (answer.command, 0.0))
+        if answer.id in self._silent:
+            self._silent.remove(answer.id)
+            self._names = _names(answer)
+            return
+        if answer.error:
+            self.say(answer.error, "wrong")
+            if answer.details:
+                self.log_lines(f"{answer.error}\n{answer.details}")
+            return
+        if text.split()[0] == "set":
+            self._trail.edited(text)
+        if answer.text and text.split()[0] not in WALKS:
+            self.log_lines(f":{text}\n{answer.text}")
+            self.say(answer.text)
+
+    def _take_end(self, why: str) -> None:
+        self.over = self.over or why  # a run that could not start says why, and its end adds nothing
+        self._pending.clear()
+        self._progress = None
+        self.say("")
+
+    # What is said
+
+    def say(self, text: str, tone: Tone = "text") -> None:
+        """Show an error or an answer until the next key."""
+        several = "\n" in text or len(text) > self.size.width - 2
+        self.main.show_answer(text if several else "")
+        self._notice = (text.splitlines()[0] if text else "", tone)
+        self._show_status()
+
+    def log_lines(self, text: str) -> None:
+        """Add lines to the log pane."""
+        pane = self.main.panes["log"]
+        assert isinstance(pane, LogPane)
+        pane.add(text)
+
+    def _show_status(self) -> None:
+        self.main.command_line.say(*self._status())
+
+    def _status(self) -> tuple[str, Tone]:
+        if self._notice[0]:
+            return self._notice
+        if self._progress:
+            return _bar(self._progress), "text"
+        if self.over:
+            return f"{self.over} — press r to restart", "wrong"
+        if self.snapshot is None:
+            return f"starting the engine… {monotonic() - self._begun:.0f} s", "quiet"
+        for text, since in self._pending.values():
+            if monotonic() - since > PATIENCE:
+                return _doing(text), "quiet"
+        return "", "quiet"
+
+    # What the user wants
+
+    async def on_event(self, event: events.Event) -> None:
+        """A key ends the notice of the key before."""
+        if isinstance(event, events.Key) and self._notice[0]:
+            self.say("")
+        await super().on_event(event)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Arrows walk only while a pane has the focus and is not entered."""
+        if action == "press" and parameters and str(parameters[0]) in _ARROW_TEXTS:
+            return self.screen is self.main and isinstance(self.main.focused, Pane) and not self.main.entered
+        return super().check_action(action, parameters)
+
+    def action_press(self, text: str) -> None:
+        """A key was pressed that means this command."""
+        walking = text.split()[0] in WALKS
+        if walking and len(self._pending) >= MOST_PENDING:
+            return
+        if walking and self.running:
+            self.client.interrupt()
+        self.perform(text.format(unit=self.unit))
+
+    def perform(self, text: str) -> None:
+        """Carry out a command; what is wrong with it is said."""
+        try:
+            self._perform(text.strip(), actions.parse(text))
+        except CommandError as error:
+            self.say(str(error), "wrong")
+
+    def _perform(self, text: str, command: Command) -> None:
+        if isinstance(command, ScreenCommand):
+            getattr(self, f"screen_{command.name}")(command.argument)
+        elif not self.over:  # else the status tells why nothing happens
+            self._pending[self.client.do(text)] = (text, monotonic())
+
+    @property
+    def running(self) -> bool:
+        """Whether the engine trains on or travels."""
+        moving = self.snapshot is not None and self.snapshot.status in (Status.RUNNING, Status.TRAVELLING)
+        return moving or any(text.split()[0] == "run" for text, _ in self._pending.values())
+
+    @on(MainScreen.Rearranged)
+    def look_again(self) -> None:
+        """Other panes are on screen."""
+        self.ask_for_frame()
+
+    @on(TapePane.Chosen)
+    def go_to_event(self, message: TapePane.Chosen) -> None:
+        """A row of the tape was chosen."""
+        self._goto_event(message.number)
+
+    @on(TimelinePane.CursorMoved)
+    def go_along_the_batch(self, message: TimelinePane.CursorMoved) -> None:
+        """A place of the time line was chosen."""
+        self._goto_event(message.event)
+
+    def _goto_event(self, event: int) -> None:
+        if self.snapshot is not None:
+            here = self.snapshot.position
+            self.perform(f"goto {here.epoch}:{here.batch}:{event}")
+
+    @on(CommandLine.Entered)
+    def enter_command(self, message: CommandLine.Entered) -> None:
+        """A command was typed."""
+        self.main.close_command_line()
+        self.perform(message.text)
+
+    @on(CommandLine.Left)
+    def leave_command(self) -> None:
+        """The command line was left."""
+        self.main.close_command_line()
+
+    # The screen's commands, a method for each row of actions.SCREEN_COMMANDS
+
+    def screen_toggle(self, _: str) -> None:
+        """Run, or pause."""
+        if self.running:
+            self.client.interrupt()
+        else:
+            self.perform("run")
+
+    def screen_unit(self, name: str) -> None:
+        """Choose what the arrows step by."""
+        units = actions.UNITS
+        at = units.index(self.unit) + {"finer": -1, "coarser": 1}.get(name, 0)
+        self.unit = Unit(name) if name in units else units[max(0, min(at, len(units) - 1))]
+        self._show_unit()
+
+    def _show_unit(self) -> None:
+        self.main.timeline.unit = self.unit
+
+    def screen_focus(self, name: str) -> None:
+        """Go to a pane, by name, number or neighbourhood."""
+        if name in ("next", "previous"):
+            self.main.focus_beside(1 if name == "next" else -1)
+        else:
+            numbers = {number: pane for pane, number in actions.PANES.items() if number}
+            self.main.focus_pane(numbers.get(name, name))
+
+    def screen_enter(self, _: str) -> None:
+        """Give the arrows to the pane."""
+        self.main.entered = True
+
+    def screen_zoom(self, _: str) -> None:
+        """The focused pane alone, and back."""
+        self.main.zoom(not self.main.zoomed)
+
+    def screen_tape(self, _: str) -> None:
+        """The tape, and back."""
+        self.main.back_to_last("tape")
+
+    def screen_log(self, _: str) -> None:
+        """The log, and back."""
+        self.main.back_to_last("log")
+
+    def screen_escape(self, _: str) -> None:
+        """Back out of the innermost thing; never quits."""
+        if self._progress is not None:
+            self.client.interrupt()
+        elif self.main.entered:
+            self.main.entered = False
+        elif self.main.zoomed:
+            self.main.zoom(False)
+
+    def screen_command(self, text: str) -> None:
+        """Let a command be typed."""
+        if self.snapshot is not None and not self.over and not self.running:
+            self._silent.add(self.client.do("names"))
+        self.main.open_command_line(text)
+
+    def screen_palette(self, _: str) -> None:
+        """Search all commands."""
+        self.action_command_palette()
+
+    def screen_help(self, name: str) -> None:
+        """All keys and commands, or one of them."""
+        if name.strip():
+            self._explain(name.strip())
+            return
+        pane = self.main.current_pane
+        live = self.main.active_bindings.values()
+        own = [(each.binding.key, each.binding.description) for each in live if each.node is pane and each.enabled]
+        self.push_screen(HelpScreen(pane.pane_title, pane.about, own))
+
+    def _explain(self, name: str) -> None:
+        spec = actions.find(name)
+        keys = actions.keys_of(spec.name)
+        self.say(f"{spec.usage} — {spec.summary}" + (f" (keys: {keys})" if keys else ""))
+
+    def screen_restart(self, _: str) -> None:
+        """Start the engine again, and go back to where it stood."""
+        if self.over or self.snapshot is None:
+            self.run_worker(self._restart(), exclusive=True)
+        else:
+            self.say("the engine lives — use goto start to begin again")
+
+    async def _restart(self) -> None:
+        await asyncio.to_thread(self.client.restart)
+        self.over, self.snapshot, self._look_is_out, self._begun = "", None, False, monotonic()
+        self._pending.clear()
+        for text in self._trail.commands():
+            self._pending[self.client.do(text)] = (text, monotonic())
+        self.ask_for_frame()
+
+    def screen_suspend(self, _: str) -> None:
+        """Back to the shell."""
+        self.action_suspend_process()
+
+    def screen_interrupt(self, _: str) -> None:
+        """Stop what the engine does; with nothing to stop, leave."""
+        if self.running or self._pending or self._progress:
+            self.client.interrupt()
+        else:
+            self.exit()
+
+    def screen_quit(self, _: str) -> None:
+        """Leave."""
+        self.exit()
+
+
+_ARROW_TEXTS = {key.text for key in actions.KEYS if key.keys in ARROWS}
+
+
+def _names(answer: Answer) -> list[str]:
+    if isinstance(answer.value, (list, dict)):
+        return [str(name) for name in answer.value]
+    return answer.text.split()
+
+
+def _doing(text: str) -> str:
+    name = text.split()[0]
+    return "running · space pauses" if name == "run" else "stepping…" if name in WALKS else f"{text}…"
+
+
+def _bar(progress: Progress) -> str:
+    done = round(20 * progress.done / max(1, progress.total))
+    return f"{progress.label} {'━' * done}{'─' * (20 - done)} {progress.done}/{progress.total} · Esc cancels"
+
+
+def _state_folder() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("nnwalk-tui")
+
+
+def run(client: Client, *, ascii: bool = False, mouse: bool = True) -> int:
+    """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
+    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=theme.Colours(terminal.colours()))
+    try:
+        app.run(mouse=mouse)
+    finally:
+        client.close()
+    return app.return_code or 0

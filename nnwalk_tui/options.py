@@ -1,0 +1,99 @@
+"""The command line's options for an experiment, as click types: text → the fields of `engine.experiment.Experiment`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from engine.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
+from engine.losses import LOSSES
+from engine.optimizers import OPTIMIZERS
+from engine.schedules import SCHEDULES
+
+_UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30, "": 1}
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.5 on
+    """Whole numbers with - or , between them: 784-32-16-10, or 1,7."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers; a usage error where one is not a whole number."""
+        if isinstance(value, tuple):
+            return value
+        words = str(value).replace("-", ",").split(",")
+        if not all(word.strip().isdecimal() for word in words):
+            self.fail(f"“{value}” is not whole numbers with - or , between them, like 784-32-16-10", param, ctx)
+        return tuple(int(word) for word in words)
+
+
+class BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.5 on
+    """A number of examples, or all."""
+
+    name = "N|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, WHOLE_SET for all."""
+        if value == "all":
+            return WHOLE_SET
+        if not str(value).isdecimal() or int(value) < 1:
+            self.fail(f"“{value}” is neither a whole number from 1 nor all", param, ctx)
+        return int(value)
+
+
+class Bytes(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.5 on
+    """A size: 256MB, 1GB, 500000."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        if isinstance(value, int):
+            return value
+        digits = str(value).rstrip("kKmMgGbB")
+        unit = str(value)[len(digits) :].lower()
+        if not digits.isdecimal() or unit not in _UNITS:
+            self.fail(f"“{value}” is not a size like 256MB", param, ctx)
+        return int(digits) * _UNITS[unit]
+
+
+_EXPERIMENT = (
+    click.option("--layers", type=Numbers(), help="Sizes from the inputs on, like 784-32-16-10."),
+    click.option("--activation", help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}."),
+    click.option("--output", help=f"Of the last layer: {', '.join(OUTPUTS)}; follows from the loss."),
+    click.option("--loss", help=f"{', '.join(LOSSES)}; bce for one output, cross-entropy for several."),
+    click.option("--optimizer", help=f"{', '.join(OPTIMIZERS)}."),
+    click.option("--learning-rate", type=float, help="η; 0.1 for sgd, else the optimizer's usual one."),
+    click.option("--momentum", type=float, help="Of sgd and rmsprop."),
+    click.option("--weight-decay", type=float, help="λ, as the optimizer defines it."),
+    click.option("--schedule", help=f"Of the learning rate: {', '.join(SCHEDULES)}."),
+    click.option("--batch-size", type=BatchSize(), help="Examples in a mini-batch, or all for batch gradient descent."),
+    click.option("--epochs", type=int, help="How often all examples are seen; 4."),
+    click.option("--seed", type=int, help="Of parameters, order and dropout; 0."),
+    click.option("--threads", type=int, help="For torch; 1. Other numbers give other bits."),
+    click.option("--init", help=f"Of the parameters: {', '.join(INITS)}."),
+    click.option("--data", help="subset (bundled), mnist (downloaded once), or a folder of IDX files."),
+    click.option("--classes", type=Numbers(), help="Only these digits, in this order: 1,7."),
+    click.option("--dropout", type=float, help="Probability with which hidden activations are dropped."),
+    click.option("--batch-norm", is_flag=True, default=None, help="Normalise Z over the batch in hidden layers."),
+)
+
+_PROGRAM = (
+    click.option("--history", type=Bytes(), default="256MB", help="Memory for going back; 256MB."),
+    click.option("--headless", is_flag=True, help="No screen: carry out -c and -x, print, end."),
+    click.option("-c", "--command", "commands", multiple=True, help="A command to carry out at the start; repeatable."),
+    click.option("-x", "--script", type=click.Path(), help="A file of commands, one a line; - for standard input."),
+    click.option("--json", "as_json", is_flag=True, help="Headless: one JSON object a command."),
+    click.option("--ascii", "ascii_only", is_flag=True, help="No character outside ASCII."),
+    click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
+)
+
+
+def experiment_options(function: Callable[..., None]) -> Callable[..., None]:
+    """All options of an experiment and of the program."""
+    for option in reversed((*_EXPERIMENT, *_PROGRAM)):
+        function = option(function)
+    return function

@@ -1,0 +1,1 @@
+"""One widget a file, each drawn from a snapshot."""

@@ -1,0 +1,235 @@
+"""What every pane is: a snapshot's part, drawn to strips, of which only what changed is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from engine.views import Snapshot
+from nnwalk_tui import theme
+from nnwalk_tui.render.frame import Frame, framed, inner
+from nnwalk_tui.render.text import Line, fit_line, merge
+
+_FAR = 1_000_000
+_MARGIN = 2  # lines kept in view around what is followed
+
+
+class Pane(Widget, can_focus=True):
+    """A bordered view of one part of the snapshot, drawn line by line.
+
+    A pane says what it needs in `part`, and draws it in `draw`. It is drawn anew only when that part, its size, its
+    focus or its scroll position changes, and then only lines that differ are sent to the terminal.
+    """
+
+    DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", f"move(-{_FAR})", "Top", show=False),
+        Binding("end", f"move({_FAR})", "Bottom", show=False),
+    ]
+
+    pane_name: ClassVar[str] = ""
+    pane_title: ClassVar[str] = ""
+    number: ClassVar[int | None] = None
+    about: ClassVar[str] = ""
+    looks: ClassVar[frozenset[str]] = frozenset()
+    bordered: ClassVar[bool] = True
+
+    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.data: Any = None
+        self._top = 0
+        self._followed: int | None = None
+        self._beyond = (0, 0)
+        self._drawn: list[Line] = []
+        self._strips: list[Strip] = []
+        self._palette: theme.Palette | None = None
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Show a snapshot; None where nothing is known yet."""
+        data = None if snapshot is None else self.part(snapshot)
+        if data != self.data:
+            self.data = data
+            self.redraw()
+
+    def part(self, snapshot: Snapshot) -> object | None:
+        """The part of a snapshot that is drawn; None where the engine has not sent it."""
+        raise NotImplementedError
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The content, `data` being known: at most `height` lines of at most `width` cells."""
+        raise NotImplementedError
+
+    def status(self) -> str:
+        """A few words at the right of the title."""
+        return ""
+
+    def window(self, total: int, height: int, follow: int | None = None) -> int:
+        """The first of `total` lines to draw in `height`. A line that is `follow`ed comes into view when it changes."""
+        if follow is not None and follow != self._followed:
+            self._top = max(self._top, follow + 1 + min(_MARGIN, height // 3) - height)
+            self._top = min(self._top, follow - min(_MARGIN, height // 3))
+        self._followed = follow
+        self._top = max(0, min(self._top, total - height))
+        self._beyond = (self._top, max(0, total - self._top - height))
+        return self._top
+
+    def redraw(self) -> None:
+        """Draw again, and send the lines that differ."""
+        if not self.is_mounted or not self.size:
+            return
+        width, height = self.size
+        lines = self._picture(width, height)
+        palette = self._current_palette()
+        if palette is not self._palette or len(lines) != len(self._drawn):
+            self._palette, self._drawn = palette, lines
+            self._strips = [_strip(line, palette) for line in lines]
+            self.refresh()
+            return
+        changed = []
+        for y, (old, new) in enumerate(zip(self._drawn, lines, strict=True)):
+            if old != new:
+                before, after = self._strips[y], _strip(new, palette)
+                self._strips[y] = after
+                if span := _difference(before, after):
+                    changed.append(Region(span[0], y, span[1] - span[0], 1))
+        self._drawn = lines
+        if changed:
+            self.refresh(*changed)
+
+    def render_line(self, y: int) -> Strip:
+        """The strip that stands at a line."""
+        if y < len(self._strips):
+            return self._strips[y]
+        return Strip.blank(self.size.width, self.rich_style)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters; colours of the 256-colour set are left as they are, since they cost half the bytes."""
+        filters = super().get_line_filters()
+        if any(isinstance(each, Monochrome) for each in filters):
+            return filters
+        return [each for each in filters if not isinstance(each, ANSIToTruecolor)]
+
+    def notify_style_update(self) -> None:
+        """Draw again in the colours of a new theme."""
+        super().notify_style_update()
+        if self._strips:
+            self.redraw()
+
+    def action_move(self, lines: int) -> None:
+        """Scroll by lines."""
+        self._top = max(0, self._top + lines)
+        self.redraw()
+
+    def action_page(self, pages: int) -> None:
+        """Scroll by pages."""
+        self.action_move(pages * max(1, inner(*self.size)[1] - 1))
+
+    def on_mount(self) -> None:
+        """Draw for the first time."""
+        self.redraw()
+
+    def on_resize(self) -> None:
+        """Draw for the new size, and bring what is followed into view."""
+        self._drawn, self._followed = [], None
+        self.redraw()
+
+    def on_focus(self) -> None:
+        """Mark the border."""
+        self.redraw()
+
+    def on_blur(self) -> None:
+        """Take the mark off the border."""
+        self.redraw()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll with the wheel."""
+        event.stop()
+        self.action_move(-3)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll with the wheel."""
+        event.stop()
+        self.action_move(3)
+
+    def _picture(self, width: int, height: int) -> list[Line]:
+        room, rows = inner(width, height) if self.bordered else (width, height)
+        content = self._content(room, rows)
+        if not self.bordered:
+            lines = [fit_line(line, width) for line in content[:height]]
+            return lines + [fit_line([], width) for _ in range(height - len(lines))]
+        title = self.pane_title if self.number is None else f"{self.number} {self.pane_title}"
+        status = "" if self.data is None else self.status()
+        frame = Frame(title, status, *self._beyond, focused=self.has_focus)
+        return framed(frame, content, width, height)
+
+    def _content(self, width: int, height: int) -> list[Line]:
+        self._beyond = (0, 0)
+        if self.data is None:
+            return [[(" waiting for the engine…", "quiet")]]
+        return self.draw(width, height)
+
+    def _current_palette(self) -> theme.Palette:
+        style = self.rich_style
+        foreground, background = style.color or theme.DEFAULT, style.bgcolor or theme.DEFAULT
+        old = self._palette
+        if old and (foreground, background) == (old.foreground, old.background):
+            return old
+        return theme.Palette(foreground, background)
+
+
+def _strip(line: Line, palette: theme.Palette) -> Strip:
+    ascii_only = theme.ascii_only()
+    segments: list[Segment] = []
+    for text, name in merge(line):
+        style = palette.style(name)
+        twin = theme.to_ascii(text) if ascii_only else text
+        if segments and segments[-1].style == style:  # a picture's black may be the background's
+            segments[-1] = Segment(segments[-1].text + twin, style)
+        else:
+            segments.append(Segment(twin, style))
+    return Strip(segments)
+
+
+def _difference(old: Strip, new: Strip) -> tuple[int, int] | None:
+    """The cells from the first to the last that differ, None where none do."""
+    before, after = list(old), list(new)
+    if before == after:
+        return None
+    left = _common(before, after)
+    right = _common([_reverse(each) for each in reversed(before)], [_reverse(each) for each in reversed(after)])
+    width = new.cell_length
+    return left, max(left + 1, width - right)
+
+
+def _reverse(segment: Segment) -> Segment:
+    return Segment(segment.text[::-1], segment.style)
+
+
+def _common(old: list[Segment], new: list[Segment]) -> int:
+    """How many cells at the left are the same."""
+    cells = 0
+    for before, after in zip(old, new, strict=False):
+        if before == after:
+            cells += after.cell_length
+            continue
+        if before.style == after.style:
+            cells += _common_text(before.text, after.text)
+        return cells
+    return cells
+
+
+def _common_text(old: str, new: str) -> int:
+    count = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    return Segment(new[:count]).cell_length

@@ -1,0 +1,27 @@
+"""What runs, and where the run is."""
+
+from __future__ import annotations
+
+from engine.views import Snapshot
+from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.render.header import header
+from nnwalk_tui.render.text import Line
+
+
+class HeaderPane(Pane, can_focus=False):
+    """One line: the experiment at the left, the position and the batch's numbers at the right."""
+
+    DEFAULT_CSS = "HeaderPane { height: 1; }"
+    pane_name = "header"
+    pane_title = "header"
+    about = "what is trained; epoch, batch, this batch's loss (before its update) and accuracy, learning rate, state"
+    bordered = False
+
+    def part(self, snapshot: Snapshot) -> object:
+        """Only what the line says, so that other changes do not draw it again."""
+        bare = (snapshot.run, snapshot.status, snapshot.position, snapshot.loss, snapshot.accuracy)
+        return Snapshot(*bare, snapshot.learning_rate, None, None)
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The line."""
+        return [header(self.data, width)]

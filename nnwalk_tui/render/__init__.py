@@ -1,0 +1,1 @@
+"""Pure functions from numbers to lines of styled text."""

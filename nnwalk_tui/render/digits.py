@@ -1,0 +1,177 @@
+"""Pictures of the batch in half-blocks of eight greys, each with its label, prediction and probability.
+
+Eight greys make runs of equal cells, and a run costs one escape sequence however long it is.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from engine.views import Example
+from nnwalk_tui import theme
+from nnwalk_tui.render.text import Line, Span, fit
+
+_ASCII_RAMP = " .:-=+*#%@"
+_SHADES = " ░▒▓█"
+_SIZES = ((28, 14), (14, 7), (10, 5))  # cells, from large to small
+_WIDEST_GAP = 12
+_MANY = 4  # pictures that shall fit before they are drawn at full size
+
+
+Lines = tuple[Line, ...]
+
+
+class Grid(NamedTuple):
+    """How pictures are laid out."""
+
+    cells: int  # of one picture: its width …
+    rows: int  # … and height
+    captions: int  # lines under it
+    across: int
+    down: int
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are seen."""
+        return self.across * self.down
+
+
+def grid(width: int, height: int, examples: list[Example]) -> Grid | None:
+    """The layout with the largest pictures of which enough fit; None where there are no pictures, or no room."""
+    if not any(each.height for each in examples):
+        return None
+    for cells, rows in _SIZES:
+        fits = _layout(width, height, cells, rows)
+        if fits.pictures >= (min(_MANY, len(examples)) if cells == _SIZES[0][0] else 1):
+            return fits
+    return None
+
+
+def _layout(width: int, height: int, cells: int, rows: int) -> Grid:
+    captions = 2 if height >= rows + 2 else 1
+    down = (height + 1) // (rows + captions + 1)
+    return Grid(cells, rows, captions, width // (cells + (2 if cells > _SIZES[-1][0] else 1)), down)
+
+
+def pictures(examples: list[Example], layout: Grid, width: int) -> list[Line]:
+    """The pictures that fit, row by row, evenly spaced."""
+    lines: list[Line] = []
+    gap = max(1, min(_WIDEST_GAP, width // layout.across - layout.cells))
+    left: Span = (" " * (gap // 2), "blank")
+    right: Span = (" " * (gap - gap // 2), "blank")
+    for start in range(0, min(layout.pictures, len(examples)), layout.across):
+        cells = [_cell(each, layout) for each in examples[start : start + layout.across]]
+        if lines:
+            lines.append([])
+        lines += [[span for part in parts for span in (left, *part, right)] for parts in zip(*cells, strict=True)]
+    return lines
+
+
+def _cell(example: Example, layout: Grid) -> list[Line]:
+    size = (example.height, example.width, layout.cells, layout.rows)
+    lines = list(picture(example.pixels, *size, theme.grey_steps(), theme.ascii_only()))
+    captions = [verdict(example), _probability(example)]
+    if layout.captions == 1:
+        return [*lines, [(fit(" ".join(captions), layout.cells, "^"), style(example))]]
+    lower: Line = [(fit(captions[1], layout.cells, "^"), "quiet")]
+    return [*lines, [(fit(captions[0], layout.cells, "^"), style(example))], lower]
+
+
+def _probability(example: Example) -> str:
+    return "" if example.probability is None else f"{example.probability:.2f}"
+
+
+def verdict(example: Example) -> str:
+    """Label and prediction: " 7→7 ✓ ", "[2→3 ✗]" where it is wrong, " 7→· " before there is one."""
+    text = f"{example.label}→{example.prediction or '·'}"
+    if example.right is None:
+        return text
+    return f"{text} ✓" if example.right else f"[{text} ✗]"
+
+
+def style(example: Example) -> str:
+    """The style of a verdict."""
+    return {None: "quiet", True: "right", False: "wrong"}[example.right]
+
+
+def table_row(example: Example) -> Line:
+    """An example without a picture."""
+    verdict_cells = (fit(verdict(example), 24), style(example))
+    return [(f" {example.row:>5}  ", "quiet"), verdict_cells, (f" {_probability(example):>4}", "quiet")]
+
+
+@lru_cache(maxsize=1024)
+def picture(pixels: bytes, height: int, width: int, cells: int, rows: int, greys: bool, plain: bool) -> Lines:
+    """A picture of height × width grey levels 0…255 in `rows` lines of `cells`; averaged by area.
+
+    Half-blocks where `greys` can be told apart, else characters; ASCII ones where `plain`.
+    """
+    if not height or not width:
+        return tuple([(" " * cells, "text")] for _ in range(rows))
+    if not greys:
+        ramp = _ASCII_RAMP if plain else _SHADES
+        levels = resample(pixels, height, width, rows, cells)
+        return tuple(
+            [("".join(ramp[round(level * (len(ramp) - 1) / 255)] for level in line), "text")] for line in levels
+        )
+    halves = [
+        [round(level * (theme.GREYS - 1) / 255) for level in line]
+        for line in resample(pixels, height, width, rows * 2, cells)
+    ]
+    return tuple(_half_blocks(halves[row], halves[row + 1]) for row in range(0, rows * 2, 2))
+
+
+def _half_blocks(upper: list[int], lower: list[int]) -> Line:
+    """Cells of two greys above each other, in runs of one style, and so of one escape sequence."""
+    line: Line = []
+    greys: list[int] = []
+    cells: list[tuple[int, int]] = []
+    for cell in zip(upper, lower, strict=True):
+        joined = _joined(greys, cell)
+        if joined is None:
+            line.append(_run(greys, cells))
+            cells, joined = [], list(dict.fromkeys(cell))
+        greys = joined
+        cells.append((_nearest(greys, cell[0]), _nearest(greys, cell[1])))
+    return [*line, _run(greys, cells)]
+
+
+def _joined(greys: list[int], cell: tuple[int, int]) -> list[int] | None:
+    """The one or two greys of a run and the cell after it; None where they would be three, not even nearly equal."""
+    joined = list(greys)
+    for level in cell:
+        if level in joined:
+            continue
+        if len(joined) < 2:
+            joined.append(level)
+        elif level == 0 or abs(_nearest(joined, level) - level) > 1:
+            return None
+    return joined
+
+
+def _nearest(greys: list[int], level: int) -> int:
+    return min(greys, key=lambda grey: abs(grey - level))
+
+
+def _run(greys: list[int], cells: list[tuple[int, int]]) -> Span:
+    paper, ink = min(greys), max(greys)
+    blocks = {(ink, ink): "█", (ink, paper): "▀", (paper, ink): "▄"} | {(paper, paper): " "}
+    text = "".join(blocks[cell] for cell in cells)
+    return text, f"grey:{ink if ink != paper else ''}:{paper}"
+
+
+def resample(pixels: bytes, height: int, width: int, rows: int, columns: int) -> list[list[float]]:
+    """The means of rows × columns boxes of a height × width picture; boxes overlap where it is smaller than that."""
+    across = [_box(at, columns, width) for at in range(columns)]
+    means = []
+    for at in range(rows):
+        top, bottom = _box(at, rows, height)
+        sums = [sum(pixels[x : bottom * width : width][top:]) for x in range(width)]
+        means.append([sum(sums[left:right]) / ((right - left) * (bottom - top)) for left, right in across])
+    return means
+
+
+def _box(at: int, of: int, size: int) -> tuple[int, int]:
+    start = min(at * size // of, size - 1)
+    return start, max(start + 1, -(-(at + 1) * size // of))

@@ -1,0 +1,156 @@
+"""The compute graph from top to bottom: one column for the main path, parameters entering from the left.
+
+The rows depend on the graph alone, so the picture stays put while stepping; only marks change.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.views import GraphView, Mark, Node
+from nnwalk_tui.render.numbers import is_bad, number, shape
+from nnwalk_tui.render.text import Line, fit, fit_line
+
+MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
+_LEAVES = ("parameter", "target")
+_LONGEST_LABEL = 18
+_GRADIENT = 8  # "▲ 0.0311"
+
+
+class Row(NamedTuple):
+    """A line of the graph: a value, or what enters the operation that makes it."""
+
+    node: Node  # the value itself, or the one that the operation makes
+    side: Node | None = None  # a parameter or target entering here
+    edge: bool = False  # a line between two values
+    source: Node | None = None  # the value above, where this edge comes from it
+    op: str = ""  # the operation's name, on its last line
+
+
+class Columns(NamedTuple):
+    """Where things stand: cells from the left."""
+
+    side: int  # labels of what enters end before this cell
+    dash: int  # how long the edge that enters is
+    axis: int  # the main path
+    label: int  # how wide the labels of values are
+    shape: int
+    gradient: int  # where the gradient's way back stands; its number beside it if there is room
+
+
+def rows(nodes: list[Node]) -> list[Row]:
+    """The lines of a graph whose nodes are in execution order."""
+    known = {node.id: node for node in nodes}
+    lines: list[Row] = []
+    above: Node | None = None
+    for node in nodes:
+        if node.kind in _LEAVES:
+            continue
+        if node.op or node.inputs:
+            lines += _entering(node, above, known)
+        lines.append(Row(node))
+        above = node
+    return lines
+
+
+def _entering(node: Node, above: Node | None, known: dict[str, Node]) -> list[Row]:
+    inputs = [known[each] for each in node.inputs if each in known]
+    sides = [each for each in inputs if each.kind in _LEAVES]
+    values = [each for each in inputs if each.kind not in _LEAVES]
+    main, extra = (values[0], values[1:]) if values else (None, [])
+    joined = above is not None and main is not None and main.id == above.id
+    op = node.op + "".join(f" + {each.label}" for each in extra)
+    if main is not None and not joined:
+        op += f" ← {main.label}"
+    source = above if joined else None
+    last = len(sides) - 1
+    if not sides:
+        return [Row(node, edge=True, source=source, op=op)]
+    return [Row(node, side, True, source, op if at == last else "") for at, side in enumerate(sides)]
+
+
+def columns(lines: list[Row], width: int) -> Columns:
+    """Where things stand in `width` cells, by labels and shapes alone."""
+    values = [row.node for row in lines if not row.edge]
+    side = _widest([row.side.label for row in lines if row.side])
+    label = _widest([node.label for node in values])
+    sizes = max(8, _widest([shape(node.shape) for node in values]))
+    need = (2 + side + 2) + label + sizes + 5 + _GRADIENT  # with no dashes
+    dash = max(1, min(6, width - need))
+    slack = max(0, width - need - dash)
+    axis = 2 + min(4, slack // 2) + side + 2 + dash
+    gradient = min(axis - 1 + label + 3 + sizes + 2, width - _GRADIENT if need < width else width - 2)
+    return Columns(axis - dash - 2, dash, axis, label, sizes, max(axis + 4, gradient))
+
+
+def here(lines: list[Row]) -> int | None:
+    """The line that the cursor is at, None before anything was done."""
+    marked = [at for at, row in enumerate(lines) if _is_here((row.side or row.node) if row.edge else row.node, row)]
+    return marked[0] if marked else None
+
+
+def _is_here(node: Node, row: Row) -> bool:
+    return (not row.edge or row.side is not None) and Mark.HERE in (node.mark, node.gradient_mark)
+
+
+def draw(row: Row, graph: GraphView, loss: float | None, where: Columns, width: int) -> Line:
+    """One line, in exactly `width` cells."""
+    left = _edge(row, where) if row.edge else _value(row.node, loss, where)
+    way = _way(row) if row.edge else _gradient(row.node, graph.direction)
+    return fit_line([*fit_line(left, where.gradient), *way], width)
+
+
+def _value(node: Node, loss: float | None, where: Columns) -> Line:
+    here = _is_here(node, Row(node))
+    style = "here" if here else "quiet" if node.mark is Mark.TODO else "text"
+    sign = MARKS[Mark.HERE if here else node.mark]
+    sign_style = "here" if here else "quiet" if node.mark is Mark.TODO else "forward"
+    size = shape(node.shape)
+    if node.kind == "loss" and node.mark is not Mark.TODO and loss is not None:
+        size = number(loss).strip()
+    return [
+        (fit("▶" if here else "", where.axis - 2, ">") + " ", "here"),
+        (fit(node.label, where.label), style),
+        (f" {sign} ", sign_style),
+        (fit(size, where.shape), "warning" if node.kind == "loss" and is_bad(loss) else style),
+    ]
+
+
+def _edge(row: Row, where: Columns) -> Line:
+    style = "quiet" if row.node.mark is Mark.TODO else "forward"
+    side = row.side
+    op: Line = [(f" {row.op}", "quiet" if row.node.mark is Mark.TODO else "text")]
+    if side is None:
+        return [(" " * where.axis, "text"), ("│" if row.source else "╷", style), *op]
+    here = _is_here(side, row)
+    arrived = side.gradient is not None
+    dashes = "═" if arrived else "╌" if side.kind == "target" else "─"
+    joint = "╡" if arrived else "┤" if row.source else "╮"
+    edge_style = "here" if here else "backward" if arrived else style
+    label_style = "here" if here else "text" if side.mark is not Mark.TODO else "quiet"
+    return [
+        (fit(("▶ " if here else "") + fit(side.label, _LONGEST_LABEL).rstrip(), where.side, ">") + " ", label_style),
+        (MARKS[Mark.HERE if here else side.mark], "here" if here else style),
+        (dashes * where.dash, edge_style),
+        (joint, edge_style if arrived else style),
+        *op,
+    ]
+
+
+def _gradient(node: Node, direction: str) -> Line:
+    if node.gradient_mark is None:
+        return [("╌" if direction in ("backward", "update") else "", "quiet")]
+    if node.gradient is None:
+        return [("△" if direction == "backward" else "", "quiet")]
+    here = node.gradient_mark is Mark.HERE
+    style = "here" if here else "backward"
+    return [("▲", style), (number(node.gradient, _GRADIENT - 1), "warning" if is_bad(node.gradient) else style)]
+
+
+def _way(row: Row) -> Line:
+    passed = row.source is not None and row.source.gradient is not None and row.node.gradient is not None
+    return [("║", "backward")] if passed else []
+
+
+def _widest(texts: list[str]) -> int:
+    return max((min(len(text), _LONGEST_LABEL) for text in texts), default=4)

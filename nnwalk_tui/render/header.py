@@ -1,0 +1,64 @@
+"""The first line: what runs at the left, where the run is at the right, in fixed columns."""
+
+from __future__ import annotations
+
+from engine.views import Snapshot, Status
+from nnwalk_tui import theme
+from nnwalk_tui.render.numbers import is_bad, number
+from nnwalk_tui.render.text import Line, ends, fit_line, measure
+
+SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}
+STATUS_WIDTH = max(map(len, Status))
+
+# How much is said at each end, from most to least; the first pair that fits is drawn.
+_LEVELS = ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (3, 2), (3, 3), (4, 3), (4, 4))
+
+
+def header(snapshot: Snapshot, width: int) -> Line:
+    """The line in exactly `width` cells; it says less where there is less room."""
+    for left, right in _LEVELS:
+        start, end = _experiment(snapshot, left), _place(snapshot, right)
+        if measure(start) + measure(end) + 2 <= width:
+            return ends(start, end, width)
+    return fit_line(_place(snapshot, 4), width)
+
+
+def _experiment(snapshot: Snapshot, level: int) -> Line:
+    run = snapshot.run
+    batch = f" · batch {run.batch_size}"
+    data = f" · {run.data} · {run.optimizer}"
+    rest = (f" {run.model}{data}{batch}", f" {run.model}{data}", f" {run.model}", "", None)[level]
+    name: Line = [(" nnwalk", "title")]
+    return name if rest is None else [*name, (f"  {run.name}", "text"), (rest, "quiet")]
+
+
+def _place(snapshot: Snapshot, level: int) -> Line:
+    """Level 0 also counts iterations and parts the words wider; 3 and more leave out the accuracy and the rate."""
+    position, run = snapshot.position, snapshot.run
+    gap: tuple[str, str] = ("  ", "text")
+    epochs, batches = str(run.epochs), str(run.batches)
+    line: Line = [
+        *_field("epoch", f"{position.epoch:>{len(epochs)}}/{epochs}"),
+        gap,
+        *_field("batch", f"{position.batch:>{len(batches)}}/{batches}"),
+    ]
+    if level == 0:
+        total = len(str(run.epochs * run.batches))
+        line += [gap, *_field("iteration", f"{position.iteration:>{total}}")]
+    label = "loss (before update)" if level == 0 else "loss"
+    line += [gap, *_field(label, f"{number(snapshot.loss, decimals=3).strip():<7}", is_bad(snapshot.loss))]
+    if level < 4:
+        accuracy = "·" if snapshot.accuracy is None else f"{snapshot.accuracy:.2f}"
+        line += [gap, *_field("acc", f"{accuracy:>4}")]
+    if level < 3:
+        rate = "lr" if theme.ascii_only() else "η"
+        line += [
+            gap,
+            *_field(rate, f"{snapshot.learning_rate:<6.4g}" if level < 2 else f"{snapshot.learning_rate:.4g}"),
+        ]
+    style = "quiet" if snapshot.status in (Status.PAUSED, Status.ENDED) else "forward"
+    return [*line, gap, (SIGNS[snapshot.status], style), (" ", "text")]
+
+
+def _field(label: str, value: str, bad: bool = False) -> Line:
+    return [(label + " ", "quiet"), (value, "warning" if bad else "text")]

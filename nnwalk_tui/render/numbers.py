@@ -1,0 +1,82 @@
+"""Numbers at a fixed width, so that nothing on screen moves while they change."""
+
+from __future__ import annotations
+
+import math
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+MISSING = "·"
+WIDTH = 7  # of an unsigned number
+SIGNED = 8
+
+
+def number(value: float | None, width: int = WIDTH, decimals: int = 4) -> str:
+    """A number in exactly `width` cells (at least 7), to the right: "1.8420", "8·10⁻⁴", "−inf", "·" for None."""
+    if value is None:
+        return MISSING.rjust(width)
+    return _shortest(float(value), width, decimals).rjust(width)
+
+
+def is_bad(value: float | None) -> bool:
+    """Whether a number is NaN or infinite, which wants the warning style."""
+    return value is not None and not math.isfinite(value)
+
+
+def scientific(value: float) -> str:
+    """One digit and a power of ten: "8·10⁻⁴", "−2·10⁵", "0"."""
+    if not math.isfinite(value):
+        return _word(value)
+    if value == 0:
+        return "0"
+    digits, _, exponent = f"{abs(value):.0e}".partition("e")
+    return f"{_sign(value)}{digits}·{power(int(exponent))}"
+
+
+def power(exponent: int) -> str:
+    """A power of ten: "10⁻⁴"."""
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def percent(fraction: float | None, width: int = 4) -> str:
+    """A fraction 0…1 as " 12%"; what is not quite none or all says so: " <1%", ">99%"."""
+    if fraction is None:
+        return MISSING.rjust(width)
+    if not math.isfinite(fraction):
+        return _word(fraction).rjust(width)
+    if 0 < fraction < 0.005:
+        return "<1%".rjust(width)
+    if 0.995 <= fraction < 1:
+        return ">99%".rjust(width)
+    return f"{fraction * 100:.0f}%".rjust(width)
+
+
+def shape(sizes: list[int]) -> str:
+    """A tensor's shape: "64×784"; a scalar's is "1"."""
+    return "×".join(map(str, sizes)) or "1"
+
+
+def _shortest(value: float, width: int, decimals: int) -> str:
+    if not math.isfinite(value):
+        return _word(value)
+    if value == 0:
+        return "0"
+    if abs(value) >= 10.0 ** (1 - decimals):
+        text = _decimal(value, width, decimals)
+        if len(text) <= width:
+            return text
+    text = scientific(value)
+    return text if len(text) <= width else _sign(value) + power(math.floor(math.log10(abs(value))))
+
+
+def _decimal(value: float, width: int, decimals: int) -> str:
+    whole = len(f"{abs(value):.0f}")
+    places = max(0, min(decimals, width - whole - 1 - (value < 0)))
+    return f"{_sign(value)}{abs(value):.{places}f}"
+
+
+def _word(value: float) -> str:
+    return "nan" if math.isnan(value) else f"{_sign(value)}inf"
+
+
+def _sign(value: float) -> str:
+    return "−" if value < 0 else ""

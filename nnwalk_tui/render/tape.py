@@ -1,0 +1,53 @@
+"""The tape: one line an event."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.views import TapeRow
+from nnwalk_tui.render.text import Line, fit
+
+_PHASE = 8
+_STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
+
+
+class Columns(NamedTuple):
+    """Widths of the columns that depend on the model or the room."""
+
+    number: int
+    op: int
+    names: int  # of "reads", and of "writes"
+    shape: int
+
+
+def columns(rows: list[TapeRow], total: int, width: int) -> Columns:
+    """How the width is shared; shapes give way first."""
+    number = len(str(total))
+    op = min(max((len(row.op) for row in rows), default=8), 20)
+    shape = min(max((len(row.shape) for row in rows), default=8), 16)
+    names = (width - (number + 4) - _PHASE - op - 4 - shape - 6) // 2
+    if names < 8:
+        names, shape = names + (shape + 2) // 2, 0
+    return Columns(number, op, max(4, min(names, 28)), shape)
+
+
+def heading(where: Columns) -> Line:
+    """The titles of the columns."""
+    titles = f"{'#':>{where.number + 3}}  {'phase':<{_PHASE}}  {'op':<{where.op}}  {'reads':<{where.names}}  "
+    return [(f"{titles}{'writes':<{where.names}}{'  shape' if where.shape else ''}", "quiet")]
+
+
+def row(event: TapeRow, where: Columns, cursor: int, chosen: bool) -> Line:
+    """One event: done, here or to come; `chosen` is the one that Enter would go to."""
+    here = event.number == cursor
+    done = event.number <= cursor
+    style = "here" if here else "text" if done else "quiet"
+    return [
+        ("›" if chosen else " ", "here"),
+        ("▶ " if here else "  ", "here"),
+        (f"{event.number:>{where.number}}  ", style),
+        (f"{event.phase:<{_PHASE}}  ", "here" if here else _STYLES.get(event.phase, "text") if done else "quiet"),
+        (fit(event.op, where.op) + "  ", style),
+        (f"{fit(event.reads, where.names)}  {fit(event.writes, where.names)}", style),
+        (f"  {fit(event.shape, where.shape)}" if where.shape else "", "quiet"),
+    ]

@@ -1,0 +1,75 @@
+"""Lines of styled text: lists of (text, style name), measured in terminal cells."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+
+Span = tuple[str, str]
+Line = list[Span]
+
+
+def clean(text: str) -> str:
+    """The text without what would move the terminal's cursor: control characters become spaces."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def fit(text: str, width: int, align: str = "<") -> str:
+    """The text in exactly `width` cells; what is too long ends in "…". `align` is one of < > ^."""
+    text = clean(text)
+    size = cell_len(text)
+    if size > width:
+        return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+    left = {"<": 0, ">": width - size, "^": (width - size) // 2}[align]
+    return " " * left + text + " " * (width - size - left)
+
+
+def measure(line: Line) -> int:
+    """How many cells a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def fit_line(line: Line, width: int) -> Line:
+    """The line in exactly `width` cells, cropped or filled with blanks."""
+    fitted: Line = []
+    room = width
+    for text, style in line:
+        size = cell_len(text)
+        if size > room:
+            fitted.append((set_cell_size(text, room), style))
+            return fitted
+        fitted.append((text, style))
+        room -= size
+    if room:
+        fitted.append((" " * room, "blank"))
+    return fitted
+
+
+def ends(left: Line, right: Line, width: int) -> Line:
+    """`left` and `right` at the two ends of `width` cells; the right one gives way."""
+    gap = width - measure(left) - measure(right)
+    if gap < 1:
+        return fit_line(left, width)
+    return [*left, (" " * gap, "blank"), *right]
+
+
+def merge(line: Line) -> Line:
+    """The line in as few spans as possible: blanks join their left neighbour, unless it paints its background."""
+    merged: Line = []
+    for text, style in line:
+        if not text:
+            continue
+        if merged and (style == merged[-1][1] or (_blank(text, style) and _transparent(merged[-1][1]))):
+            merged[-1] = (merged[-1][0] + text, merged[-1][1])
+        else:
+            merged.append((text, style))
+    return merged
+
+
+def _blank(text: str, style: str) -> bool:
+    return _transparent(style) and text.isspace()
+
+
+def _transparent(style: str) -> bool:
+    return not style.startswith("grey:")

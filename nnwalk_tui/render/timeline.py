@@ -1,0 +1,101 @@
+"""The second line: the batch's tape as a time line, its phases as long as they have events."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import NamedTuple
+
+from engine.views import Status, TapeView
+from nnwalk_tui.render.header import SIGNS, STATUS_WIDTH
+from nnwalk_tui.render.text import Line, fit_line
+
+_STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
+_NAME_ROOM = 2  # cells of a phase beside its name
+
+
+class Segment(NamedTuple):
+    """A phase on the track: its name, then its events."""
+
+    phase: str
+    start: int  # first cell
+    rail: int  # first cell after the name
+    end: int  # the cell after the last
+    before: int  # events of the phases before
+    events: int
+
+    def cell(self, done: int) -> int:
+        """The cell of the cursor when `done` events of this phase are done, one at least."""
+        return max(self.start, self.rail + ceil(done * (self.end - self.rail) / max(1, self.events)) - 1)
+
+
+def timeline(tape: TapeView, status: Status, unit: str, width: int, focused: bool = False) -> Line:
+    """The line in exactly `width` cells."""
+    count = len(str(tape.total))
+    where = f"◀ {tape.cursor:>{count}}/{tape.total} ▶ "
+    track = track_width(tape, width)
+    if track < 1:
+        return fit_line([(" ", "text"), (where, "text")], width)
+    style = "quiet" if status in (Status.PAUSED, Status.ENDED) else "forward"
+    right: Line = [(f"  {SIGNS[status]} {status:<{STATUS_WIDTH}}", style), ("  unit ", "quiet")]
+    right += [(f"{unit:<5}  ", "text"), (where, "text")]
+    return fit_line([("▶" if focused else " ", "here"), *_track(tape, track), *right], width)
+
+
+def track_width(tape: TapeView, width: int) -> int:
+    """How many cells the phases take, from the second one on."""
+    return width - (25 + STATUS_WIDTH + 2 * len(str(tape.total)))
+
+
+def event_at(tape: TapeView, x: int, width: int) -> int | None:
+    """How many events are done at a cell of the line; None beside the track."""
+    track = track_width(tape, width)
+    if x == 1 <= track:
+        return 0
+    for segment in _segments(tape.phases, track):
+        if segment.start <= x - 1 < segment.end:
+            done = (x - segment.rail) * segment.events / max(1, segment.end - segment.rail)
+            return segment.before + max(0, min(segment.events, round(done)))
+    return None
+
+
+def _track(tape: TapeView, width: int) -> Line:
+    segments = _segments(tape.phases, width)
+    cursor = 0
+    for segment in segments:
+        if tape.cursor > segment.before:
+            cursor = segment.cell(min(tape.cursor - segment.before, segment.events))
+    spans: Line = [("─", "quiet")] if segments else [("─" * width, "quiet")]
+    for segment in segments:
+        cells = segment.phase.ljust(segment.rail - segment.start)[: segment.rail - segment.start]
+        cells += "━" * (segment.end - segment.rail)
+        done = max(0, min(cursor - segment.start, len(cells)))
+        spans += [(cells[:done], _STYLES.get(segment.phase, "text")), (cells[done:].replace("━", "─"), "quiet")]
+    return _with_cursor(spans, cursor)
+
+
+def _segments(phases: list[tuple[str, int]], width: int) -> list[Segment]:
+    """The phases side by side after one cell for the start: room for each name first, the rest by events."""
+    total = sum(events for _, events in phases)
+    named = sum(len(name) + _NAME_ROOM for name, _ in phases) < width
+    least = [len(name) + _NAME_ROOM if named else 0 for name, _ in phases]
+    rest = width - 1 - sum(least)
+    segments, start, before = [], 1, 0
+    for (name, events), room in zip(phases, least, strict=True):
+        share = round((before + events) * rest / max(1, total)) - round(before * rest / max(1, total))
+        end = start + room + share
+        segments.append(Segment(name, start, start + (len(name) if named else 0), end, before, events))
+        start, before = end, before + events
+    return segments
+
+
+def _with_cursor(spans: Line, cursor: int) -> Line:
+    line: Line = []
+    at = 0
+    for text, style in spans:
+        if at <= cursor < at + len(text):
+            cut = cursor - at
+            line += [(text[:cut], style), ("◉", "here"), (text[cut + 1 :], style)]
+        else:
+            line.append((text, style))
+        at += len(text)
+    return line

@@ -1,0 +1,145 @@
+"""The bars around the panes: the tabs, the row of keys, and the box of a long answer."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from nnwalk_tui import theme
+from nnwalk_tui.actions import PANES
+from nnwalk_tui.render.text import Line, fit_line, measure
+
+# (keys, what they do, how soon they go when the terminal is narrow)
+HINTS: tuple[tuple[str, str, int], ...] = (
+    ("o l p b e", "step", 2),
+    ("O L P B E", "back", 6),
+    ("←→", "walk", 9),
+    ("space", "run", 4),
+    ("g", "goto", 8),
+    ("z", "zoom", 5),
+    ("tab", "pane", 7),
+    (":", "command", 3),
+    ("?", "help", 1),
+    ("q", "quit", 0),
+)
+
+
+class Bar(Widget):
+    """Lines of styled text, drawn anew only when they differ."""
+
+    DEFAULT_CSS = "Bar { height: 1; }"
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._lines: list[Line] = []
+
+    def put(self, lines: list[Line]) -> None:
+        """Show these lines."""
+        if lines != self._lines:
+            self._lines = lines
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The strip that stands at a line."""
+        return self.strip(self._lines[y] if y < len(self._lines) else [])
+
+    def strip(self, line: Line) -> Strip:
+        """A line over the whole width."""
+        return strip_of(self, line)
+
+
+class TabBar(Bar):
+    """The panes that share a place, the chosen one marked."""
+
+    class Chosen(Message):
+        """A tab was clicked."""
+
+        def __init__(self, pane: str) -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._starts: list[tuple[int, str]] = []
+
+    def tabs(self, names: tuple[str, ...], chosen: str) -> None:
+        """Show these tabs; a narrow row drops the names of the others, then what does not fit."""
+        line = self._line(names, chosen, short=False)
+        if measure(line) > self.size.width:
+            line = self._line(names, chosen, short=True)
+        self.put([line])
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the tab under the mouse."""
+        under = [name for start, name in self._starts if start <= event.x]
+        if under:
+            self.post_message(self.Chosen(under[-1]))
+
+    def _line(self, names: tuple[str, ...], chosen: str, short: bool) -> Line:
+        line: Line = []
+        self._starts = []
+        for name in names:
+            self._starts.append((measure(line), name))
+            if name == chosen:
+                line.append((f"▶{PANES[name]} {name} ".replace("▶ ", "▶"), "here"))
+            else:
+                label = PANES[name] or name
+                line.append((f" {label} " if short else f" {PANES[name]} {name} ".replace("  ", " "), "quiet"))
+        return line
+
+
+class KeysBar(Bar):
+    """The keys that matter, as many as fit."""
+
+    def on_resize(self) -> None:
+        """Fit the new width."""
+        self.put([hints(self.size.width)])
+
+
+class AnswerBox(Bar):
+    """An answer of several lines, over the panes, until the next key."""
+
+    MOST: ClassVar[float] = 0.6  # of the terminal's height
+
+    def lines_of(self, text: str, width: int, height: int) -> int:
+        """Show a text; how many rows it takes. What does not fit is said to be in the log."""
+        rows = [part for line in text.splitlines() for part in textwrap.wrap(line, width - 2) or [""]]
+        most = max(2, int(height * self.MOST))
+        if len(rows) > most:
+            rows = [*rows[: most - 1], f"… {len(rows) - most + 1} more lines: x shows the log"]
+        rule: Line = [("─" * width, "border")]
+        self.put([rule, *([(f" {row}", "text")] for row in rows)])
+        return len(rows) + 1
+
+
+def strip_of(widget: Widget, line: Line) -> Strip:
+    """A line over a widget's whole width, in the theme's colours."""
+    base = widget.rich_style
+    palette = theme.Palette(base.color or theme.DEFAULT, base.bgcolor or theme.DEFAULT)
+    spans = fit_line(line, widget.size.width)
+    return Strip([Segment(_glyphs(text), base + palette.style(style)) for text, style in spans], widget.size.width)
+
+
+def hints(width: int) -> Line:
+    """The row of keys: on a narrow terminal those go first that matter least."""
+    shown = list(HINTS)
+    while len(shown) > 1 and _width(shown) > width:
+        shown.remove(max(shown, key=lambda hint: hint[2]))
+    line: Line = []
+    for keys, does, _ in shown:
+        line += [(f" {keys}", "text"), (f" {does}  ", "quiet")]
+    return line
+
+
+def _width(hints: list[tuple[str, str, int]]) -> int:
+    return sum(len(keys) + len(does) + 4 for keys, does, _ in hints) - 2
+
+
+def _glyphs(text: str) -> str:
+    return theme.to_ascii(text) if theme.ascii_only() else text

@@ -1,0 +1,265 @@
+"""The main screen: header, time line, panes, bars, and which of them has the focus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
+from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.message import Message
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from engine.commands import Look
+from engine.views import Snapshot
+from nnwalk_tui.layout import PANE_NAMES, Box, Plan, plan
+from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.panes.digits import DigitsPane
+from nnwalk_tui.panes.gradients import GradientsPane
+from nnwalk_tui.panes.graph import GraphPane
+from nnwalk_tui.panes.header import HeaderPane
+from nnwalk_tui.panes.here import HerePane
+from nnwalk_tui.panes.layers import LayersPane
+from nnwalk_tui.panes.log import LogPane
+from nnwalk_tui.panes.loss import LossPane
+from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
+from nnwalk_tui.screens.command_line import CommandLine, History
+from nnwalk_tui.screens.too_small import TooSmall
+
+PANES: tuple[type[Pane], ...] = (
+    GraphPane,
+    LayersPane,
+    HerePane,
+    GradientsPane,
+    LossPane,
+    DigitsPane,
+    TapePane,
+    LogPane,
+)
+MOST_ROWS = 2000  # of the tape; the pane scrolls through them
+
+
+class PlanLayout(Layout):
+    """Places the screen's children where the plan says; the others are not on screen."""
+
+    name = "plan"
+
+    def __init__(self, screen: MainScreen) -> None:
+        self._screen = screen
+
+    def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
+        """Placements of those children that are in the plan for this size."""
+        boxes = self._screen.boxes(size)
+        return [
+            WidgetPlacement(Region(*boxes[child.id]), NULL_OFFSET, NULL_SPACING, child, order)
+            for order, child in enumerate(children)
+            if child.id in boxes
+        ]
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """Everything that is seen while a run is walked through."""
+
+    DEFAULT_CSS = """
+    MainScreen { layers: base over; overflow: hidden; }
+    MainScreen > AnswerBox { layer: over; display: none; }
+    MainScreen > AnswerBox.open { display: block; }
+    """
+
+    # Textual paints the whole screen when the focus moves; here those panes that lose and get it redraw themselves.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    class Rearranged(Message):
+        """Other panes, or panes of other sizes, are on screen now."""
+
+    def __init__(self, history: Path, names: Callable[[], list[str]]) -> None:
+        super().__init__()
+        self._arrangement = PlanLayout(self)
+        self._recent = list(PANE_NAMES)
+        self._answer_rows = 0
+        self._snapshot: Snapshot | None = None
+        self._visible: tuple[str, ...] = ()
+        self.zoomed = False
+        self.entered = False
+        self.panes: dict[str, Pane] = {}
+        self.header = HeaderPane(id="header")
+        self.timeline = TimelinePane(id="timeline")
+        self.keys_bar = KeysBar(id="keys")
+        self.tab_bar = TabBar(id="tabs")
+        self.answer = AnswerBox(id="answer")
+        self.prompt = Bar(id="prompt")
+        self.command_line = CommandLine(lambda: History(history), names, id="command")
+
+    @property
+    def layout(self) -> Layout:
+        """The screen's own layout: the plan."""
+        return self._arrangement
+
+    def compose(self) -> ComposeResult:
+        """All children; the plan decides which are seen."""
+        self.header.can_focus = self.timeline.can_focus = False
+        yield self.header
+        yield self.timeline
+        for kind in PANES:
+            pane = kind(id=kind.pane_name)
+            self.panes[kind.pane_name] = pane
+            yield pane
+        yield self.tab_bar
+        yield self.keys_bar
+        yield TooSmall(id="too-small")
+        yield self.prompt
+        yield self.command_line
+        yield self.answer
+
+    def on_mount(self) -> None:
+        """Begin in the graph."""
+        self.focus_pane(self._recent[0])
+
+    @property
+    def plan(self) -> Plan:
+        """What stands where at the present size."""
+        return self.plan_for(self.app.size)
+
+    def plan_for(self, size: Size) -> Plan:
+        """What stands where at a size."""
+        return plan(size.width, size.height, self._recent, self.zoomed)
+
+    def boxes(self, size: Size) -> dict[str, Box]:
+        """Where every child stands, those that lie over the panes too."""
+        boxes = dict(self.plan_for(size).boxes)
+        if "command" in boxes:
+            bottom = boxes["command"].y
+            boxes["answer"] = Box(0, bottom - self._answer_rows, size.width, self._answer_rows)
+        return boxes
+
+    @property
+    def current(self) -> str:
+        """The name of the focused pane."""
+        return self._recent[0]
+
+    @property
+    def current_pane(self) -> Pane:
+        """The focused pane."""
+        return self.panes[self.current]
+
+    def focus_pane(self, name: str) -> None:
+        """Go to a pane; one that shares its place with another comes to the front."""
+        self.entered = False
+        self.panes[name].focus(scroll_visible=False)
+        self._came_to(name)
+
+    def focus_beside(self, by: int) -> None:
+        """Go to the pane that is `by` places further in the order of Tab; tabs are places, too."""
+        here = self.plan
+        order = [name for name in PANE_NAMES if name in here.boxes or name in here.tabs]
+        self.focus_pane(order[(order.index(self.current) + by) % len(order)])
+
+    def back_to_last(self, name: str) -> None:
+        """Go to a pane, or, from it, to the one visited before."""
+        self.focus_pane(self._recent[1] if self.current == name else name)
+
+    def zoom(self, zoomed: bool) -> None:
+        """Show the focused pane alone, or with the others."""
+        self.zoomed = zoomed
+        self.rearrange()
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Hand a snapshot to the panes that are seen."""
+        self._snapshot = snapshot
+        self.header.show(snapshot)
+        self.timeline.show(snapshot)
+        for name in self._visible:
+            self.panes[name].show(snapshot)
+
+    def look(self) -> Look:
+        """What the panes on screen want to see."""
+        visible = [self.header, self.timeline, *(self.panes[name] for name in self._visible)]
+        wanted = sorted(frozenset[str]().union(*(pane.looks for pane in visible)))
+        digits = self.panes["digits"]
+        assert isinstance(digits, DigitsPane)
+        return Look(
+            panes=wanted,
+            columns=max(8, self.panes["loss"].size.width - 10),
+            digits=digits.wanted if "digits" in self._visible else 0,
+            rows_from=1,
+            rows=MOST_ROWS if "tape" in self._visible else 0,
+        )
+
+    def show_answer(self, text: str) -> None:
+        """Show an answer of several lines over the panes; "" takes it away."""
+        rows = self.answer.lines_of(text, *self.app.size) if text else 0
+        self.answer.set_class(bool(text), "open")
+        if rows != self._answer_rows:
+            self._answer_rows = rows
+            self._lay_out()
+
+    def open_command_line(self, text: str) -> None:
+        """Let a command be typed, beginning with `text`."""
+        self.prompt.put([[(":", "here")]])
+        self.command_line.open(text)
+
+    def close_command_line(self) -> None:
+        """Give the focus back to the panes."""
+        self.prompt.put([])
+        self.command_line.close()
+        self.current_pane.focus(scroll_visible=False)
+
+    def rearrange(self) -> None:
+        """Lay out anew, when the focus or the zoom asks for it."""
+        self._lay_out()
+        self.call_after_refresh(self.arranged)
+
+    def _lay_out(self) -> None:
+        self.answer.refresh(layout=True)  # a child's, as the screen's own keeps the arrangement that it has cached
+
+    def arranged(self) -> None:
+        """Tell the bars and the app what is on screen now."""
+        here = self.plan
+        shown = next((name for name in here.tabs if name in here.boxes), "")
+        self.tab_bar.tabs(here.tabs, shown)
+        self.command_line.alone("keys" not in here.boxes)
+        self._show_new(here.panes)
+        self.post_message(self.Rearranged())
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fold or unfold."""
+        self.show_answer("")
+        self.call_after_refresh(self.arranged)
+
+    @on(events.DescendantFocus)
+    def remember(self, event: events.DescendantFocus) -> None:
+        """A click focuses a pane, too."""
+        if isinstance(event.widget, Pane) and event.widget.pane_name != self.current:
+            self.entered = False
+            self._came_to(event.widget.pane_name)
+
+    @on(TabBar.Chosen)
+    def choose_tab(self, message: TabBar.Chosen) -> None:
+        """A tab was clicked."""
+        self.focus_pane(message.pane)
+
+    def _came_to(self, name: str) -> None:
+        before = self.plan
+        self._recent.remove(name)
+        self._recent.insert(0, name)
+        if self.plan != before:
+            self.rearrange()
+
+    def _show_new(self, visible: Sequence[str]) -> None:
+        fresh, self._visible = [name for name in visible if name not in self._visible], tuple(visible)
+        if self._snapshot is None:
+            return
+        for name in fresh:
+            if _holds(self._snapshot, self.panes[name].looks):
+                self.panes[name].show(self._snapshot)
+
+
+def _holds(snapshot: Snapshot, looks: Iterable[str]) -> bool:
+    """Whether a snapshot has what a pane looks at; if not, the next frame has."""
+    return all(getattr(snapshot, look) is not None for look in looks)

@@ -1,0 +1,40 @@
+"""What the terminal can do. Imports nothing but the standard library: it is asked before the screen is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Literal
+
+MANY_COLOURS = ("256", "direct", "kitty", "alacritty", "ghostty", "wezterm")
+
+
+def can_show_screen(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Why a full screen cannot be shown here; None when it can.
+
+    The screen is written to stderr, so stdout may well be a pipe.
+    """
+    for name, stream in (("standard input", sys.__stdin__), ("standard error", sys.__stderr__)):
+        if stream is None or stream.closed or not stream.isatty():
+            return f"{name} is not a terminal"
+    kind = environ.get("TERM", "")
+    if kind in ("", "dumb", "unknown"):
+        return f"this terminal cannot move its cursor (TERM={kind})"
+    return None
+
+
+def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal's encoding is known not to be UTF-8, by the locale or by Python's own choice."""
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    encoding = (getattr(sys.__stderr__, "encoding", None) or "utf-8").lower().replace("-", "")
+    return encoding != "utf8" or (bool(locale) and "utf8" not in locale.lower().replace("-", ""))
+
+
+def colours(environ: Mapping[str, str] = os.environ) -> Literal["full", "ansi", "none"]:
+    """The colours to use: all, only the terminal's own 16, or none."""
+    if environ.get("NO_COLOR"):
+        return "none"
+    kind = environ.get("TERM", "")
+    many = environ.get("COLORTERM", "").lower() in ("truecolor", "24bit")
+    return "full" if many or any(name in kind for name in MANY_COLOURS) else "ansi"

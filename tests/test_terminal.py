@@ -1,0 +1,108 @@
+"""What the terminal can do, and how frames are paced by it."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from nnwalk_tui import terminal, theme
+from nnwalk_tui.pacing import Outlet
+
+
+class Tty(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "__stdin__", Tty())
+    monkeypatch.setattr(sys, "__stderr__", Tty())
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_a_terminal_can_show_a_screen() -> None:
+    assert terminal.can_show_screen({"TERM": "xterm"}) is None
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+@pytest.mark.parametrize("stream", ["__stdin__", "__stderr__"])
+def test_a_pipe_is_named(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, stream, io.StringIO())
+    assert "is not a terminal" in str(terminal.can_show_screen({"TERM": "xterm"}))
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+@pytest.mark.parametrize("environ", [{}, {"TERM": "dumb"}, {"TERM": ""}])
+def test_a_dumb_terminal_is_named(environ: dict[str, str]) -> None:
+    assert "TERM=" in str(terminal.can_show_screen(environ))
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+@pytest.mark.parametrize(
+    ("environ", "ascii"),
+    [
+        ({}, False),
+        ({"LANG": "de_DE.UTF-8"}, False),
+        ({"LC_ALL": "C.utf8"}, False),
+        ({"LC_ALL": "C", "LANG": "en_GB.UTF-8"}, True),
+        ({"LANG": "de_DE.ISO-8859-1"}, True),
+    ],
+)
+def test_a_locale_that_is_not_utf_8_means_ascii(environ: dict[str, str], ascii: bool) -> None:
+    assert terminal.needs_ascii(environ) is ascii
+
+
+@pytest.mark.parametrize(
+    ("environ", "colours"),
+    [
+        ({"TERM": "xterm-256color"}, "full"),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, "full"),
+        ({"TERM": "xterm-kitty"}, "full"),
+        ({"TERM": "linux"}, "ansi"),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, "none"),
+    ],
+)
+def test_the_colours_of_a_terminal_are_known_from_its_environment(environ: dict[str, str], colours: str) -> None:
+    assert terminal.colours(environ) == colours
+    assert theme.Colours(colours)
+
+
+def test_the_outlet_is_drained_when_all_that_was_expected_is_flushed() -> None:
+    drained: list[str] = []
+    outlet = Outlet(io.StringIO())
+    outlet.when_drained(lambda: drained.append("at once"))
+    outlet.expect(3)
+    outlet.expect(2)
+    outlet.when_drained(lambda: drained.append("later"))
+    outlet.write("abc")
+    outlet.flush()
+    assert drained == ["at once"]
+    outlet.write("de")
+    assert drained == ["at once"]
+    outlet.flush()
+    outlet.flush()
+    assert drained == ["at once", "later"]
+
+
+def test_a_terminal_that_hung_up_swallows_what_is_written() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+        def flush(self) -> None:
+            raise OSError(5, "Input/output error")
+
+    drained: list[str] = []
+    outlet = Outlet(Gone())
+    outlet.expect(1)
+    outlet.when_drained(lambda: drained.append("drained"))
+    outlet.write("x")
+    outlet.flush()
+    assert drained == ["drained"]

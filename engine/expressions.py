@@ -55,14 +55,16 @@ _ADDRESS = re.compile(r"\b(d?)([xzawb])([₀-₉]+)(?:[,،]([₀-₉]+))?\[(\d+)
 _ALL = "__everywhere__"
 
 
-def parse(text: str, names: list[str]) -> ast.expr:
+def parse(text: str, names: list[str], row_of: Callable[[int], int] = lambda example: example) -> ast.expr:
     """The syntax tree of an expression; `names` are the dotted parameter names that it may use.
+
+    `row_of` says in which row of the batch an example of the data set stands, both from 1.
 
     Raises ExpressionError, naming the place that is wrong.
     """
     if len(text) > _LONGEST:
         raise ExpressionError(f"the expression is {len(text)} characters long", f"the most is {_LONGEST}")
-    source = _plain(text, names)
+    source = _plain(text, names, row_of)
     try:
         tree = ast.parse(source.strip(), mode="eval").body
     except SyntaxError as error:
@@ -78,7 +80,7 @@ def evaluate(text: str, values: Values) -> Any:
 
     Raises ExpressionError or NotComputedYetError, naming the word that is wrong and listing what exists.
     """
-    tree = parse(text, (values.naming.course and []) or list(values.naming.layer_of))
+    tree = parse(text, [] if values.naming.course else list(values.naming.layer_of), values.row_of)
     try:
         value = _Evaluator(values).visit(tree)
         return values.get(value) if isinstance(value, Ref) else value
@@ -100,8 +102,8 @@ def truth(text: str, values: Values) -> bool:
     return bool(value)
 
 
-def _plain(text: str, names: list[str]) -> str:
-    text = _ADDRESS.sub(_address, text)
+def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
+    text = _ADDRESS.sub(lambda match: _address(match, row_of), text)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
     for name in sorted((n for n in names if "." in n), key=len, reverse=True):
@@ -109,14 +111,15 @@ def _plain(text: str, names: list[str]) -> str:
     return re.sub(r"\(\s*\*\s*\)", f"({_ALL})", text)
 
 
-def _address(match: re.Match[str]) -> str:
-    """z₃[5](6123) → Z[5][6123,3]; w₃,₅[1] → W[1][3,5]; b₃[1] → b[1][3]."""
+def _address(match: re.Match[str], row_of: Callable[[int], int]) -> str:
+    """z₃[5](6123) → Z[5][row,3]; w₃,₅[1] → W[1][3,5]; b₃[1] → b[1][3] (course §5.1)."""
     gradient, symbol, first, second, layer, example = match.groups()
+    row = row_of(int(example)) if example else 1
     first, second = first.translate(_DIGITS), (second or "").translate(_DIGITS)
     if symbol == "x":
-        return f"X[{example or 1},{first}]"
+        return f"X[{row},{first}]"
     if symbol in "za":
-        return f"{gradient}{symbol.upper()}[{layer}][{example or 1},{first}]"
+        return f"{gradient}{symbol.upper()}[{layer}][{row},{first}]"
     return f"{gradient}W[{layer}][{first},{second or 1}]" if symbol == "w" else f"{gradient}b[{layer}][{first}]"
 
 

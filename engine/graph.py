@@ -52,7 +52,7 @@ def _structure(tape: Tape) -> _Built:
 
 def _add_operation(built: _Built, event: Event) -> None:
     inputs: list[str] = []
-    for value in event.inputs:
+    for value in sorted(event.inputs, key=lambda value: -len(value.shape)):  # W before b
         root = value.root()
         if root.name in ("c", "mask", "") or root.buffer:
             continue

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
+
 import msgspec
 
 from engine import commands as ask

@@ -414,7 +414,13 @@ class Session:
         if self.replay.divergence:
             said = f"{said}\nwarning: {self.replay.divergence}".strip()
             self.replay.divergence = ""
-        return Answer(id, text, self.position, plain_value(value), said)
+        return Answer(id, text, self.position, plain_value(value), self.metrics() if value is None else {}, said)
+
+    def metrics(self) -> dict[str, float]:
+        """Loss and accuracy of the cursor's batch, and the latest validation, as far as they are known."""
+        valid_loss, valid_accuracy = self.validation() or (None, None)
+        known = {"loss": self.loss, "accuracy": self.accuracy, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
+        return {name: value for name, value in known.items() if value is not None}
 
     def _report(self, label: str) -> Callable[[int, int], None]:
         return lambda done, total: self.progress(label, done, total)

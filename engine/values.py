@@ -108,6 +108,19 @@ class Values:
         base = ref.base
         return self.naming.full_name.get(base) or (base if base in self.naming.layer_of else None)
 
+    def row_of(self, example: int) -> int:
+        """The row of the batch in which an example of the data set stands, both from 1.
+
+        Where the loader does not tell its indices, the example is the row. Raises ExpressionError for one elsewhere.
+        """
+        indices = self._needs_tape(f"example {example}").indices
+        if not indices:
+            return example
+        if example not in indices:
+            shown = ", ".join(str(index) for index in indices[:5])
+            raise ExpressionError(f"example {example} is not in this batch", f"its examples are {shown} …")
+        return indices.index(example) + 1
+
     # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, ref: Ref) -> Tensor:

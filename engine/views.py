@@ -256,6 +256,7 @@ class Answer(View, frozen=True, tag="answer"):
     command: str
     position: Position | None
     value: object = None  # of `print`, `digest`, `stats`: numbers, lists or dicts
+    metrics: dict[str, float] = {}  # of a command that moves: loss, accuracy, valid_loss, valid_accuracy, as far as known
     text: str = ""  # the same, to read
     error: str = ""
     details: str = ""  # a traceback of the user's own code

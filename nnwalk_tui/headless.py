@@ -87,6 +87,8 @@ def _as_json(answer: Answer) -> str:
         line["error"] = answer.error
     elif answer.value is not None:
         line["value"] = for_json(answer.value)
+    else:
+        line |= for_json(answer.metrics)
     return json.dumps(line, ensure_ascii=False)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from engine.errors import CommandError
-from engine.views import Unit
+from engine.views import Phase, Unit
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -35,10 +36,63 @@ class Back(Command, frozen=True):
 
 
 class RunOn(Command, frozen=True):
-    """Train without stopping: `count` batches or epochs, or to the last epoch."""
+    """Train without stopping: `count` units, until a condition is true, or to the last epoch."""
 
     count: int | None = None
     unit: Unit = Unit.BATCH
+    until: str = ""
+
+
+class ReverseRun(Command, frozen=True):
+    """Go back to where a condition, or a watch, was last true."""
+
+    until: str = ""
+
+
+class AddWatch(Command, frozen=True):
+    """Stop every run where a condition is true."""
+
+    expression: str
+
+
+class ListWatches(Command, frozen=True):
+    """The watches, and what each says at the cursor."""
+
+
+class EnableWatch(Command, frozen=True):
+    """Let a watch ("all": every watch) stop runs, or not."""
+
+    number: str
+    enabled: bool
+
+
+class DeleteWatch(Command, frozen=True):
+    """Forget a watch ("all": every watch)."""
+
+    number: str
+
+
+class ListBranches(Command, frozen=True):
+    """The branches of the run."""
+
+
+class Switch(Command, frozen=True):
+    """Go to another branch."""
+
+    name: str
+
+
+class NameBranch(Command, frozen=True):
+    """Give the current branch another name."""
+
+    name: str
+
+
+class Compare(Command, frozen=True):
+    """Where two branches first differ; without the second, the current one."""
+
+    first: str
+    second: str = ""
 
 
 class Pause(Command, frozen=True):
@@ -128,19 +182,72 @@ def _walk(kind: type[Step] | type[Back], usage: str) -> Callable[[str], Command]
 
 
 def _run(rest: str) -> Command:
-    usage = "run [N batches|epochs]"
-    words = rest.split()
+    usage = "run [N UNITS] [until EXPRESSION]"
+    head, until = _until(rest, usage)
+    words = head.split()
     _too_many(words, 2, usage)
     if not words:
-        return RunOn()
-    return RunOn(_count(words[0], usage), _unit(words[1]) if len(words) > 1 else Unit.BATCH)
+        return RunOn(until=until)
+    return RunOn(_count(words[0], usage), _unit(words[1]) if len(words) > 1 else Unit.BATCH, until)
+
+
+def _until(rest: str, usage: str) -> tuple[str, str]:
+    """What stands before and after the word until."""
+    head, word, expression = f" {rest} ".partition(" until ")
+    if word and not expression.strip():
+        raise CommandError("until needs an expression", f"use: {usage}, like until loss < 0.5")
+    return head.strip(), expression.strip()
+
+
+def _reverse_run(rest: str) -> Command:
+    usage = "reverse-run [until EXPRESSION]"
+    head, until = _until(rest, usage)
+    _too_many(head.split(), 0, usage)
+    return ReverseRun(until)
+
+
+_PHASES = {phase.value for phase in Phase}
+
+
+def _break(rest: str) -> Command:
+    """`break backward relu 2` is watch phase == backward and op == relu and layer == 2."""
+    words = rest.split()
+    if not words:
+        raise CommandError("break needs a place", "for example: break backward relu, break layer1.0.conv1")
+    return AddWatch(" and ".join(map(_place_term, words)))
+
+
+def _place_term(word: str) -> str:
+    if word in _PHASES:
+        return f"phase == {word}"
+    if word.isdecimal():
+        return f"layer == {word}"
+    return f"path == {word}" if "." in word else f"(op == {word} or path == {word})"
 
 
 def _set(rest: str) -> Command:
-    name, _, value = rest.strip().replace("=", " ", 1).partition(" ")
-    if not value.strip():
+    name, value = _split_name(rest.strip())
+    if not name or not value:
         raise CommandError("set needs a name and a value", "for example: set learning_rate 0.1")
-    return Set(name, value.strip())
+    return Set(name, value)
+
+
+def _split_name(text: str) -> tuple[str, str]:
+    """`W[1][3, 5] = 0.5` as name and value: they part at the first blank or = outside of brackets."""
+    depth = 0
+    for at, sign in enumerate(text):
+        depth += (sign in "[(") - (sign in "])")
+        if depth == 0 and sign in " =":
+            return text[:at], text[at:].strip().removeprefix("=").strip()
+    return text, ""
+
+
+def _compare(rest: str) -> Command:
+    words = rest.split()
+    _too_many(words, 2, "compare BRANCH [BRANCH]")
+    if not words:
+        raise CommandError("compare needs a branch", "use: compare BRANCH [BRANCH]; branches lists them")
+    return Compare(*words)
 
 
 def _with_argument(kind: Callable[[str], Command], example: str) -> Callable[[str], Command]:
@@ -150,6 +257,14 @@ def _with_argument(kind: Callable[[str], Command], example: str) -> Callable[[st
         return kind(rest.strip())
 
     return parse_argument
+
+
+def _one_word(kind: Callable[[str], Command], name: str) -> Callable[[str], Command]:
+    def parse_word(rest: str) -> Command:
+        _too_many(rest.split(), 1, f"{name} WORD")
+        return kind(rest)
+
+    return parse_word
 
 
 def _bare(kind: Callable[[], Command], name: str) -> Callable[[str], Command]:
@@ -165,7 +280,15 @@ COMMANDS: tuple[Spec, ...] = (
     Spec(
         "back", "back [op|layer|phase|batch|epoch] [N]", "go back by N units (batches)", _walk(Back, "back [UNIT] [N]")
     ),
-    Spec("run", "run [N batches|epochs]", "train on, to the last epoch without N", _run),
+    Spec(
+        "run", "run [N UNITS] [until EXPRESSION]", "train on: N units, to where it is true, or to the last epoch", _run
+    ),
+    Spec(
+        "reverse-run",
+        "reverse-run [until EXPRESSION]",
+        "go back to where it, or a watch, was last true",
+        _reverse_run,
+    ),
     Spec("pause", "pause", "stop a run or a jump after the batch it is in", _bare(Pause, "pause")),
     Spec(
         "goto",
@@ -182,7 +305,63 @@ COMMANDS: tuple[Spec, ...] = (
         _with_argument(Stats, "stats dW[1]"),
         True,
     ),
-    Spec("set", "set NAME VALUE", "change the learning rate", _set, True),
+    Spec(
+        "watch", "watch EXPRESSION", "stop every run where it is true", _with_argument(AddWatch, "watch loss > 2"), True
+    ),
+    Spec("break", "break [PHASE] [OP] [LAYER|MODULE]", "stop every run at a place of the batch", _break, True),
+    Spec("watches", "watches", "list the watches, and what each says here", _bare(ListWatches, "watches")),
+    Spec(
+        "disable",
+        "disable N|all",
+        "let a watch rest",
+        _with_argument(partial(EnableWatch, enabled=False), "disable 1"),
+        True,
+    ),
+    Spec(
+        "enable",
+        "enable N|all",
+        "let it stop runs again",
+        _with_argument(partial(EnableWatch, enabled=True), "enable 1"),
+        True,
+    ),
+    Spec("unwatch", "unwatch N|all", "delete a watch", _with_argument(DeleteWatch, "unwatch 1"), True),
+    Spec(
+        "set",
+        "set NAME VALUE",
+        "change a rate, a weight, the batch size, the optimizer; it goes on from there",
+        _set,
+        True,
+    ),
+    Spec(
+        "freeze",
+        "freeze LAYER|PARAMETER",
+        "train it no further",
+        _with_argument(partial(Set, "freeze"), "freeze 1"),
+        True,
+    ),
+    Spec(
+        "unfreeze",
+        "unfreeze LAYER|PARAMETER",
+        "train it again",
+        _with_argument(partial(Set, "unfreeze"), "unfreeze 1"),
+        True,
+    ),
+    Spec("branches", "branches", "list the branches of the run", _bare(ListBranches, "branches")),
+    Spec(
+        "switch",
+        "switch BRANCH",
+        "go to another branch, where it was left",
+        _with_argument(Switch, "switch main"),
+        True,
+    ),
+    Spec(
+        "name",
+        "name BRANCH",
+        "give this branch another name",
+        _with_argument(_one_word(NameBranch, "name"), "name low-rate"),
+        True,
+    ),
+    Spec("compare", "compare BRANCH [BRANCH]", "where two branches first differ", _compare, True),
     Spec("digest", "digest", "SHA-256 of parameters, buffers and optimizer state", _bare(Digest, "digest")),
     Spec("names", "names", "list what print can show", _bare(Names, "names")),
     Spec("help", "help [COMMAND]", "list the commands, or explain one", lambda rest: Help(rest.strip())),
@@ -226,8 +405,9 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch
     columns: int = 100  # buckets of the curves
     digits: int = 16  # examples of the batch
-    rows_from: int = 1  # first row of the tape; 0 centres on the cursor
+    rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
+    folded: bool = False  # bookkeeping has lines, too
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

@@ -39,13 +39,12 @@ def loss_view(session: Session, columns: int) -> LossView:
     """Losses up to the cursor, and validation before training and after each epoch up to there."""
     shown = session.iteration if session.loss_is_done() else max(0, session.iteration - 1)
     losses = np.array(session.replay.losses[:shown])
-    finished = (session.iteration - (session.event is not None)) // session.batches
-    epochs = sorted(e for e in session.replay.validations if e <= finished)
+    epochs = sorted(e for e in session.replay.validations if e <= session.calendar.epochs_done(session.finished))
     taken = [session.replay.validations[e] for e in epochs]
     return LossView(
         decimate("loss", losses, columns),
         session.total,
-        [e * session.batches for e in epochs],
+        [session.calendar.iteration(e + 1, 0) for e in epochs],
         [loss for loss, _ in taken],
         [accuracy for _, accuracy in taken],
     )

@@ -102,13 +102,14 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
     def __init__(self, loader: BatchLoader, order: Tensor) -> None:
         self._loader = loader
         self._order = order
+        self._size = loader.batch_size
         self._start = 0  # of the next batch, in `order`
         self._rows = order[:0]
 
     def __next__(self) -> tuple[Tensor, Tensor]:
         if self._start >= len(self._order):
             raise StopIteration
-        stop = self._start + self._loader.batch_size
+        stop = self._start + self._size
         self._rows = rows = self._order[self._start : stop]
         self._start = stop
         # index_select gives the bits of inputs[rows] in half the time
@@ -116,7 +117,7 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
 
     def skip(self, n: int) -> None:
         """Pass over the next n batches without making them."""
-        self._start += n * self._loader.batch_size
+        self._start += n * self._size
 
     @property
     def indices(self) -> Tensor:

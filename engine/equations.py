@@ -78,7 +78,7 @@ def _listed(indices: list[int]) -> str:
 
 
 def _update_rule(session: Session, event: Event) -> list[Term]:
-    spec = spec_of(session.trainer.optimizer)
+    spec = spec_of(session.values().optimizer)
     name = session.naming.short_name[event.parameter]
     shape = _shape(event.inputs[0].shape)
     if spec is None:

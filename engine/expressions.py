@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.errors import ExpressionError
+from engine.errors import ExpressionError, NotComputedYetError
 from engine.functions import FUNCTIONS, Function, everywhere, state_function
 from engine.values import BARE, INDEXED, Ref, Values
 
@@ -80,26 +80,18 @@ def evaluate(text: str, values: Values) -> Any:
 
     Raises ExpressionError or NotComputedYetError, naming the word that is wrong and listing what exists.
     """
-    tree = parse(text, [] if values.naming.course else list(values.naming.layer_of), values.row_of)
+    return evaluate_tree(parse(text, values.dotted_names(), values.row_of), values)
+
+
+def evaluate_tree(tree: ast.expr, values: Values) -> Any:
+    """The same for an expression that is parsed already."""
     try:
         value = _Evaluator(values).visit(tree)
         return values.get(value) if isinstance(value, Ref) else value
     except RecursionError:
         raise ExpressionError("the expression is too deeply nested", "shorten it") from None
     except (ZeroDivisionError, OverflowError) as error:
-        raise ExpressionError(f"“{text}” cannot be computed: {error}", "check its numbers") from None
-
-
-def truth(text: str, values: Values) -> bool:
-    """Whether a condition holds at the cursor. Raises ExpressionError where it is not a yes or no."""
-    value = evaluate(text, values)
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ExpressionError(
-            f"“{text}” has {value.numel()} answers", "take max(…), min(…) or norm(…) of the tensor first"
-        )
-    if isinstance(value, str):
-        raise ExpressionError(f"“{text}” is a word, not a condition", f"compare it: {text} == …")
-    return bool(value)
+        raise ExpressionError(f"“{ast.unparse(tree)}” cannot be computed: {error}", "check its numbers") from None
 
 
 def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
@@ -152,7 +144,10 @@ class _Evaluator(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> Any:
         name = node.id
         if name in self._values.scalars:
-            return self._values.scalars[name]()
+            value = self._values.scalars[name]()
+            if value is None:
+                raise NotComputedYetError(f"{name} is not known yet", "step on; valid_… needs a validation set")
+            return value
         if name in BARE or name in self._values.naming.layer_of or name.removeprefix("d") in BARE:
             return Ref(name)
         if name in ("inf", "nan"):
@@ -167,7 +162,7 @@ class _Evaluator(ast.NodeVisitor):
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         value = self._value(node.operand)
         if isinstance(node.op, ast.Not):
-            return not _yes_or_no(value, node.operand)
+            return not yes_or_no(value, node.operand)
         if isinstance(node.op, ast.USub):
             return _compute(operator.neg, ast.unparse(node), value)
         if isinstance(node.op, ast.UAdd):
@@ -191,7 +186,7 @@ class _Evaluator(ast.NodeVisitor):
                     f"“{ast.unparse(node)}” is not part of the language", "compare with < <= > >= == !="
                 )
             holds = _compute(_COMPARE[type(op)], ast.unparse(node), left, right)
-            if not _yes_or_no(holds, node):
+            if not yes_or_no(holds, node):
                 return False
             left = right
         return True
@@ -207,7 +202,7 @@ class _Evaluator(ast.NodeVisitor):
     def visit_BoolOp(self, node: ast.BoolOp) -> bool:
         stop = isinstance(node.op, ast.Or)
         for part in node.values:
-            if _yes_or_no(self._value(part), part) is stop:
+            if yes_or_no(self._value(part), part) is stop:
                 return stop
         return not stop
 
@@ -265,12 +260,20 @@ class _Evaluator(ast.NodeVisitor):
         argument = node.args[0]
         if isinstance(argument, ast.Name) and argument.id == _ALL:
             return everywhere(name, self._values)
+        if name == "changed":
+            return self._changed(argument)
         if function.on_name:
             ref = self.visit(argument)
             if not isinstance(ref, Ref):
                 raise ExpressionError(f"{name} needs a name, not {ast.unparse(argument)}", f"for example {name}(W[1])")
             return function.compute(self._values, ref)
         return _compute(function.compute, ast.unparse(node), self._value(argument))
+
+    def _changed(self, argument: ast.expr) -> bool:
+        """Whether parameters in an expression give another value than before this batch."""
+        now, before = self._value(argument), _Evaluator(self._values.before()).visit(argument)
+        before = self._values.before().get(before) if isinstance(before, Ref) else before
+        return not torch.equal(torch.as_tensor(now), torch.as_tensor(before))
 
     def _function(self, name: str) -> Function:
         if name in FUNCTIONS:
@@ -302,7 +305,10 @@ def _compute(function: Callable[..., Any], text: str, *operands: Any) -> Any:
         raise ExpressionError(f"“{text}” does not fit: {shapes}", reason) from None
 
 
-def _yes_or_no(value: Any, node: ast.AST) -> bool:
+def yes_or_no(value: Any, node: ast.AST) -> bool:
+    """A condition's value as true or false. Raises ExpressionError where it is neither."""
+    if isinstance(value, str):
+        raise ExpressionError(f"“{value}” is a word, not a condition", f"compare it: {ast.unparse(node)} == …")
     if isinstance(value, Tensor) and value.numel() != 1:
         raise ExpressionError(
             f"“{ast.unparse(node)}” has {value.numel()} answers", "take max(…), min(…) or norm(…) of the tensor first"

@@ -82,11 +82,10 @@ def _saturated(value: Any) -> float:
 
 
 def _nan_everywhere(values: Values) -> bool:
-    tape = values.tape
-    loss = values.scalars["loss"]() if tape is not None else 0.0
+    loss = values.scalars["loss"]()
     if isinstance(loss, float) and not math.isfinite(loss):
         return True
-    gradients = [g for g, number in tape.parameter_gradients.values() if number <= values.done] if tape else []
+    gradients = values.parameter_gradients()
     tensors = [t for t in values.tensors().values() if t.is_floating_point()]
     return any(is_bad(tensor) for tensor in (*tensors, *gradients))
 
@@ -130,6 +129,7 @@ FUNCTIONS: dict[str, Function] = {
     "shape": Function(lambda v: torch.tensor(_tensor(v).shape), "sizes"),
     "ratio": Function(_ratio, "‖Δθ‖/‖θ‖ of a parameter's update", on_name=True),
     "delta": Function(_delta, "new − old of a parameter's update", on_name=True),
+    "changed": Function(lambda v: False, "whether parameters in it differ from before this batch"),
     "grad": Function(_gradient, "ℒ's gradient towards a value", on_name=True),
 }
 

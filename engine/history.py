@@ -42,21 +42,22 @@ class History:
             return
         self._checkpoints[state.iteration] = state
         self._checkpoint_bytes += state.bytes
-        while self._checkpoint_bytes > self.budget * _CHECKPOINTS_SHARE and len(self._checkpoints) > 2:
-            self._thin()
+        self._limit()
 
     def add_recent(self, state: State) -> None:
         """Keep the state of a batch just visited."""
         old = self._recent.pop(state.iteration, None)
         self._recent_bytes += state.bytes - (old.bytes if old else 0)
         self._recent[state.iteration] = state
-        while self.bytes > self.budget and len(self._recent) > 2:
-            _, dropped = self._recent.popitem(last=False)
-            self._recent_bytes -= dropped.bytes
+        self._limit()
 
     def at(self, iteration: int) -> State | None:
         """The state at an iteration, if it is held."""
         return self._recent.get(iteration) or self._checkpoints.get(iteration)
+
+    def iterations(self) -> set[int]:
+        """The iterations whose states are held."""
+        return {*self._checkpoints, *self._recent}
 
     def nearest(self, iteration: int) -> State:
         """The latest state held at or before an iteration."""
@@ -65,14 +66,30 @@ class History:
         assert found is not None
         return found
 
-    def forget_after(self, iteration: int) -> None:
-        """Drop what lies after an iteration, because from there on the run will differ."""
-        for held in [i for i in self._checkpoints if i > iteration]:
+    def forget_from(self, iteration: int) -> None:
+        """Drop what lies at or after an iteration, because from there on the run differs."""
+        for held in [i for i in self._checkpoints if i >= iteration]:
             self._checkpoint_bytes -= self._checkpoints.pop(held).bytes
-        for held in [i for i in self._recent if i > iteration]:
+        for held in [i for i in self._recent if i >= iteration]:
             self._recent_bytes -= self._recent.pop(held).bytes
+
+    def share(self, other: History, border: int) -> None:
+        """Hold the checkpoints before a border that another history holds; both then have half of their budgets."""
+        self.budget = other.budget = other.budget // 2
+        self.interval = other.interval
+        for iteration in sorted(i for i in other._checkpoints if i < border):
+            self.add_checkpoint(other._checkpoints[iteration])
+        other._limit()
+
+    def _limit(self) -> None:
+        while self._checkpoint_bytes > self.budget * _CHECKPOINTS_SHARE and len(self._checkpoints) > 2:
+            self._thin()
+        while self.bytes > self.budget and len(self._recent) > 2:
+            _, dropped = self._recent.popitem(last=False)
+            self._recent_bytes -= dropped.bytes
 
     def _thin(self) -> None:
         self.interval *= 2
-        for held in [i for i in self._checkpoints if i % self.interval]:
+        first = min(self._checkpoints)  # before training, or where the branch begins
+        for held in [i for i in self._checkpoints if i % self.interval and i != first]:
             self._checkpoint_bytes -= self._checkpoints.pop(held).bytes

@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import torch
 from torch import Tensor
 
 from engine import commands as ask
 from engine.answers import readable
-from engine.errors import CommandError
+from engine.edits import RATES
+from engine.errors import CommandError, EngineError
 from engine.expressions import evaluate
 from engine.functions import FUNCTIONS
 from engine.layers import layer_views
 from engine.statistics import statistics
-from engine.views import Position
+from engine.views import BranchView, Comparison, Hit, Position
+from engine.watches import Condition, Watch
 
 if TYPE_CHECKING:
     from engine.session import Session
 
 
-def carry_out(session: Session, command: ask.Command) -> tuple[Any, str]:
-    """Do what a command says: its value, and the same in words. Raises EngineError."""
+class Outcome(NamedTuple):
+    """What came of a command: a value for programs, words for people, and of a run what stopped it."""
+
+    value: Any
+    text: str
+    hit: Hit | msgspec.UnsetType | None = msgspec.UNSET
+
+
+def carry_out(session: Session, command: ask.Command) -> Outcome:
+    """Do what a command says. Raises EngineError."""
     match command:
         case ask.Step(unit, count):
-            return None, _moved(session, session.step(unit, count))
+            return _moved(session, session.step(unit, count))
         case ask.Back(unit, count):
-            return None, _moved(session, session.back(unit, count))
-        case ask.RunOn(count, unit):
-            return None, _moved(session, session.run(count, unit))
+            return _moved(session, session.back(unit, count))
         case ask.Goto(target):
-            return None, _moved(session, session.goto(target))
+            return _moved(session, session.goto(target))
         case ask.Pause():
-            return None, _moved(session, session.position)
+            return _moved(session, session.position)
+        case ask.RunOn(count, unit, until):
+            return _stopped(session, session.run(count, unit, until), until)
+        case ask.ReverseRun(until):
+            return _stopped(session, session.reverse_run(until), until or "a watch")
         case ask.Print(expression):
             return _print(session, expression)
         case ask.Stats(expression):
             return _stats(session, expression)
         case ask.Digest():
-            value = session.digest()
-            return value, value
+            return _said(session.digest())
         case ask.Names():
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
-            return names, "  ".join(names)
-        case ask.Set(name, expression):
-            return _set(session, name, expression)
+            return Outcome(names, "  ".join(names))
         case ask.Help(name):
-            text = ask.help_text(name)
-            return text, text
-    raise CommandError(f"{type(command).__name__} cannot be done here", "see help")
+            return _said(ask.help_text(name))
+    return change(session, command)
 
 
-def _moved(session: Session, place: Position) -> str:
+def _said(text: str) -> Outcome:
+    return Outcome(text, text)
+
+
+def _moved(session: Session, place: Position) -> Outcome:
+    return Outcome(None, _where(session, place))
+
+
+def _where(session: Session, place: Position) -> str:
     where = f"epoch {place.epoch} batch {place.batch}/{session.batches}"
     tape = session.replay.held_tape(session.iteration) if session.event is not None else None
     if tape is not None and session.event is not None:
@@ -71,22 +88,38 @@ def _moved(session: Session, place: Position) -> str:
     )
 
 
-def _print(session: Session, expression: str) -> tuple[Any, str]:
+def _stopped(session: Session, hit: Hit | None, until: str) -> Outcome:
+    """Where a run came to, and why it stopped; "" for one that was to stop nowhere."""
+    where = _where(session, session.position)
+    if hit is not None:
+        return Outcome(None, f"{hit_text(hit)}\n{where}", hit)
+    never = f"{until}: not true anywhere on the way\n" if until else ""
+    return Outcome(None, never + where, None)
+
+
+def hit_text(hit: Hit) -> str:
+    """A hit to read: what came true, where, with which value, and what to look at next."""
+    at = hit.position
+    return (
+        f"hit: {hit.expression} — {hit.value}\n"
+        f"  came true at {at.epoch}:{at.batch}:{hit.event}, {hit.title}\n"
+        f"  next: {hit.advice}"
+    )
+
+
+def _print(session: Session, expression: str) -> Outcome:
     if expression == "layers":
         views = layer_views(session)
-        return views, "\n".join(f"{v.index} {v.kind} {v.activation} {v.shapes}" for v in views)
+        return Outcome(views, "\n".join(f"{v.index} {v.kind} {v.activation} {v.shapes}" for v in views))
     value = _evaluate(session, expression)
-    return value, readable(value)
+    return Outcome(value, readable(value))
 
 
 def _evaluate(session: Session, expression: str) -> Any:
-    value = evaluate(expression, session.values())
-    if value is None:
-        raise CommandError(f"{expression} is not known yet", "step a batch first; for valid_*, give a validation set")
-    return value
+    return evaluate(expression, session.values())
 
 
-def _stats(session: Session, expression: str) -> tuple[Any, str]:
+def _stats(session: Session, expression: str) -> Outcome:
     value = _evaluate(session, expression)
     if isinstance(value, str):
         raise CommandError(f"{expression} is a word", "stats takes numbers")
@@ -95,14 +128,89 @@ def _stats(session: Session, expression: str) -> tuple[Any, str]:
     words = "  ".join(
         f"{key} {getattr(view, key):.6g}" for key in ("mean", "std", "min", "max", "norm", "zeros", "bad")
     )
-    return view, f"{expression} {'×'.join(map(str, view.shape)) or 'one number'}  {words}"
+    return Outcome(view, f"{expression} {'×'.join(map(str, view.shape)) or 'one number'}  {words}")
 
 
-def _set(session: Session, name: str, expression: str) -> tuple[Any, str]:
-    if name not in ("learning_rate", "lr", "η"):
-        raise CommandError(f"“{name}” cannot be set", "what can be set: learning_rate")
-    value = _evaluate(session, expression)
-    if isinstance(value, str) or (isinstance(value, Tensor) and value.numel() != 1):
-        raise CommandError(f"“{expression}” is not one number", "for example: set learning_rate 0.1")
-    session.set_learning_rate(float(value))
-    return session.learning_rate, f"learning_rate {session.learning_rate:g} from the next batch on"
+def change(session: Session, command: ask.Command) -> Outcome:
+    """Commands that change the run, its watches or its branches."""
+    match command:
+        case ask.Set(name, value):
+            return _edited(session, name, value)
+        case ask.AddWatch(expression):
+            return _watch(session, expression)
+        case ask.ListWatches():
+            return _watches(session)
+        case ask.EnableWatch(number, enabled):
+            session.watches.enable(number, enabled)
+            return _watches(session)
+        case ask.DeleteWatch(number):
+            session.watches.delete(number)
+            return _watches(session)
+        case ask.ListBranches():
+            return _branches(session)
+        case ask.Switch(name):
+            session.switch(name)
+            return Outcome(None, f"on branch {name}: {_where(session, session.position)}")
+        case ask.NameBranch(name):
+            session.branches.rename(name)
+            return _branches(session)
+        case ask.Compare(first, second):
+            view = session.compare(first, second)
+            return Outcome(view, comparison_text(view))
+    raise CommandError(f"{type(command).__name__} cannot be done here", "see help")
+
+
+def _edited(session: Session, name: str, value: str) -> Outcome:
+    before = session.branches.current.name
+    branch = session.edit(name, value)
+    forked = f"; on {branch.name}, {before} is kept" if branch.name != before else ""
+    when = "from the next epoch on" if name == "batch_size" else f"from batch {session.finished + 1} on"
+    said = f"{branch.replay.edits[-1].text} {when}{forked}"
+    return Outcome(session.learning_rate if name in RATES else None, said)
+
+
+def _watch(session: Session, expression: str) -> Outcome:
+    watch = session.watches.add(Condition(expression, session.values()))
+    return Outcome({"watch": watch.number}, f"watch {watch.number}: {_says(session, watch)}")
+
+
+def _says(session: Session, watch: Watch) -> str:
+    """A watch in words, and what it says at the cursor: its recheck."""
+    values = session.values_at_cursor()
+    try:
+        holds = watch.condition.holds(values)
+        now = f"{'true' if holds else 'false'} here ({watch.condition.actual(values)})"
+    except EngineError as error:
+        now = f"not known here ({error.problem if isinstance(error, EngineError) else error})"
+    return f"{watch.condition.text} — {now}{'' if watch.enabled else '  (disabled)'}"
+
+
+def _watches(session: Session) -> Outcome:
+    rows = [{"watch": w.number, "expression": w.condition.text, "enabled": w.enabled} for w in session.watches.all]
+    lines = [f"{watch.number}  {_says(session, watch)}" for watch in session.watches.all]
+    return Outcome(rows, "\n".join(lines) or "no watch is set; for example: watch nan(*)")
+
+
+def _branches(session: Session) -> Outcome:
+    views = session.branches.views()
+    return Outcome(views, "\n".join(_branch_text(view) for view in views))
+
+
+def _branch_text(view: BranchView) -> str:
+    mark = "▶" if view.current else " "
+    origin = f"from {view.parent} after batch {view.border}" if view.parent else "the first"
+    loss = "" if view.loss is None else f"  loss {view.loss:.4f}"
+    edits = "".join(f"\n    {edit}" for edit in view.edits)
+    return f"{mark} {view.name}  {origin}  {view.batches} batches{loss}{edits}"
+
+
+def comparison_text(view: Comparison) -> str:
+    """Two branches side by side, to read."""
+    if view.differs is None:
+        return f"{view.first} and {view.second} are the same in the {view.batches} batches that both have run"
+    at = view.differs
+    return (
+        f"{view.first} and {view.second} first differ in batch {at.epoch}:{at.batch}: "
+        f"loss {view.first_loss:.6g} and {view.second_loss:.6g}\n"
+        f"after {view.batches} batches, which both have run: loss {view.first_last:.6g} and {view.second_last:.6g}"
+    )

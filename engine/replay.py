@@ -19,10 +19,11 @@ _TAPES_KEPT = 4
 
 
 class Replay:
-    """The run so far: its metrics, its history, and a trainer that stands somewhere in it.
+    """One branch of a run: its metrics, edits and history, on a trainer that it may share with other branches.
 
     `losses` and `accuracies` hold one number for each batch run, in order (accuracy NaN where it is not defined);
-    `validations` holds (loss, accuracy) by the number of epochs done, 0 being before training.
+    `validations` holds (loss, accuracy) by the number of epochs done, 0 being before training; `rates` the learning
+    rate before its schedule, by the border from which it holds. The state at a border includes the edits made there.
     """
 
     def __init__(
@@ -30,41 +31,76 @@ class Replay:
     ) -> None:
         self.trainer = trainer
         self.naming = naming
+        self.calendar = trainer.calendar
         self.history = History(history_bytes)
         self.losses = array("d")
         self.accuracies = array("d")
         self.validations: dict[int, tuple[float, float]] = {}
-        self.divergence = ""
+        self.rates: dict[int, float] = {0: trainer.base_rate}
         self.edits: list[Edit] = []
+        self.reached = 0  # the furthest batch that the cursor has been in
+        self.finished = 0  # the furthest whose end the cursor has stood at
+        self.divergence = ""
+        self.audit = False
+        self.apply_edit: Callable[[Edit], None] = lambda edit: None
         self._validation = validation
         self._tape_bytes = tape_bytes
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
+        trainer.owner = self
         with trainer.at_work():
             self.history.add_checkpoint(trainer.capture())
+
+    def fork(self, border: int) -> Replay:
+        """A branch that shares what lies before a border, and the state there. The trainer must stand at the border."""
+        other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
+        other.apply_edit, other.audit, other.calendar = self.apply_edit, self.audit, self.calendar.copy()
+        other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
+        done = self.calendar.epochs_done(border)
+        other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
+        other.rates = {place: rate for place, rate in self.rates.items() if place <= border}
+        other.edits = [edit for edit in self.edits if edit.iteration <= border]
+        other.history.share(self.history, border)
+        self.trainer.calendar = other.calendar
+        other._tapes = OrderedDict((place, tape) for place, tape in self._tapes.items() if place < border)
+        other.reached = other.finished = border
+        return other
 
     @property
     def furthest(self) -> int:
         """The last batch ever reached, counted over all epochs."""
         return len(self.losses)
 
+    def rate_at(self, border: int) -> float:
+        """The learning rate, before its schedule, from a border on."""
+        return self.rates[max(place for place in self.rates if place <= border)]
+
+    def validation_at(self, border: int) -> tuple[float, float] | None:
+        """The latest validation loss and accuracy taken at or before a border."""
+        done = self.calendar.epochs_done(border)
+        held = [epochs for epochs in self.validations if epochs <= done]
+        return self.validations[max(held)] if held else None
+
     # ── going on ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def train_batch(self) -> Result:
         """Run the trainer's next batch, unrecorded."""
         with self.trainer.at_work():
-            self._apply_edits()
+            self._validate_first()
+            before = self.trainer.capture() if self.audit else None
             result = self.trainer.train()
-            self._after(result)
+            self._arrive(result, before)
         return result
 
     def record_batch(self, wanted: frozenset[int] = frozenset()) -> Tape:
         """Run the trainer's next batch and keep its tape and the states around it."""
         with self.trainer.at_work():
-            edited = self._apply_edits()
-            held = None if edited else self.history.at(self.trainer.iteration)
-            tape, result = self.trainer.record(self.naming, held or self._keep_here(), self._tape_bytes, wanted)
-            tape.after = self._keep_here()
-            self._after(result)
+            self._validate_first()
+            before = self.history.at(self.trainer.iteration) or self._keep_here()
+            tape, result = self.trainer.record(self.naming, before, self._tape_bytes, wanted)
+            tape.after = self.trainer.capture()
+            changed = self._arrive(result, before if self.audit else None)
+            tape.border = self.trainer.capture() if changed else tape.after
+            self.history.add_recent(tape.border)
         self._keep_tape(tape)
         return tape
 
@@ -77,18 +113,10 @@ class Replay:
     def _tape_sizes(self) -> int:
         return sum(tape.bytes for tape in self._tapes.values())
 
-    def _apply_edits(self) -> bool:
-        if self.trainer.iteration == 0:
-            self.validate()
-        due = [edit for edit in self.edits if edit.iteration == self.trainer.iteration]
-        for edit in due:
-            edit.apply(self.trainer)
-        return bool(due)
-
     def validate(self, interrupted: Callable[[], bool] = lambda: False) -> None:
         """Take validation loss and accuracy where the trainer stands, if they belong there and are missing."""
         trainer = self.trainer
-        epochs = trainer.epoch if trainer.batch == trainer.batches else 0
+        epochs = trainer.epoch if trainer.epoch_is_done else 0
         due = trainer.iteration == 0 or epochs > 0
         if self._validation is None or not due or epochs in self.validations:
             return
@@ -97,8 +125,32 @@ class Replay:
         if outcome is not None:
             self.validations[epochs] = outcome
 
-    def _after(self, result: Result) -> None:
+    def _validate_first(self) -> None:
+        if self.trainer.iteration == 0:
+            self.validate()
+
+    def _arrive(self, result: Result, undo_to: State | None) -> bool:
+        """Note a batch's result and make the edits of the border it ends at; whether they, or an audit, changed it."""
         iteration = self.trainer.iteration
+        self._note(iteration, result)
+        if undo_to is not None:
+            self.trainer.undo_update(undo_to)
+        edits = [edit for edit in self.edits if edit.iteration == iteration]
+        for edit in edits:
+            self.make_edit(edit)
+        if self.history.wants(iteration):
+            self.history.add_checkpoint(self.trainer.capture())
+        return bool(edits) or undo_to is not None
+
+    def make_edit(self, edit: Edit) -> None:
+        """Make an edit where the trainer stands. Raises EngineError, having changed nothing, where it cannot be."""
+        self.apply_edit(edit)
+        if edit.name == "batch_size":
+            epoch = self.trainer.epoch + (self.trainer.batch > 0)  # an epoch that has begun keeps its batches
+            self.calendar.change(epoch, len(self.trainer.loader))  # type: ignore[arg-type]
+        self.rates[edit.iteration] = self.trainer.base_rate
+
+    def _note(self, iteration: int, result: Result) -> None:
         accuracy = math.nan if result.accuracy is None else result.accuracy
         if iteration > len(self.losses):
             self.losses.append(result.loss)
@@ -107,8 +159,6 @@ class Replay:
             self._diverged(iteration, result.loss)
             self.losses[iteration - 1] = result.loss
             self.accuracies[iteration - 1] = accuracy
-        if self.history.wants(iteration):
-            self.history.add_checkpoint(self.trainer.capture())
 
     def _diverged(self, iteration: int, loss: float) -> None:
         if not self.divergence:
@@ -151,8 +201,10 @@ class Replay:
     def _start_for(self, iteration: int) -> int:
         """Put the trainer at the nearest place before a batch; where that is."""
         start = self.history.nearest(iteration)
-        if self.trainer.iteration > iteration or start.iteration > self.trainer.iteration:
-            self.trainer.restore(start)
+        trainer = self.trainer
+        if trainer.owner is not self or trainer.iteration > iteration or start.iteration > trainer.iteration:
+            trainer.owner, trainer.calendar = self, self.calendar
+            trainer.restore(start)
         return self.trainer.iteration
 
     def state(self, iteration: int, interrupted: Callable[[], bool] = lambda: False) -> State | None:
@@ -168,6 +220,10 @@ class Replay:
     def held_tape(self, iteration: int) -> Tape | None:
         """The tape of a batch, if it is still held."""
         return self._tapes.get(iteration)
+
+    def any_tape(self) -> Tape | None:
+        """A tape that is held, whichever: batches of a model are alike."""
+        return next(reversed(self._tapes.values()), None)
 
     def tape(
         self,
@@ -185,14 +241,28 @@ class Replay:
             return None
         return self.record_batch(wanted)
 
-    def forget_after(self, iteration: int) -> None:
-        """Drop what lies after a batch, because from there on the run will differ."""
-        self.history.forget_after(iteration)
-        del self.losses[iteration:], self.accuracies[iteration:]
-        for held in [i for i in self._tapes if i > iteration]:
+    def change_here(self, edit: Edit) -> None:
+        """Make a new edit at the border where the trainer stands; what lay after it is forgotten.
+
+        Raises EngineError, having changed nothing, where it cannot be made.
+        """
+        border = edit.iteration
+        with self.trainer.at_work():
+            self.make_edit(edit)
+            self.edits.append(edit)
+            self.forget_from(border)
+            self.history.add_checkpoint(self.trainer.capture())
+
+    def forget_from(self, border: int) -> None:
+        """Drop the state at a border, and all that lies after it."""
+        self.history.forget_from(border)
+        del self.losses[border:], self.accuracies[border:]
+        for held in [i for i in self._tapes if i >= border]:
             del self._tapes[held]
-        epochs = iteration // self.trainer.batches
-        self.validations = {e: v for e, v in self.validations.items() if e <= epochs}
+        done = self.calendar.epochs_done(border)
+        self.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
+        self.rates = {place: rate for place, rate in self.rates.items() if place <= border}
+        self.reached, self.finished = min(self.reached, border), min(self.finished, border)
 
 
 def _same(a: float, b: float) -> bool:

@@ -18,18 +18,22 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from engine.answers import plain_value
+from engine.branches import Branch, Branches, compare
+from engine.calendar import Calendar
 from engine.commands import parse
 from engine.description import Description
-from engine.edits import Edit
+from engine.edits import Edit, apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
 from engine.interpreter import carry_out
 from engine.naming import Naming
 from engine.replay import Replay
-from engine.state import digest
+from engine.search import Lookout, first_hit, reverse
+from engine.state import State, digest
 from engine.tape import Tape
 from engine.trainer import Trainer
 from engine.values import Scalar, Values
-from engine.views import Answer, Position, Status, Unit
+from engine.views import Answer, Comparison, Hit, Position, Status, Unit
+from engine.watches import Condition, Watches
 
 HISTORY_BYTES = 256 * 2**20
 TAPE_BYTES = 256 * 2**20
@@ -58,47 +62,63 @@ class Session:
         description: Description | None = None,
         history_bytes: int = HISTORY_BYTES,
         tape_bytes: int = TAPE_BYTES,
+        audit: bool = False,
     ) -> None:
         self.naming = Naming(model)
-        self.trainer = Trainer(model, loss, optimizer, loader, schedule)
-        self.replay = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
+        self.trainer = Trainer(model, loss, optimizer, loader, schedule, epochs)
+        first = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
+        first.apply_edit, first.audit = lambda edit: apply_edit(self, edit), audit
+        self.branches = Branches(first)
+        self.watches = Watches()
         self.description = description or Description.of(model, loss, optimizer)
         self.epochs = epochs
         self.iteration = 0
         self.event: int | None = None
-        self.reached = 0  # the furthest batch that the cursor has been in
         self.status = Status.PAUSED
         self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
         self.interrupted: Callable[[], bool] = lambda: False
         self.progress: Callable[[str, int, int], None] = lambda label, done, total: None
-        self.on_batch: Callable[[], bool] = lambda: (
-            False
-        )  # after each batch of a run; True asks for the next one's tape
-        self._record_next = False
+        # after each batch of a run; True asks for the next one's tape
+        self.on_batch: Callable[[], bool] = lambda: False
 
     # ── where ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def replay(self) -> Replay:
+        """The branch that the cursor is on."""
+        return self.branches.current.replay
+
+    @property
+    def calendar(self) -> Calendar:
+        """Which batch of which epoch an iteration is."""
+        return self.replay.calendar
+
+    @property
     def batches(self) -> int:
-        """Mini-batches per epoch."""
-        return self.trainer.batches
+        """Mini-batches in the cursor's epoch."""
+        return self.calendar.batches(self.calendar.place(self.iteration)[0])
 
     @property
     def total(self) -> int:
         """Mini-batches in the whole run."""
-        return self.epochs * self.batches
+        return self.calendar.total
+
+    @property
+    def finished(self) -> int:
+        """Batches that the cursor has behind it, whole."""
+        return self.iteration - (self.event is not None)
 
     @property
     def position(self) -> Position:
         """Where the cursor stands."""
-        self.reached = max(self.reached, self.iteration)
-        epoch, batch = self._place(self.iteration)
+        epoch, batch = self.calendar.place(self.iteration)
         return Position(epoch, batch, self.iteration, self.event)
 
-    def _place(self, iteration: int) -> tuple[int, int]:
-        if iteration == 0:
-            return 1, 0
-        return (iteration - 1) // self.batches + 1, (iteration - 1) % self.batches + 1
+    def stand(self, iteration: int, event: int | None) -> None:
+        """Put the cursor at an event of a batch that has run, or, with None, at its end."""
+        self.iteration, self.event = iteration, event
+        self.replay.reached = max(self.replay.reached, iteration)
+        self.replay.finished = max(self.replay.finished, self.finished)
 
     # ── stepping ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,22 +138,22 @@ class Session:
 
     def _batches_ahead(self, unit: Unit, count: int) -> int:
         """The iteration that `count` batches or epochs on ends at."""
-        finished = self.iteration - (self.event is not None)  # batches that the cursor has behind it
-        size = self.batches if unit is Unit.EPOCH else 1
-        return min(self.total, (finished // size + count) * size)
+        if unit is Unit.EPOCH:
+            return self.calendar.epoch_end(self.finished, count)
+        return min(self.total, self.finished + count)
 
     def _step_batches(self, target: int) -> None:
         if self.iteration < target - 1:
             self._travel(target - 1)
         if self.iteration >= target - 1 and not self.interrupted():
-            self._stand(target)
+            self._arrive(target)
 
-    def _stand(self, target: int) -> None:
+    def _arrive(self, target: int) -> None:
         """Put the cursor at the end of the batch after the cursor's, with its tape at hand if it is new."""
         if target > self.replay.furthest:
             self._tape(target)
             self.replay.validate(self.interrupted)
-        self.iteration, self.event = target, None
+        self.stand(target, None)
 
     def _step_inside(self, unit: Unit) -> bool:
         iteration, done = self.iteration, self.event
@@ -151,9 +171,9 @@ class Session:
         """Go back by `count` units, at most to the start of the run."""
         unit = Unit(unit)
         if unit in (Unit.BATCH, Unit.EPOCH):
-            size = self.batches if unit is Unit.EPOCH else 1
-            border = -(-self.iteration // size) * size  # where the batch or epoch that the cursor is in ends
-            self.iteration, self.event = max(0, border - size * count), None
+            epochs = unit is Unit.EPOCH
+            target = self.calendar.epoch_start(self.iteration, count) if epochs else max(0, self.iteration - count)
+            self.stand(target, None)
             return self.position
         for _ in range(count):
             if not self._back_inside(unit):
@@ -174,58 +194,80 @@ class Session:
     def _put(self, iteration: int, event: int, tape: Tape) -> None:
         """A border between batches is always the end of the earlier one."""
         if event == 0:
-            self.iteration, self.event = iteration - 1, None
+            self.stand(iteration - 1, None)
         else:
-            self.iteration, self.event = iteration, None if event == len(tape) else event
+            self.stand(iteration, None if event == len(tape) else event)
         if self.event is None and self.trainer.iteration == self.iteration:
             self.replay.validate(self.interrupted)
 
     # ── running and jumping ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def run(self, count: int | None = None, unit: Unit = Unit.BATCH) -> Position:
-        """Train on without stopping, to the last epoch without `count`; stops early when interrupted."""
+    def run(self, count: int | None = None, unit: Unit = Unit.BATCH, until: str = "") -> Hit | None:
+        """Train on without stopping, to the last epoch without `count`; stops early when interrupted.
+
+        A watch that comes true, or `until`, stops it; the hit says where and why. A finer unit than a batch is stepped.
+        Raises ExpressionError for a condition that is wrong.
+        """
         if unit not in (Unit.BATCH, Unit.EPOCH):
-            raise CommandError(
-                f"a run counts batches or epochs, not {unit}s", f"use: step {unit} {count or ''}".rstrip()
-            )
+            self.step(unit, count or 1)
+            return None
+        conditions = self._conditions(until)
         target = self.total if count is None else self._batches_ahead(unit, count)
         self.status = Status.RUNNING
         try:
-            if self._ready():
-                self._run_to(target)
+            return self._rest_of_batch(conditions) or (self._run_to(target, conditions) if self._ready() else None)
         finally:
             self.status = Status.PAUSED
-        return self.position
+
+    def _conditions(self, until: str) -> list[Condition]:
+        wanted = [Condition(until, self.values())] if until else []
+        return [*wanted, *self.watches.enabled()]
+
+    def _rest_of_batch(self, conditions: list[Condition]) -> Hit | None:
+        return None if self.event is None else first_hit(self, conditions, self.event)
 
     def _ready(self) -> bool:
         """Bring the trainer to the end of the cursor's batch."""
         if not self.replay.go(self.iteration, self.interrupted, self._report("replaying")):
             return False
-        self.event = None
+        self.stand(self.iteration, None)
         self.replay.validate(self.interrupted)
         return True
 
-    def _run_to(self, target: int) -> None:
-        with self.trainer.at_work():
-            self._train_to(target)
-        self._record_next = False
-
-    def _train_to(self, target: int) -> None:
+    def _run_to(self, target: int, conditions: list[Condition]) -> Hit | None:
         replay, interrupted = self.replay, self.interrupted
-        while self.iteration < target and not interrupted():
-            if self._record_next:
-                replay.record_batch()
-            else:
-                replay.train_batch()
-            self.iteration = self.trainer.iteration
-            if self.trainer.batch == self.trainer.batches:
-                replay.validate(interrupted)
-            self._record_next = self.on_batch()
+        lookout, record_next = Lookout(self, conditions), False
+        with self.trainer.at_work():
+            while self.iteration < target and not interrupted():
+                lookout.before_batch()
+                if record_next or lookout.needs_tape:
+                    replay.record_batch()
+                else:
+                    replay.train_batch()
+                self.stand(self.trainer.iteration, None)
+                if self.trainer.epoch_is_done:
+                    replay.validate(interrupted)
+                candidates = lookout.candidates()
+                if candidates and (hit := first_hit(self, candidates)):
+                    return hit
+                record_next = self.on_batch()
+        return None
+
+    def reverse_run(self, until: str = "") -> Hit | None:
+        """Go to the latest earlier position at which `until`, or a watch, is true; to the start where there is none.
+
+        Raises CommandError without a condition, ExpressionError for one that is wrong.
+        """
+        self.status = Status.TRAVELLING
+        try:
+            return reverse(self, self._conditions(until))
+        finally:
+            self.status = Status.PAUSED
 
     def _travel(self, target: int) -> bool:
         """Move the cursor to the end of a batch; where interrupted, it stays at the last batch that was reached."""
         if target <= self.replay.furthest:
-            self.iteration, self.event = target, None
+            self.stand(target, None)
             return True
         if not self._ready():
             return False
@@ -234,7 +276,7 @@ class Session:
             arrived = self.replay.go(target, self.interrupted, self._report("training"))
         finally:
             self.status = Status.PAUSED
-            self.iteration = self.trainer.iteration
+            self.stand(self.trainer.iteration, None)
         self.replay.validate(self.interrupted)
         return arrived
 
@@ -243,12 +285,8 @@ class Session:
 
         Raises CommandError for a place that is not in the run.
         """
-        words = {"start": 0, "end": self.total, "last": self.reached}
-        if target in words:
-            self._travel(words[target])
-            return self.position
-        epoch, batch, event = self._parse_place(target)
-        iteration = (epoch - 1) * self.batches + batch
+        words = {"start": 0, "end": self.total, "last": self.replay.reached}
+        iteration, event = (words[target], None) if target in words else self.calendar.parse(target)
         if event is None:
             self._travel(iteration)
         elif event == 0:
@@ -266,17 +304,6 @@ class Session:
         if event > len(tape):
             raise CommandError(f"there is no event {event}", f"batch {iteration} has events 1 to {len(tape)}")
         self._put(iteration, event, tape)
-
-    def _parse_place(self, target: str) -> tuple[int, int, int | None]:
-        words = target.split(":")
-        if len(words) not in (2, 3) or not all(word.isdecimal() for word in words):
-            raise CommandError(f"“{target}” is not a place", "use EPOCH:BATCH, EPOCH:BATCH:EVENT, start, end or last")
-        epoch, batch = int(words[0]), int(words[1])
-        if not 1 <= epoch <= self.epochs or not (1 <= batch <= self.batches or (epoch, batch) == (1, 0)):
-            raise CommandError(
-                f"“{target}” is not in this run", f"epochs are 1 to {self.epochs}, batches 1 to {self.batches} in each"
-            )
-        return epoch, batch, int(words[2]) if len(words) == 3 else None
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -296,7 +323,6 @@ class Session:
         return Values(
             self.naming,
             self.trainer.model,
-            self.trainer.optimizer,
             state=lambda: self._known_state(self.iteration),
             tape=self.tape,
             done=self.event,
@@ -304,7 +330,12 @@ class Session:
             refresh=self._known_tape,
         )
 
-    def _known_state(self, iteration: int) -> Any:
+    def values_at_cursor(self) -> Values:
+        """The same, with the place of the cursor's event: phase, op, layer, path, event."""
+        values, tape = self.values(), self.tape()
+        return values if tape is None else values.at(tape, len(tape) if self.event is None else self.event)
+
+    def _known_state(self, iteration: int) -> State:
         state = self.replay.state(iteration, self.interrupted)
         if state is None:
             raise HistoryError("the way back was interrupted", "ask again")
@@ -317,17 +348,30 @@ class Session:
         return tape
 
     def scalars(self) -> dict[str, Callable[[], Scalar]]:
-        """The plain numbers and words of the expression language."""
-        place = self.position
+        """The plain numbers of the expression language, at the cursor."""
         return {
             "loss": lambda: self.loss,
             "accuracy": lambda: self.accuracy,
             "valid_loss": lambda: self._validation(0),
             "valid_accuracy": lambda: self._validation(1),
             "learning_rate": lambda: self.learning_rate,
-            "epoch": lambda: place.epoch,
-            "batch": lambda: place.batch,
-            "iteration": lambda: place.iteration,
+            "epoch": lambda: self.position.epoch,
+            "batch": lambda: self.position.batch,
+            "iteration": lambda: self.iteration,
+        }
+
+    def scalars_at(self, iteration: int) -> dict[str, Callable[[], Scalar]]:
+        """The same at the end of a batch that has run, wherever the cursor is."""
+        replay, calendar = self.replay, self.calendar
+        return {
+            "loss": lambda: replay.losses[iteration - 1],
+            "accuracy": lambda: _known(replay.accuracies[iteration - 1]),
+            "valid_loss": lambda: _part(replay.validation_at(iteration), 0),
+            "valid_accuracy": lambda: _part(replay.validation_at(iteration), 1),
+            "learning_rate": lambda: self._rate(iteration, iteration),
+            "epoch": lambda: calendar.place(iteration)[0],
+            "batch": lambda: calendar.place(iteration)[1],
+            "iteration": lambda: iteration,
         }
 
     @property
@@ -338,8 +382,7 @@ class Session:
     @property
     def accuracy(self) -> float | None:
         """The accuracy of the predictions that the loss was taken on."""
-        value = self._metric(self.replay.accuracies)
-        return None if value is None or math.isnan(value) else value
+        return _known(self._metric(self.replay.accuracies))
 
     def _metric(self, series: Any) -> float | None:
         if not 0 < self.iteration <= len(series) or not self.loss_is_done():
@@ -355,27 +398,22 @@ class Session:
 
     def validation(self) -> tuple[float, float] | None:
         """The latest validation loss and accuracy taken at or before the cursor."""
-        finished = (self.iteration - (self.event is not None)) // self.batches
-        held = [epochs for epochs in self.replay.validations if epochs <= finished]
-        return self.replay.validations[max(held)] if held else None
+        return self.replay.validation_at(self.finished)
 
     def _validation(self, which: int) -> float | None:
         if not self.replay.validations and self.trainer.iteration == 0:
             self.replay.validate(self.interrupted)
-        found = self.validation()
-        return None if found is None else found[which]
+        return _part(self.validation(), which)
 
     @property
     def learning_rate(self) -> float:
         """The rate of the cursor's batch; before training, that of the first."""
-        finished = self.iteration - (self.event is not None)
-        edits = [edit for edit in self.replay.edits if edit.iteration <= finished]
-        base = edits[-1].learning_rate if edits else self._first_rate()
-        schedule = self.trainer.schedule
-        return base if schedule is None else base * schedule(max(1, self.iteration))
+        return self._rate(self.finished, max(1, self.iteration))
 
-    def _first_rate(self) -> float:
-        return float(self.replay.history.nearest(0).groups[0]["base_lr"])
+    def _rate(self, finished: int, iteration: int) -> float:
+        """What batch `iteration` is trained with, by the edits made up to border `finished`."""
+        schedule = self.trainer.schedule
+        return self.replay.rate_at(finished) * (1.0 if schedule is None else schedule(iteration))
 
     def digest(self) -> str:
         """SHA-256 of parameters, buffers and optimizer state at the cursor."""
@@ -387,39 +425,73 @@ class Session:
 
     # ── changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def set_learning_rate(self, rate: float) -> None:
-        """Change the learning rate: from the next batch on, or in the middle of a batch from that batch's start on.
+    def edit(self, name: str, value: str) -> Branch:
+        """Change a value from here on; in the middle of a batch, from that batch's start. The branch that it is on.
 
-        Raises CommandError for a rate that is not a number above zero.
+        In the past it forks a branch, and the old future is kept. Raises EngineError, having changed nothing, for what
+        cannot be set.
         """
-        if not rate > 0 or not math.isfinite(rate):
-            raise CommandError(f"a learning rate of {rate:g} makes no sense", "use a number above 0")
-        border = self.iteration - (self.event is not None)
+        border, event = self.finished, self.event
+        before, cursor = self.branches.current, (self.iteration, self.event)
         if not self.replay.go(border, self.interrupted, self._report("replaying")):
             raise HistoryError("the way there was interrupted", "ask again")
-        self.replay.forget_after(border)
-        self.replay.edits = [e for e in self.replay.edits if e.iteration < border] + [Edit(border, rate)]
-        if self.event is not None:
-            self._tape(self.iteration)
+        fork = self.branches.fork(border) if self.replay.finished > border else None
+        try:
+            self.replay.change_here(Edit(border, name, value))
+        except EngineError:
+            if fork is not None:
+                self.branches.drop(fork)
+            raise
+        before.cursor = cursor
+        self.stand(border, None)
+        if event is not None:
+            self._goto_event(border + 1, event)
+        return self.branches.current
+
+    def switch(self, name: str) -> Branch:
+        """Go to another branch, to where its cursor was left. Raises CommandError for one that there is not."""
+        branch = self.branches.find(name)
+        if branch is not self.branches.current:
+            self.branches.current.cursor = (self.iteration, self.event)
+            self.branches.current = branch
+            self.iteration, self.event = 0, None
+            self._return(*branch.cursor)
+        return branch
+
+    def _return(self, iteration: int, event: int | None) -> None:
+        self._travel(iteration if event is None else iteration - 1)
+        if event is not None and self.iteration == iteration - 1:
+            self._goto_event(iteration, event)
+
+    def compare(self, first: str, second: str = "") -> Comparison:
+        """Two branches, or one and the current, as far as both have run. Raises CommandError for one that is not."""
+        return compare(self.branches.find(first), self.branches.find(second or self.branches.current.name))
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def do(self, text: str, id: int = 0) -> Answer:
         """Carry out a line of text; what goes wrong is in the answer's `error`, and nothing is lost."""
         try:
-            value, said = carry_out(self, parse(text))
+            outcome = carry_out(self, parse(text))
         except EngineError as error:
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)
+        value, said = outcome.value, outcome.text
         if self.replay.divergence:
             said = f"{said}\nwarning: {self.replay.divergence}".strip()
             self.replay.divergence = ""
-        return Answer(id, text, self.position, plain_value(value), self.metrics() if value is None else {}, said)
+        metrics = self.metrics() if value is None else {}
+        return Answer(id, text, self.position, plain_value(value), metrics, said, hit=outcome.hit)
 
     def metrics(self) -> dict[str, float]:
         """Loss and accuracy of the cursor's batch, and the latest validation, as far as they are known."""
         valid_loss, valid_accuracy = self.validation() or (None, None)
-        known = {"loss": self.loss, "accuracy": self.accuracy, "valid_loss": valid_loss, "valid_accuracy": valid_accuracy}
+        known = {
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "valid_loss": valid_loss,
+            "valid_accuracy": valid_accuracy,
+        }
         return {name: value for name, value in known.items() if value is not None}
 
     def _report(self, label: str) -> Callable[[int, int], None]:
@@ -429,3 +501,11 @@ class Session:
 def _number(tape: Tape, name: str) -> int:
     event = tape.values[name].event
     return event.number if event is not None else 0
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+def _part(found: tuple[float, float] | None, which: int) -> float | None:
+    return None if found is None else found[which]

@@ -70,28 +70,29 @@ def tape_view(session: Session, look: Look) -> TapeView | None:
     if tape is None:
         return None
     cursor = len(tape) if session.event is None else session.event
-    first = look.rows_from or max(1, min(cursor - look.rows // 2, len(tape) - look.rows + 1))
-    shown = tape.events[first - 1 : first - 1 + look.rows]
-    rows = [row for event in shown for row in _rows(event)]
-    return TapeView([(p, n) for p, n in tape.phases()], cursor, len(tape), first, rows)
+    lines = _lines(tape, look.folded)
+    at = next((line for line, (event, part) in enumerate(lines, 1) if event.number == cursor and part is None), 0)
+    first = look.rows_from or max(1, min(at - look.rows // 2, len(lines) - look.rows + 1))
+    rows = [_row(event, part) for event, part in lines[first - 1 : first - 1 + look.rows]]
+    return TapeView([(p, n) for p, n in tape.phases()], cursor, len(tape), first, rows, len(lines), at)
 
 
-def _rows(event: Event) -> list[TapeRow]:
-    return [_row(event)]
+def _lines(tape: Tape, folded: bool) -> list[tuple[Event, Event | None]]:
+    """Every event, with None; where asked for, the bookkeeping that is folded into it before it."""
+    if not folded:
+        return [(event, None) for event in tape.events]
+    return [(event, part) for event in tape.events for part in (*event.folded, None)]
 
 
-def _row(event: Event) -> TapeRow:
+def _row(event: Event, part: Event | None) -> TapeRow:
+    shown = part or event
     return TapeRow(
-        event.number, event.phase, event.op.name, event.layer, reads(event), writes(event), written_shape(event)
-    )
-
-
-def whole_tape(tape: Tape) -> list[TapeRow]:
-    """Every event, with the bookkeeping folded into it before it."""
-    return [row for event in tape.events for row in (*(_folded(event, part) for part in event.folded), _row(event))]
-
-
-def _folded(event: Event, part: Event) -> TapeRow:
-    return TapeRow(
-        event.number, event.phase, part.aten, part.layer, reads(part), writes(part), written_shape(part), True
+        event.number,
+        event.phase,
+        shown.op.name if part is None else part.aten,
+        shown.layer,
+        reads(shown),
+        writes(shown),
+        written_shape(shown),
+        part is not None,
     )

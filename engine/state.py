@@ -72,6 +72,10 @@ class State:
     random: RandomState
     epoch_random: RandomState | None
     training: tuple[bool, ...]
+    requires_grad: tuple[bool, ...]
+    optimizer_object: Optimizer  # an edit may have replaced it
+    batch_size: int | None  # of a loader whose batch size can change: what its next epoch will have
+    epoch_batch_size: int | None  # what this epoch has
     bytes: int = field(default=0)
 
 

@@ -70,7 +70,8 @@ class Tape:
 
     def __init__(self, before: State) -> None:
         self.before = before
-        self.after: State = before
+        self.after: State = before  # as the updates left it
+        self.border: State = before  # with the edits made at the border after it
         self.events: list[Event] = []
         self.values: dict[str, Value] = {}  # the latest value of each name
         self.inputs: tuple[Tensor, ...] = ()

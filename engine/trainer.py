@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from engine import state as states
+from engine.calendar import Calendar
+from engine.data import BatchLoader
 from engine.errors import HistoryError, ModelError
 from engine.naming import Naming
 from engine.recorder import Recorder
@@ -47,16 +49,18 @@ class Trainer:
         optimizer: Optimizer,
         loader: Iterable[Any],
         schedule: Callable[[int], float] | None = None,
+        epochs: int = 1,
     ) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.loader = loader
         self.schedule = schedule
-        self.batches = count_batches(loader)
-        for group in optimizer.param_groups:
-            group.setdefault("base_lr", group["lr"])  # what a schedule multiplies; travels with the captured groups
+        self.calendar = Calendar(epochs, count_batches(loader))
+        self.epoch_batch_size = self.batch_size
+        self.replace_optimizer(optimizer)
         self.epoch, self.batch, self.iteration = 1, 0, 0
+        self.owner: object = None  # the branch whose state this is
         self._iterator: Iterator[Any] | None = None
         self._epoch_random: RandomState | None = None
         self._random = RandomState.capture()
@@ -68,6 +72,32 @@ class Trainer:
         """The loader's own random generator, if it has one."""
         generator = getattr(self.loader, "generator", None)
         return generator if isinstance(generator, torch.Generator) else None
+
+    @property
+    def batch_size(self) -> int | None:
+        """The batch size that the loader's next epoch will have; None where it cannot be changed."""
+        return self.loader.batch_size if isinstance(self.loader, BatchLoader) else None
+
+    @property
+    def base_rate(self) -> float:
+        """The learning rate before its schedule."""
+        return float(self.optimizer.param_groups[0]["base_lr"])
+
+    def undo_update(self, before: State) -> None:
+        """Put parameters, buffers and optimizer state back, staying after the batch."""
+        states.restore_tensors(self.model, before.tensors)
+        states.restore_optimizer(self.optimizer, before.optimizer, before.groups)
+
+    @property
+    def epoch_is_done(self) -> bool:
+        """Whether the batch done last is its epoch's last."""
+        return self.batch == self.calendar.batches(self.epoch)
+
+    def replace_optimizer(self, optimizer: Optimizer) -> None:
+        """Let another optimizer make the updates; a schedule multiplies the rate that it has now."""
+        self.optimizer = optimizer
+        for group in optimizer.param_groups:
+            group.setdefault("base_lr", group["lr"])  # travels with the captured groups
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -125,7 +155,7 @@ class Trainer:
 
     def load(self) -> Batch:
         """The next mini-batch, of the next epoch where one ends; gradients are cleared and the rate is set."""
-        if self._iterator is None or self.batch == self.batches:
+        if self._iterator is None or self.epoch_is_done:
             self._begin_epoch()
         assert self._iterator is not None
         with users_code("loading a batch"):
@@ -133,7 +163,7 @@ class Trainer:
                 item = next(self._iterator)
             except StopIteration:
                 raise HistoryError(
-                    f"the loader ended after {self.batch} of {self.batches} batches",
+                    f"the loader ended after {self.batch} of {self.calendar.batches(self.epoch)} batches",
                     "give a loader that yields the same number of batches each epoch",
                 ) from None
         self.batch += 1
@@ -151,9 +181,10 @@ class Trainer:
         return self.model(*batch.inputs)
 
     def _begin_epoch(self) -> None:
-        if self.batch == self.batches:
+        if self.epoch_is_done:
             self.epoch, self.batch = self.epoch + 1, 0
         self._epoch_random = RandomState.capture(self.generator)
+        self.epoch_batch_size = self.batch_size
         with users_code("starting the loader"):
             self._iterator = iter(self.loader)
 
@@ -172,23 +203,37 @@ class Trainer:
             RandomState.capture(self.generator),
             self._epoch_random if self._iterator is not None else None,
             tuple(module.training for module in self.model.modules()),
+            tuple(parameter.requires_grad for parameter in self.model.parameters()),
+            self.optimizer,
+            self.batch_size,
+            self.epoch_batch_size,
             states.size_of(tensors, optimizer),
         )
 
     def restore(self, state: State) -> None:
         """Go back (or on) to a captured state."""
+        self.optimizer = state.optimizer_object
         states.restore_tensors(self.model, state.tensors)
+        for parameter, required in zip(self.model.parameters(), state.requires_grad, strict=True):
+            parameter.requires_grad_(required)
         states.restore_optimizer(self.optimizer, state.optimizer, state.groups)
         for module, training in zip(self.model.modules(), state.training, strict=True):
             module.training = training
         self.epoch, self.batch, self.iteration = state.epoch, state.batch, state.iteration
         self._iterator, self._epoch_random = None, None
-        if state.epoch_random is not None and state.batch < self.batches:
+        self._set_batch_size(state.epoch_batch_size)
+        self.epoch_batch_size = state.epoch_batch_size
+        if state.epoch_random is not None and state.batch < self.calendar.batches(state.epoch):
             state.epoch_random.restore(self.generator)
             self._epoch_random = state.epoch_random
             self._iterator = iter(self.loader)
             skip(self._iterator, state.batch)
+        self._set_batch_size(state.batch_size)
         state.random.restore(self.generator)
+
+    def _set_batch_size(self, size: int | None) -> None:
+        if size is not None and isinstance(self.loader, BatchLoader):
+            self.loader.batch_size = size
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

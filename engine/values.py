@@ -59,7 +59,6 @@ class Values:
         self,
         naming: Naming,
         model: torch.nn.Module,
-        optimizer: torch.optim.Optimizer,
         state: Callable[[], State],
         tape: Callable[[], Tape | None],
         done: int | None,
@@ -68,7 +67,6 @@ class Values:
     ) -> None:
         self.naming = naming
         self.model = model
-        self.optimizer = optimizer
         self.scalars = scalars
         self._state = state
         self._get_tape = tape
@@ -89,6 +87,12 @@ class Values:
         tape = self.tape
         return 0 if tape is None else len(tape) if self._done is None else self._done
 
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The one that makes the updates at the cursor."""
+        tape = self.tape
+        return (self._state() if tape is None else tape.before).optimizer_object
+
     # ── names ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def names(self) -> list[str]:
@@ -107,6 +111,43 @@ class Values:
         """The full name of the parameter that a reference means, gradient or not."""
         base = ref.base
         return self.naming.full_name.get(base) or (base if base in self.naming.layer_of else None)
+
+    def dotted_names(self) -> list[str]:
+        """The names of parameters that expressions may use as they are; a course network's have symbols instead."""
+        return [] if self.naming.course else list(self.naming.layer_of)
+
+    def at(self, tape: Tape, done: int) -> Values:
+        """The values of a batch when so many of its events are done."""
+        scalars: dict[str, Callable[[], Scalar]] = {**self._place_scalars(tape, done), **self._loss_scalars(tape, done)}
+        return Values(
+            self.naming,
+            self.model,
+            self._state,
+            lambda: tape,
+            done,
+            self.scalars | scalars,
+            self._refresh,
+        )
+
+    def _place_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
+        event = tape.events[done - 1]
+        return {
+            "phase": lambda: str(event.phase),
+            "op": lambda: event.op.name,
+            "layer": lambda: event.layer,
+            "path": lambda: event.path,
+            "event": lambda: done,
+        }
+
+    def _loss_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
+        value = tape.values.get("ℒ")
+        taken = value is not None and value.event is not None and value.event.number <= done
+        return {"loss": lambda: tape.loss} if taken else {"loss": lambda: None, "accuracy": lambda: None}
+
+    def before(self) -> Values:
+        """The values before this batch: parameters only."""
+        tape = self._needs_tape("the change")
+        return Values(self.naming, self.model, lambda: tape.before, lambda: None, None, self.scalars, self._refresh)
 
     def row_of(self, example: int) -> int:
         """The row of the batch in which an example of the data set stands, both from 1.
@@ -142,7 +183,7 @@ class Values:
         if tape is None:
             return self._state().tensors
         if self._done is None:
-            return tape.after.tensors
+            return tape.border.tensors
         tensors = dict(tape.before.tensors)
         for event in tape.events[: self.done]:
             for part in (*event.folded, event):
@@ -157,7 +198,7 @@ class Values:
         if tape is None:
             return self._state().optimizer
         if self._done is None:
-            return tape.after.optimizer
+            return tape.border.optimizer
         merged = dict(tape.before.optimizer)
         for index, name in enumerate(self.optimizer_names()):
             if self.updated(name) and index in tape.after.optimizer:
@@ -179,6 +220,8 @@ class Values:
         tape = self.tape
         if tape is None:
             return self._state().tensors[full_name]
+        if self._done is None:
+            return tape.border.tensors[full_name]
         return (tape.after if self.updated(full_name) else tape.before).tensors[full_name]
 
     def change(self, full_name: str) -> tuple[Tensor, Tensor]:
@@ -200,6 +243,11 @@ class Values:
             raise ExpressionError(f"no gradient reaches {short}", "it is frozen, or the loss does not depend on it")
         self._check_done(found[1], f"the gradient of {short}")
         return found[0]
+
+    def parameter_gradients(self) -> list[Tensor]:
+        """Every gradient towards a parameter that is computed at the cursor."""
+        tape = self.tape
+        return [] if tape is None else [g for g, number in tape.parameter_gradients.values() if number <= self.done]
 
     def activation(self, ref: Ref) -> Tensor:
         """A value of the forward pass."""

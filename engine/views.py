@@ -203,8 +203,10 @@ class TapeView(View, frozen=True):
     phases: list[tuple[str, int]]  # phase and number of events, in order
     cursor: int  # events done
     total: int
-    first: int  # number of the first row
+    first: int  # line of the first row; lines count from 1, and are events unless bookkeeping is shown
     rows: list[TapeRow]
+    lines: int  # how many there are
+    at: int  # the cursor's line; 0 where no event is done
 
 
 class Node(View, frozen=True):
@@ -249,6 +251,42 @@ class Snapshot(View, frozen=True):
     batch: BatchView | None = None
 
 
+class Hit(View, frozen=True):
+    """A condition that came true: where, with which value, and what to look at next."""
+
+    expression: str
+    position: Position  # where the run stopped
+    event: int  # that made it true, counted from 1
+    title: str  # of that event, "backward · relu 2"
+    value: str  # "norm(dW[1]) = 3.2e-08"
+    advice: str
+
+
+class BranchView(View, frozen=True):
+    """One future of the run."""
+
+    name: str
+    parent: str  # "" for the first
+    border: int  # batches that it shares with its parent
+    batches: int  # batches run
+    loss: float | None  # of the last of them
+    edits: list[str]
+    current: bool
+
+
+class Comparison(View, frozen=True):
+    """Two branches, as far as both have run. Losses are before the update."""
+
+    first: str
+    second: str
+    batches: int  # that both have run
+    differs: Position | None  # the first batch whose losses differ; None where none do
+    first_loss: float | None  # there
+    second_loss: float | None
+    first_last: float | None  # at the last batch that both have run
+    second_last: float | None
+
+
 class Answer(View, frozen=True, tag="answer"):
     """What came of one command."""
 
@@ -256,10 +294,11 @@ class Answer(View, frozen=True, tag="answer"):
     command: str
     position: Position | None
     value: object = None  # of `print`, `digest`, `stats`: numbers, lists or dicts
-    metrics: dict[str, float] = {}  # of a command that moves: loss, accuracy, valid_loss, valid_accuracy, as far as known
+    metrics: dict[str, float] = {}  # of a command that moves: loss, accuracy, valid_loss …, as far as known
     text: str = ""  # the same, to read
     error: str = ""
     details: str = ""  # a traceback of the user's own code
+    hit: Hit | msgspec.UnsetType | None = msgspec.UNSET  # of a run: what stopped it, None where nothing did
 
 
 class Frame(View, frozen=True, tag="frame"):

@@ -153,7 +153,7 @@ def _state_lines(session: Session, tape: Tape, name: str, place: int, size: int)
     names = session.values().optimizer_names()
     if name not in names:
         return []
-    index, spec = names.index(name), spec_of(session.trainer.optimizer)
+    index, spec = names.index(name), spec_of(session.values().optimizer)
     before, after = tape.before.optimizer.get(index, {}), tape.after.optimizer.get(index, {})
     lines = []
     for key, item in after.items():

@@ -284,8 +284,9 @@ class NNWalkApp(App[None]):
         return moving or any(text.split()[0] == "run" for text, _ in self._pending.values())
 
     @on(MainScreen.Rearranged)
+    @on(TapePane.Scrolled)
     def look_again(self) -> None:
-        """Other panes are on screen."""
+        """Other panes are on screen, or other lines of the tape."""
         self.ask_for_frame()
 
     @on(TapePane.Chosen)

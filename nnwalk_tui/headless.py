@@ -89,6 +89,8 @@ def _as_json(answer: Answer) -> str:
         line["value"] = for_json(answer.value)
     else:
         line |= for_json(answer.metrics)
+    if answer.hit is not msgspec.UNSET:
+        line["hit"] = for_json(msgspec.to_builtins(answer.hit))
     return json.dumps(line, ensure_ascii=False)
 
 

@@ -10,7 +10,12 @@ WIDE, TALL = 120, 36  # from here on all panes are seen at once
 SIDE_BY_SIDE, TABBED = 72, 22  # from here on two panes at the top and one of the others below
 STATUS_ROW = 24  # from this height the status has a row of its own
 TABS_ROW = 12
-MOST_UPPER = 32  # rows of graph and tables; what a taller terminal has more goes to plots and digits
+VERY_WIDE = 176  # from here on the tables stand side by side
+
+_BORDER, _TABLE = 2, 3  # rows of a border; of a table's border and heading
+_HERE = 11  # rows of the longest common rule, its other direction and a value
+_DIGITS = 10  # a row of pictures at half their size
+_LOSS = 14
 
 LEFT = ("graph", "tape")  # these share a place: the one that was visited last is seen
 BOTTOM = ("loss", "log")
@@ -26,6 +31,15 @@ class Box(NamedTuple):
     height: int
 
 
+class Needs(NamedTuple):
+    """What the run's panes would fill: of the run alone, so that nothing moves while it is stepped through."""
+
+    graph_width: int = 42  # cells inside the border
+    graph: int = 18  # lines inside the border
+    layers: int = 3  # rows under the heading
+    parameters: int = 6
+
+
 class Plan(NamedTuple):
     """What stands where. `tabs` are the panes of the row of tabs, none where there is no such row."""
 
@@ -38,7 +52,10 @@ class Plan(NamedTuple):
         return tuple(name for name in PANE_NAMES if name in self.boxes)
 
 
-def plan(width: int, height: int, recent: Sequence[str], zoomed: bool = False) -> Plan:
+USUAL = Needs()
+
+
+def plan(width: int, height: int, recent: Sequence[str], zoomed: bool = False, needs: Needs = USUAL) -> Plan:
     """Places for the bars and panes of a terminal of this size.
 
     `recent` are all panes, the focused one first, then those visited before.
@@ -58,27 +75,69 @@ def plan(width: int, height: int, recent: Sequence[str], zoomed: bool = False) -
     if zoomed:
         return Plan({**boxes, recent[0]: body})
     if width >= WIDE and height >= TALL:
-        return Plan({**boxes, **_all_panes(body, recent)})
+        return Plan({**boxes, **_all_panes(body, recent, needs)})
     if width >= SIDE_BY_SIDE and height >= TABBED:
         return _two_and_a_tab(boxes, body, recent)
     return _one(boxes, body, recent)
 
 
-def _all_panes(body: Box, recent: Sequence[str]) -> dict[str, Box]:
-    left = min(body.width * 3 // 8, 100)
-    right = body.width - left
-    upper = min(body.height * 5 // 8 + 1, MOST_UPPER)
-    lower = body.height - upper
-    here = 8 if body.height < 50 else 10
-    layers = (upper - here) * 2 // 5
+def _all_panes(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]:
+    if body.width >= VERY_WIDE:
+        return _all_panes_abreast(body, recent, needs)
+    left = _between(needs.graph_width + _BORDER, body.width * 3 // 8, body.width * 2 // 5)
+    graph, loss = _shared(body.height, (14, 10), (needs.graph + _BORDER, _LOSS))
+    rows = _shared(
+        body.height,
+        (5, 9, 5, _DIGITS),
+        (needs.layers + _TABLE, _HERE, needs.parameters + _TABLE, _DIGITS),
+    )
     return {
-        _latest(LEFT, recent): Box(0, body.y, left, upper),
-        "layers": Box(left, body.y, right, layers),
-        "here": Box(left, body.y + layers, right, here),
-        "gradients": Box(left, body.y + layers + here, right, upper - layers - here),
-        _latest(BOTTOM, recent): Box(0, body.y + upper, left, lower),
-        "digits": Box(left, body.y + upper, right, lower),
+        **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (graph, loss)),
+        **_column(left, body.width - left, body.y, ("layers", "here", "gradients", "digits"), rows),
     }
+
+
+def _all_panes_abreast(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]:
+    left = _between(needs.graph_width + _BORDER, body.width * 3 // 10, body.width * 3 // 8)
+    right = body.width - left
+    tables = max(needs.layers, needs.parameters) + _TABLE
+    upper = min(max(needs.graph + _BORDER, tables + _HERE), max(body.height // 2, body.height - 2 * _DIGITS))
+    lower = body.height - upper
+    table, here = _shared(upper, (5, 9), (tables, _HERE))
+    gradients = right * 2 // 5
+    return {
+        **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (upper, lower)),
+        "layers": Box(left, body.y, right - gradients, table),
+        "gradients": Box(left + right - gradients, body.y, gradients, table),
+        **_column(left, right, body.y + table, ("here", "digits"), (here, lower)),
+    }
+
+
+def _shared(rows: int, least: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    """`rows` for panes from top to bottom: each its least, then more in turn up to what it wants; the last the rest.
+
+    There are at least as many rows as the least of all.
+    """
+    shares = list(least)
+    while (spare := rows - sum(shares)) > 0:
+        hungry = [at for at, want in enumerate(wanted) if shares[at] < want]
+        if not hungry:
+            shares[-1] += spare
+        for at in hungry[:spare]:
+            shares[at] += 1
+    return shares
+
+
+def _column(x: int, width: int, y: int, names: Sequence[str], rows: Sequence[int]) -> dict[str, Box]:
+    boxes = {}
+    for name, height in zip(names, rows, strict=True):
+        boxes[name] = Box(x, y, width, height)
+        y += height
+    return boxes
+
+
+def _between(wanted: int, least: int, most: int) -> int:
+    return max(least, min(wanted, most))
 
 
 def _two_and_a_tab(boxes: dict[str, Box], body: Box, recent: Sequence[str]) -> Plan:

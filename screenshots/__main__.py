@@ -11,7 +11,9 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from screenshots.camera import picture
@@ -26,20 +28,20 @@ class Scene(NamedTuple):
     width: int
     height: int
     keys: str  # as Textual names them; 4*o is o four times
-    experiment: dict[str, Any] = {}
+    experiment: Mapping[str, Any] = MappingProxyType({})
     ascii: bool = False
 
 
 SCENES = (
     Scene("start", 120, 40, ""),
-    Scene("backward", 120, 40, "20*b 4*p 3*o"),
-    Scene("backward-80x24", 80, 24, "20*b 4*p 3*o"),
+    Scene("backward", 120, 40, "20*b 3*p 5*o"),
+    Scene("backward-80x24", 80, 24, "20*b 3*p 5*o"),
     Scene("epochs", 200, 60, "2*e"),
-    Scene("tape", 120, 40, "b 4*p 3*o T"),
+    Scene("tape", 120, 40, "b 3*p 5*o T"),
     Scene("digits", 120, 40, "20*b 5 z"),
     Scene("help", 120, 40, "b question_mark"),
-    Scene("ascii", 80, 24, "20*b 4*p 3*o 5", ascii=True),
-    Scene("convnet", 120, 40, "b 4*p 3*o", {"model": "convnet"}),
+    Scene("ascii", 80, 24, "20*b 3*p 5*o 5", ascii=True),
+    Scene("convnet", 120, 40, "b 3*p 5*o", {"model": "convnet"}),
 )
 
 
@@ -54,9 +56,7 @@ def keys_of(scene: Scene) -> list[str]:
 
 def take(scene: Scene) -> None:
     """Write a scene's two files."""
-    shot = asyncio.run(
-        picture(scene.experiment, (scene.width, scene.height), keys_of(scene), ascii=scene.ascii)
-    )
+    shot = asyncio.run(picture(dict(scene.experiment), (scene.width, scene.height), keys_of(scene), ascii=scene.ascii))
     (HERE / f"{scene.name}.svg").write_text(shot.svg, encoding="utf-8")
     (HERE / f"{scene.name}.txt").write_text(shot.text, encoding="utf-8")
 

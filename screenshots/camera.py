@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from rich.segment import Segment
 from textual.pilot import Pilot
 
+from engine.errors import EngineError
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineClient, EngineDied
+from screenshots.svg import to_svg
 
 PATIENCE = 120.0  # seconds that one key may take; the first also waits for torch
-FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
 
 
 class Picture(NamedTuple):
@@ -29,15 +30,14 @@ class _Client(EngineClient):
 
     def __init__(self, experiment: dict[str, Any]) -> None:
         super().__init__(experiment)
-        self._knock = 0
-        self._answered = 0
+        self._knocks: set[int] = set()
 
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
-        """Keep the answers to `knock` from the app; an engine that cannot go on ends the program."""
+        """Hand on every message but the answers to `knock`."""
 
         def deliver(message: FromEngine | EngineDied) -> None:
-            if isinstance(message, Answer) and message.id == self._knock:
-                self._answered = message.id
+            if isinstance(message, Answer) and message.id in self._knocks:
+                self._knocks.remove(message.id)
             else:
                 callback(message)
 
@@ -45,18 +45,22 @@ class _Client(EngineClient):
 
     def knock(self) -> None:
         """Ask a question that changes nothing: the engine answers in order, so its answer comes after all others."""
-        self._knock = self.do("help")
+        self._knocks.add(self._last_id + 1)
+        self.do("help")
 
     @property
     def answered(self) -> bool:
-        """Whether the last knock was answered."""
-        return self._answered == self._knock
+        """Whether every knock was answered."""
+        return not self._knocks
 
 
 async def picture(
     experiment: dict[str, Any], size: tuple[int, int], keys: Sequence[str], *, ascii: bool = False
 ) -> Picture:
-    """The screen of a run after some keys. Raises TimeoutError when the program does not come to rest."""
+    """The screen of a run after some keys.
+
+    Raises EngineError when the engine ends, TimeoutError when the program does not come to rest.
+    """
     client = _Client(experiment)
     client.start()
     app = NNWalkApp(client, ascii=ascii)
@@ -66,7 +70,8 @@ async def picture(
             for key in keys:
                 await pilot.press(key)
                 await _at_rest(pilot, app, client)
-            return Picture(_without_web_fonts(app.export_screenshot(title="nnwalk-tui")), _text(app))
+            rows = _rows(app)
+            return Picture(to_svg(rows, size[0]), _text(rows))
     finally:
         client.close()
 
@@ -81,16 +86,17 @@ async def _at_rest(pilot: Pilot[None], app: NNWalkApp, client: _Client) -> None:
             client.knock()
             while not client.answered:
                 await pilot.pause(0.005)
+                if app.over:
+                    raise EngineError(f"there is no picture: {app.over}", "run nnwalk-tui to see why")
             await pilot.pause()
             quiet = quiet + 1 if app.snapshot is before and before is not None else 0
 
 
-def _text(app: NNWalkApp) -> str:
-    rows = app.screen._compositor.render_strips()
+def _rows(app: NNWalkApp) -> list[list[Segment]]:
+    """What is on screen, those screens that show through included."""
+    update = app.screen._compositor.render_full_update()
+    return [[segment for strip in strips for segment in strip] for strips in update.strips]
+
+
+def _text(rows: list[list[Segment]]) -> str:
     return "".join("".join(segment.text for segment in row).rstrip() + "\n" for row in rows)
-
-
-def _without_web_fonts(svg: str) -> str:
-    """A picture that fetches nothing: no font from the network, the reader's own monospaced one instead."""
-    svg = re.sub(r"\s*@font-face \{.*?\n    \}", "", svg, flags=re.DOTALL)
-    return svg.replace("font-family: Fira Code, monospace", f"font-family: {FONTS}")

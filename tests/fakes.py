@@ -68,7 +68,7 @@ def tape(cursor: int) -> TapeView:
         TapeRow(number, phase, op, layer, reads or f"Z[{layer}]", writes or f"A[{layer}]", f"{BATCH}×{SIZES[layer]}")
         for number, (phase, op, layer, reads, writes) in enumerate(OPS, 1)
     ]
-    return TapeView(phases=phases, cursor=cursor, total=len(OPS), first=1, rows=rows)
+    return TapeView(phases, cursor, len(OPS), first=1, rows=rows, lines=len(OPS), at=cursor)
 
 
 def chain(reached: int, gradients: dict[str, float], here: str = "", direction: str = "forward") -> GraphView:
@@ -184,13 +184,14 @@ def here() -> Here:
         title="backward · relu 2",
         rule=[
             Term("∂_Z[2]", "64×16"),
-            Term("="),
+            Term(" = "),
             Term("∂_A[2]", "64×16"),
-            Term("∗"),
-            Term("1[Z[2] > 0]", "64×16"),
+            Term(" ∗ 1["),
+            Term("Z[2]", "64×16"),
+            Term(" > 0]"),
         ],
         other_title="forward",
-        other=[Term("A[2]", "64×16"), Term("="), Term("max(0,"), Term("Z[2]", "64×16"), Term(")")],
+        other=[Term("A[2]", "64×16"), Term(" = max(0, "), Term("Z[2]", "64×16"), Term(")")],
         numbers=["∂z₃[2](17) = 0.0124 ∗ 1[0.214 > 0] = 0.0124"],
     )
 
@@ -228,13 +229,13 @@ def before_training() -> Snapshot:
         learning_rate=0.1,
         valid_loss=2.31,
         valid_accuracy=0.1,
-        tape=TapeView(phases=[], cursor=0, total=0, first=1, rows=[]),
-        here=Here(0, 0, "load", "", 0, "", "", "before training", [], "", [], []),
+        tape=None,
+        here=None,
         graph=chain(0, {}, direction="load"),
         layers=layers("W b"),
         gradients=parameters(0),
         curves=LossView(Curve("loss", [], [], []), 0, [0], [2.31], [0.1]),
-        batch=BatchView(size=BATCH, right=None, examples=examples(predicted=False)),
+        batch=None,
     )
 
 

@@ -9,10 +9,11 @@ import torch
 
 from engine.errors import ExpressionError
 from engine.experiment import Experiment
-from engine.expressions import evaluate, truth
+from engine.expressions import evaluate
 from engine.launch import open_experiment
 from engine.session import Session
 from engine.values import Values
+from engine.watches import Condition
 from tests.zoo import make
 
 
@@ -55,7 +56,9 @@ def values(session: Session) -> Values:
 def test_an_expression_has_the_value_that_the_formula_says(values: Values, text: str, same_as: object) -> None:
     value = evaluate(text, values)
     expected = evaluate(same_as, values) if isinstance(same_as, str) else torch.tensor(same_as)
-    close = torch.allclose(torch.as_tensor(value).double().squeeze(), torch.as_tensor(expected).double().squeeze(), atol=1e-6)
+    close = torch.allclose(
+        torch.as_tensor(value).double().squeeze(), torch.as_tensor(expected).double().squeeze(), atol=1e-6
+    )
     assert close
 
 
@@ -90,7 +93,7 @@ def test_an_expression_has_the_value_that_the_formula_says(values: Values, text:
 )
 def test_a_wrong_expression_names_the_word_that_is_wrong(values: Values, text: str, says: str) -> None:
     with pytest.raises(ExpressionError) as caught:
-        truth(text, values)
+        Condition(text, values).holds(values)
     assert says in str(caught.value)
 
 

@@ -49,6 +49,7 @@ class Pane(Widget, can_focus=True):
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.data: Any = None
+        self._before_training = False
         self._top = 0
         self._followed: int | None = None
         self._beyond = (0, 0)
@@ -59,8 +60,9 @@ class Pane(Widget, can_focus=True):
     def show(self, snapshot: Snapshot | None) -> None:
         """Show a snapshot; None where nothing is known yet."""
         data = None if snapshot is None else self.part(snapshot)
-        if data != self.data:
-            self.data = data
+        before_training = snapshot is not None and snapshot.position.iteration == 0
+        if (data, before_training) != (self.data, self._before_training):
+            self.data, self._before_training = data, before_training
             self.redraw()
 
     def part(self, snapshot: Snapshot) -> object | None:
@@ -70,6 +72,10 @@ class Pane(Widget, can_focus=True):
     def draw(self, width: int, height: int) -> list[Line]:
         """The content, `data` being known: at most `height` lines of at most `width` cells."""
         raise NotImplementedError
+
+    def before_training(self, width: int) -> list[Line]:
+        """What is drawn before training, for a pane of which there is nothing to show then."""
+        return []
 
     def status(self) -> str:
         """A few words at the right of the title."""
@@ -176,9 +182,9 @@ class Pane(Widget, can_focus=True):
 
     def _content(self, width: int, height: int) -> list[Line]:
         self._beyond = (0, 0)
-        if self.data is None:
-            return [[(" waiting for the engine…", "quiet")]]
-        return self.draw(width, height)
+        if self.data is not None:
+            return self.draw(width, height)
+        return (self._before_training and self.before_training(width)) or [[(" waiting for the engine…", "quiet")]]
 
     def _current_palette(self) -> theme.Palette:
         style = self.rich_style

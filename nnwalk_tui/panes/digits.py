@@ -35,6 +35,10 @@ class DigitsPane(Pane):
         """The batch."""
         return snapshot.batch
 
+    def before_training(self, width: int) -> list[Line]:
+        """Where the pictures come from."""
+        return [[(" the first batch comes with the first step", "quiet")]]
+
     def status(self) -> str:
         """How many there are, and how many are right."""
         batch: BatchView = self.data

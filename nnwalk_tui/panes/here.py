@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.views import Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import here as render
@@ -26,10 +28,14 @@ class HerePane(Pane):
 
     def status(self) -> str:
         """Where in the model's code the event comes from."""
-        return str(self.data.source or self.data.path)
+        return render.source(self.data.source, Path.cwd()) if self.data.source else str(self.data.path)
+
+    def before_training(self, width: int) -> list[Line]:
+        """What to press."""
+        return render.before_training(width)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The lines in view."""
-        lines = render.here(self.data, width)
+        lines = render.here(self.data, width, height)
         first = self.window(len(lines), height, None)
         return lines[first : first + height]

@@ -14,6 +14,8 @@ from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
 
 _BOTH = 18  # lines from which both plots have room
+_LEGEND = 8  # lines from which there is room to say what is plotted
+_TITLE = 17  # cells of the border beside the status
 
 
 class LossPane(Pane):
@@ -40,15 +42,22 @@ class LossPane(Pane):
         return max(1, 2 * (inner(*self.size)[0] - render.GUTTER - 1))
 
     def part(self, snapshot: Snapshot) -> object | None:
-        """The curves."""
-        return snapshot.curves
+        """The curves, and how many batches an epoch has."""
+        return snapshot.curves and (snapshot.curves, snapshot.run.batches)
 
     def status(self) -> str:
-        """The latest validation numbers."""
-        view: LossView = self.data
-        words = [("valid", view.valid_loss), ("acc", view.valid_accuracy)]
-        known = [f"{word} {numbers.number(values[-1], decimals=3).strip()}" for word, values in words if values]
-        return f"● {' · '.join(known)}" if known else ""
+        """The latest validation numbers, and when they were taken; in fewer words where the pane is narrow."""
+        view: LossView = self.data[0]
+        if not view.valid_iterations:
+            return ""
+        epoch = view.valid_iterations[-1] // self.data[1]
+        loss, accuracy = (
+            numbers.number(values[-1], decimals=3).strip() for values in (view.valid_loss, view.valid_accuracy)
+        )
+        times = (f"after epoch {epoch}", f"epoch {epoch}") if epoch else ("before training", "before")
+        full, *shorter = (f"● {when}: valid {loss} · acc {accuracy}" for when in times)
+        forms = (full, *shorter, f"● {times[1]}: {loss} · acc {accuracy}")
+        return next((form for form in forms if len(form) <= self.size.width - _TITLE), f"● {loss} · {accuracy}")
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The plot, made anew only for other data or another size."""
@@ -63,8 +72,14 @@ class LossPane(Pane):
         self.redraw()
 
     def _plot(self, width: int, height: int) -> list[Line]:
+        view: LossView = self.data[0]
         if height >= _BOTH:
             upper = height * 2 // 3
-            lower = render.accuracies(self.data, width, height - upper - 1)
-            return [*render.losses(self.data, width, upper), [(" validation accuracy", "quiet")], *lower]
-        return (render.accuracies if self._accuracy else render.losses)(self.data, width, height)
+            lower = render.accuracies(view, width, height - upper - 2)
+            return [_LOSSES, *render.losses(view, width, upper), _ACCURACIES, *lower]
+        plot, legend = (render.accuracies, _ACCURACIES) if self._accuracy else (render.losses, _LOSSES)
+        return [legend, *plot(view, width, height - 1)] if height >= _LEGEND else plot(view, width, height)
+
+
+_LOSSES: Line = [(" ─", "forward"), (" batch, before its update  ", "quiet"), ("●", "text"), (" validation", "quiet")]
+_ACCURACIES: Line = [(" ●", "text"), (" validation accuracy", "quiet")]

@@ -9,19 +9,26 @@ from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 
-from engine.views import Snapshot, TapeView
+from engine.views import Snapshot, TapeRow, TapeView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import tape as render
+from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
 
 
 class TapePane(Pane):
-    """Every event of the batch; ▶ is the cursor, › the line that Enter goes to."""
+    """Every event of the batch; ▶ is the cursor, › the line that Enter goes to.
 
-    BINDINGS: ClassVar[list[BindingType]] = [("enter", "choose", "Go there")]
+    Only the lines around those in view are asked of the engine: a tape may have thousands.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("enter", "choose", "Go there"),
+        ("f", "fold", "Bookkeeping, too"),
+    ]
     pane_name = "tape"
     pane_title = "tape"
-    about = "every event of this batch in the order of execution; ▶ the cursor; ↑ ↓ choose a line, Enter goes there"
+    about = "this batch's events in the order of execution; ▶ the cursor; ↑ ↓ choose a line, Enter goes there; f: all"
     looks = frozenset({"tape"})
 
     @dataclass
@@ -30,9 +37,20 @@ class TapePane(Pane):
 
         number: int
 
+    class Scrolled(Message):
+        """Other lines are in view."""
+
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._choice: int | None = None  # number of the chosen event; None follows the cursor
+        self.folded = False  # whether bookkeeping is shown
+        self._choice: int | None = None  # the chosen line, counts from 1; None follows the cursor
+        self._columns: render.Columns | None = None
+
+    @property
+    def wanted(self) -> tuple[int, int]:
+        """First line and number of lines to ask for: a screenful before and after those in view; 0: at the cursor."""
+        height = self._height()
+        return (0 if self._choice is None else max(1, self._top + 1 - height)), 3 * height
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The tape."""
@@ -40,48 +58,65 @@ class TapePane(Pane):
             self._choice = None
         return snapshot.tape
 
+    def before_training(self, width: int) -> list[Line]:
+        """What the tape will hold."""
+        return [[(" before training: the tape lists the events of a batch that is stepped to", "quiet")]]
+
     def status(self) -> str:
-        """Where the cursor is."""
-        return f"{self.data.cursor:>{len(str(self.data.total))}}/{self.data.total}"
+        """What is listed, and where the cursor is."""
+        shown = "all" if self.folded else "operations"
+        return f"f {shown} · {self.data.cursor:>{len(str(self.data.total))}}/{self.data.total}"
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """The heading, and the events in view."""
+        """The heading, and the lines in view; blank ones where the engine has not sent them yet."""
         tape: TapeView = self.data
-        where = render.columns(tape.rows, tape.total, width)
-        first = self.window(len(tape.rows), height - 1, self._index(self._chosen()))
-        chosen = self._chosen() if self.has_focus else None
-        rows = [
-            render.row(each, where, tape.cursor, each.number == chosen)
-            for each in tape.rows[first : first + max(0, height - 1)]
-        ]
+        self._columns = where = render.columns(tape.rows, tape.total, width, self._columns)
+        chosen = self._chosen()
+        first = self.window(tape.lines, height - 1, chosen - 1 if chosen else None)
+        rows: list[Line] = []
+        for line in range(first + 1, min(first + height, tape.lines + 1)):
+            row = self._row(line)
+            rows.append(render.row(row, where, tape.cursor, self.has_focus and line == chosen) if row else [])
         return [render.heading(where), *rows]
 
     def action_move(self, lines: int) -> None:
-        """Choose another event."""
-        if self.data and self.data.rows:
-            at = (self._index(self._chosen()) or 0) + lines
-            rows = self.data.rows
-            self._choice = rows[max(0, min(len(rows) - 1, at))].number
-            self.redraw()
+        """Choose another line."""
+        if self.data and self.data.lines:
+            self._choice = max(1, min(self.data.lines, self._chosen() + lines))
+            self._scroll()
 
     def action_choose(self) -> None:
-        """Ask for the chosen event."""
-        if self.data and self.data.rows:
-            self.post_message(self.Chosen(self._chosen()))
+        """Ask for the place where the chosen line's event is done."""
+        row = self._row(self._chosen()) if self.data else None
+        if row:
+            self.post_message(self.Chosen(row.number))
+
+    def action_fold(self) -> None:
+        """Show bookkeeping, or hide it."""
+        self.folded = not self.folded
+        self._choice = self._followed = None
+        self._scroll()
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the event under the mouse; a second click goes there."""
-        at = self._top + event.y - 2
-        if self.data and 0 <= at < len(self.data.rows):
-            number = self.data.rows[at].number
-            again = number == self._choice
-            self._choice = number
-            self.redraw()
+        """Choose the line under the mouse; a second click goes there."""
+        line = self._top + event.y - 1
+        if self.data and event.y >= 2 and self._row(line):
+            again = line == self._choice
+            self._choice = line
+            self._scroll()
             if again:
                 self.action_choose()
 
-    def _chosen(self) -> int:
-        return int(self.data.cursor if self._choice is None else self._choice)
+    def _scroll(self) -> None:
+        self.redraw()
+        self.post_message(self.Scrolled())
 
-    def _index(self, number: int) -> int | None:
-        return next((at for at, row in enumerate(self.data.rows) if row.number == number), None)
+    def _chosen(self) -> int:
+        return int(self.data.at if self._choice is None else self._choice)
+
+    def _row(self, line: int) -> TapeRow | None:
+        at = line - self.data.first
+        return self.data.rows[at] if 0 <= at < len(self.data.rows) else None
+
+    def _height(self) -> int:
+        return max(1, inner(*self.size)[1] - 1)

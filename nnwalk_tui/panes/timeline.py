@@ -10,10 +10,12 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from engine.views import Snapshot
+from engine.views import Snapshot, TapeView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render.text import Line
 from nnwalk_tui.render.timeline import event_at, timeline
+
+_EMPTY = TapeView(phases=[], cursor=0, total=0, first=1, rows=[], lines=0, at=0)
 
 
 class TimelinePane(Pane, can_focus=True):
@@ -54,7 +56,8 @@ class TimelinePane(Pane, can_focus=True):
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The tape's phases and cursor, and the status."""
-        return snapshot.tape and (msgspec.structs.replace(snapshot.tape, rows=[]), snapshot.status)
+        tape = snapshot.tape or (_EMPTY if snapshot.position.iteration == 0 else None)
+        return tape and (msgspec.structs.replace(tape, first=1, rows=[]), snapshot.status)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The line."""

@@ -15,7 +15,7 @@ from nnwalk_tui.render.text import Line, Span, fit
 _ASCII_RAMP = " .:-=+*#%@"
 _SHADES = " ░▒▓█"
 _SIZES = ((28, 14), (14, 7), (10, 5))  # cells, from large to small
-_WIDEST_GAP = 12
+_WIDEST_GAP = 6
 _MANY = 4  # pictures that shall fit before they are drawn at full size
 
 
@@ -49,22 +49,23 @@ def grid(width: int, height: int, examples: list[Example]) -> Grid | None:
 
 
 def _layout(width: int, height: int, cells: int, rows: int) -> Grid:
-    captions = 2 if height >= rows + 2 else 1
-    down = (height + 1) // (rows + captions + 1)
-    return Grid(cells, rows, captions, width // (cells + (2 if cells > _SIZES[-1][0] else 1)), down)
+    most = (height + 1) // (rows + 2)
+    captions = 2 if (height + 1) // (rows + 3) == most else 1
+    return Grid(cells, rows, captions, (width + 1) // (cells + 1), most)
 
 
 def pictures(examples: list[Example], layout: Grid, width: int) -> list[Line]:
     """The pictures that fit, row by row, evenly spaced."""
     lines: list[Line] = []
     gap = max(1, min(_WIDEST_GAP, width // layout.across - layout.cells))
-    left: Span = (" " * (gap // 2), "blank")
-    right: Span = (" " * (gap - gap // 2), "blank")
+    spare = max(0, width - layout.across * (layout.cells + gap) + gap)
+    left: Span = (" " * (min(spare, gap) // 2), "blank")
+    right: Span = (" " * gap, "blank")
     for start in range(0, min(layout.pictures, len(examples)), layout.across):
         cells = [_cell(each, layout) for each in examples[start : start + layout.across]]
         if lines:
             lines.append([])
-        lines += [[span for part in parts for span in (left, *part, right)] for parts in zip(*cells, strict=True)]
+        lines += [[left, *(span for part in parts for span in (*part, right))] for parts in zip(*cells, strict=True)]
     return lines
 
 

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from engine.views import GraphView, Mark, Node
 from nnwalk_tui.render.numbers import is_bad, number, shape
-from nnwalk_tui.render.text import Line, fit, fit_line
+from nnwalk_tui.render.text import Line, fit, fit_line, shorten
 
 MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
 _LEAVES = ("parameter", "target")
-_LONGEST_LABEL = 18
+_LONGEST_LABEL = 24
+_SHORTEST_LABEL = 8
 _GRADIENT = 8  # "▲ 0.0311"
+_LONGEST_EDGE = 6
 
 
 class Row(NamedTuple):
@@ -69,18 +71,32 @@ def _entering(node: Node, above: Node | None, known: dict[str, Node]) -> list[Ro
     return [Row(node, side, True, source, op if at == last else "") for at, side in enumerate(sides)]
 
 
+def needed_width(lines: list[Row]) -> int:
+    """The cells that a graph takes with all its labels in full and edges of a comfortable length."""
+    return sum(_widths(lines)) + _FIXED + _LONGEST_EDGE
+
+
 def columns(lines: list[Row], width: int) -> Columns:
-    """Where things stand in `width` cells, by labels and shapes alone."""
-    values = [row.node for row in lines if not row.edge]
-    side = _widest([row.side.label for row in lines if row.side])
-    label = _widest([node.label for node in values])
-    sizes = max(8, _widest([shape(node.shape) for node in values]))
-    need = (2 + side + 2) + label + sizes + 5 + _GRADIENT  # with no dashes
-    dash = max(1, min(6, width - need))
+    """Where things stand in `width` cells, by labels and shapes alone; long labels give way."""
+    side, label, sizes = _widths(lines)
+    while side + label + sizes + _FIXED >= width and max(side, label) > _SHORTEST_LABEL:
+        side, label = (side - 1, label) if side >= label else (side, label - 1)
+    need = side + label + sizes + _FIXED
+    dash = max(1, min(_LONGEST_EDGE, width - need))
     slack = max(0, width - need - dash)
     axis = 2 + min(4, slack // 2) + side + 2 + dash
     gradient = min(axis - 1 + label + 3 + sizes + 2, width - _GRADIENT if need < width else width - 2)
     return Columns(axis - dash - 2, dash, axis, label, sizes, max(axis + 4, gradient))
+
+
+_FIXED = 2 + 2 + 5 + _GRADIENT  # the cursor's mark, a mark and its blank, gaps, the gradient
+
+
+def _widths(lines: list[Row]) -> tuple[int, int, int]:
+    """Of the labels of what enters, of the values' labels, and of their shapes."""
+    values = [row.node for row in lines if not row.edge]
+    side = _widest([row.side.label for row in lines if row.side])
+    return side, _widest([node.label for node in values]), max(8, _widest([shape(node.shape) for node in values]))
 
 
 def here(lines: list[Row]) -> int | None:
@@ -110,7 +126,7 @@ def _value(node: Node, loss: float | None, where: Columns) -> Line:
         size = number(loss).strip()
     return [
         (fit("▶" if here else "", where.axis - 2, ">") + " ", "here"),
-        (fit(node.label, where.label), style),
+        (fit(shorten(node.label, where.label), where.label), style),
         (f" {sign} ", sign_style),
         (fit(size, where.shape), "warning" if node.kind == "loss" and is_bad(loss) else style),
     ]
@@ -129,7 +145,7 @@ def _edge(row: Row, where: Columns) -> Line:
     edge_style = "here" if here else "backward" if arrived else style
     label_style = "here" if here else "text" if side.mark is not Mark.TODO else "quiet"
     return [
-        (fit(("▶ " if here else "") + fit(side.label, _LONGEST_LABEL).rstrip(), where.side, ">") + " ", label_style),
+        (fit(f"{'▶ ' if here else ''}{shorten(side.label, where.side - 2)}", where.side, ">") + " ", label_style),
         (MARKS[Mark.HERE if here else side.mark], "here" if here else style),
         (dashes * where.dash, edge_style),
         (joint, edge_style if arrived else style),

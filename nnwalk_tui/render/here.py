@@ -1,85 +1,155 @@
-"""What the cursor's event does: its rule with shapes under the factors, the other direction, and one value."""
+"""What the cursor's event does: its rule with shapes under the factors, the other direction's, and one value."""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 from rich.cells import cell_len
 
 from engine.views import Here, Term
 from nnwalk_tui.render.text import Line, ends
 
-_TIGHT_AFTER = ("(", "[", "{")
-_TIGHT_BEFORE = (")", "]", "}", ",")
+NEW_LINE = "\n"  # a term that begins another equation
+_WORD = re.compile(r"\s*\S+(?:\s+$)?")
+_STYLES = {"backward": "backward", "update": "text"}
 
 
-def here(view: Here, width: int) -> list[Line]:
-    """The lines, at most `width` cells each."""
+def here(view: Here, width: int, height: int | None = None) -> list[Line]:
+    """The lines, at most `width` cells each; where they are over `height`, the other rule's shapes are left out."""
+    lines = _lines(view, width, shapes=True)
+    return lines if height is None or len(lines) <= height else _lines(view, width, shapes=False)
+
+
+def before_training(width: int) -> list[Line]:
+    """What to press, while there is no event yet."""
+    keys = (("b", "steps one batch"), ("o", "one operation"), ("space", "runs"), ("?", "lists all keys"))
+    lines: list[Line] = [[(" before training", "title")]]
+    lines += [[(f" {part}", "text")] for part in wrap("no batch has run yet", width - 2)]
+    return [*lines, [], *([(f" {key:>7}", "here"), (f"  {does}", "text")] for key, does in keys)]
+
+
+def source(place: str, folder: Path) -> str:
+    """A source line's place relative to a folder, or, outside it, by the file's last two parts."""
+    path = Path(place)
+    if path.is_relative_to(folder):
+        return str(path.relative_to(folder))
+    return str(Path(*path.parts[-2:]))
+
+
+def _lines(view: Here, width: int, shapes: bool) -> list[Line]:
     room = width - 2
-    style = {"backward": "backward", "update": "text"}.get(view.phase, "forward")
     count = f"event {view.number:>{len(str(view.total))}} of {view.total} "
-    lines: list[Line] = [ends([(f" {view.title}", style)], [(count, "quiet")], width)]
-    lines += _rule(view.rule, room, "title")
+    lines: list[Line] = [ends([(f" {view.title}", _STYLES.get(view.phase, "forward"))], [(count, "quiet")], width)]
+    lines += [[(" ", "text"), *line] for line in _rules(view.rule, room, "title")]
     if view.other:
-        lines += _other(view, room)
-    lines += [[(" " + part, "text")] for text in view.numbers for part in wrap(text, room)]
-    return lines
+        lines += _other(view, room, shapes)
+    return lines + [[(" " + part, "text")] for text in view.numbers for part in wrap(text, room)]
 
 
-def _other(view: Here, room: int) -> list[Line]:
-    title = f"{view.other_title}  "
-    lines = _rule(view.other, room - len(title), "text")
-    lines[0] = [(f" {title}", "quiet"), *_stripped(lines[0])]
-    return [lines[0], *[[(" " * len(title), "text"), *line] for line in lines[1:]]]
+def _other(view: Here, room: int, shapes: bool) -> list[Line]:
+    title = f" {view.other_title}  "
+    terms = view.other if shapes else [Term(term.text) for term in view.other]
+    lines = _rules(terms, room + 1 - len(title), "text")
+    return [[(" " * len(title) if at else title, "quiet"), *line] for at, line in enumerate(lines)]
 
 
-def _stripped(line: Line) -> Line:
-    return [(line[0][0][1:], line[0][1]), *line[1:]]
-
-
-def _rule(terms: list[Term], room: int, style: str) -> list[Line]:
-    """The terms, each with its shape centred below; wrapped between terms where they are too long for a line."""
+def _rules(terms: list[Term], room: int, style: str) -> list[Line]:
+    """Each equation on a line of its own, the shapes of its terms centred in the line below."""
     lines: list[Line] = []
-    for start, end in _breaks(terms, room):
-        text, sizes = _typeset(terms[start:end])
-        indent = " " if start == 0 else "   "
-        lines.append([(indent + text, style)])
-        if sizes:
-            lines.append([(indent + sizes, "quiet")])
+    for equation in _equations(terms):
+        for at, part in enumerate(_wrapped(equation, room)):
+            indent = "  " if at else ""
+            text, sizes = _typeset(part)
+            lines.append([(indent + text, style)])
+            if sizes:
+                lines.append([(indent + sizes, "quiet")])
     return lines
 
 
-def _breaks(terms: list[Term], room: int) -> list[tuple[int, int]]:
-    spans, start = [], 0
-    for end in range(1, len(terms) + 1):
-        if end - start > 1 and cell_len(_typeset(terms[start:end])[0]) > room:
-            spans.append((start, end - 1))
-            start = end - 1
-            room -= 2 if len(spans) == 1 else 0
-    return [*spans, (start, len(terms))]
+def _equations(terms: list[Term]) -> list[list[Term]]:
+    equations: list[list[Term]] = [[]]
+    for term in terms:
+        if term.text == NEW_LINE:
+            equations.append([])
+        else:
+            equations[-1].append(term)
+    return [equation for equation in equations if equation]
+
+
+def _wrapped(terms: list[Term], room: int) -> list[list[Term]]:
+    """The terms of an equation in lines that fit, broken at blanks; later lines have two cells less."""
+    if _width(terms) <= room:
+        return [terms]
+    lines: list[list[Term]] = []
+    line: list[Term] = []
+    for chunk in _chunks(terms):
+        if line and _width(line + chunk) > room - (2 if lines else 0):
+            lines.append(line)
+            line = []
+        line += chunk
+    return [*lines, line]
+
+
+def _chunks(terms: list[Term]) -> list[list[Term]]:
+    """Runs of terms without a blank between them; operators that stand alone go with what follows."""
+    pieces = [
+        piece for term in terms for piece in ([term] if term.shape else map(Term, _WORD.findall(term.text) or [" "]))
+    ]
+    chunks: list[list[Term]] = []
+    end = " "
+    for piece in pieces:
+        if not chunks or (piece.text.startswith(" ") and len(chunks[-1][-1].text.strip()) > 1) or _parted(end):
+            chunks.append([])
+        chunks[-1].append(piece)
+        end = piece.text
+    return chunks
+
+
+def _parted(text: str) -> bool:
+    return text.endswith(" ") and len(text.strip()) > 1
+
+
+def _width(terms: list[Term]) -> int:
+    return max(map(cell_len, _typeset(terms)))
 
 
 def _typeset(terms: list[Term]) -> tuple[str, str]:
     """The terms in a line, and their shapes in the one below; terms part where shapes would touch."""
-    text = sizes = ""
+    text = sizes = operator = ""
     for term in terms:
+        if not term.shape:
+            operator += term.text
+            continue
         word = term.text.strip()
-        tight = not text or text.endswith(_TIGHT_AFTER) or word.startswith(_TIGHT_BEFORE)
-        text += "" if tight else " "
-        if term.shape:
-            middle = (cell_len(word) - cell_len(term.shape)) // 2
-            if sizes:
-                text += " " * (cell_len(sizes) + 1 - cell_len(text) - middle)
-            sizes += " " * (cell_len(text) + middle - cell_len(sizes)) + term.shape
-        text += word
-    return text, sizes
+        middle = (cell_len(word) - cell_len(term.shape)) // 2
+        start = cell_len((text + operator).lstrip())
+        text += _spread(operator if text else operator.lstrip(), max(0, _next(sizes) - start - middle))
+        sizes += " " * (cell_len(text) + middle - cell_len(sizes)) + term.shape
+        text, operator = text + word, ""
+    return (text + operator).strip(), sizes
+
+
+def _next(sizes: str) -> int:
+    """The first cell where another shape may stand."""
+    return cell_len(sizes) + 1 if sizes else 0
+
+
+def _spread(operator: str, more: int) -> str:
+    """An operator that takes `more` cells: around a single sign, before a longer text."""
+    if len(operator.strip()) == 1:
+        return " " * ((more + 1) // 2) + operator + " " * ((more + 1) // 2)
+    return " " * more + operator
 
 
 def wrap(text: str, room: int) -> list[str]:
-    """The text in lines of at most `room` cells, broken at blanks, later lines indented."""
+    """The text in lines of at most `room` cells, broken at blanks; later lines are indented by two cells more."""
+    indent = " " * (len(text) - len(text.lstrip()))
     lines, line = [], ""
-    for word in text.split(" "):
+    for word in text.split():
         if line and cell_len(line) + 1 + cell_len(word) > room:
             lines.append(line)
-            line = "  " + word
+            line = f"{indent}  {word}"
         else:
-            line = f"{line} {word}" if line else word
+            line = f"{line} {word}" if line else indent + word
     return [*lines, line]

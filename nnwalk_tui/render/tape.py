@@ -20,11 +20,11 @@ class Columns(NamedTuple):
     shape: int
 
 
-def columns(rows: list[TapeRow], total: int, width: int) -> Columns:
-    """How the width is shared; shapes give way first."""
+def columns(rows: list[TapeRow], total: int, width: int, least: Columns | None = None) -> Columns:
+    """How the width is shared; shapes give way first. Operations and shapes take no less than in `least`."""
     number = len(str(total))
-    op = min(max((len(row.op) for row in rows), default=8), 20)
-    shape = min(max((len(row.shape) for row in rows), default=8), 16)
+    op = max(min(max((len(row.op) for row in rows), default=8), 20), least.op if least else 8)
+    shape = max(min(max((len(row.shape) for row in rows), default=8), 16), least.shape if least else 8)
     names = (width - (number + 4) - _PHASE - op - 4 - shape - 6) // 2
     if names < 8:
         names, shape = names + (shape + 2) // 2, 0
@@ -38,14 +38,15 @@ def heading(where: Columns) -> Line:
 
 
 def row(event: TapeRow, where: Columns, cursor: int, chosen: bool) -> Line:
-    """One event: done, here or to come; `chosen` is the one that Enter would go to."""
-    here = event.number == cursor
-    done = event.number <= cursor
+    """One event: done, here or to come; `chosen` is the one that Enter would go to. Bookkeeping has no number."""
+    here = event.number == cursor and not event.folded
+    done = event.number <= cursor and not event.folded
+    number = "" if event.folded else event.number
     style = "here" if here else "text" if done else "quiet"
     return [
         ("›" if chosen else " ", "here"),
         ("▶ " if here else "  ", "here"),
-        (f"{event.number:>{where.number}}  ", style),
+        (f"{number:>{where.number}}  ", style),
         (f"{event.phase:<{_PHASE}}  ", "here" if here else _STYLES.get(event.phase, "text") if done else "quiet"),
         (fit(event.op, where.op) + "  ", style),
         (f"{fit(event.reads, where.names)}  {fit(event.writes, where.names)}", style),

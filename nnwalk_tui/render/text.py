@@ -25,6 +25,16 @@ def fit(text: str, width: int, align: str = "<") -> str:
     return " " * left + text + " " * (width - size - left)
 
 
+def shorten(text: str, width: int) -> str:
+    """The text in at most `width` cells; of what is too long both ends are kept: "layer1…weight"."""
+    text = clean(text)
+    if cell_len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    tail = max(0, width - 1 - head)
+    return set_cell_size(text, head) + "…" + text[len(text) - tail :] if width > 0 else ""
+
+
 def measure(line: Line) -> int:
     """How many cells a line takes."""
     return sum(cell_len(text) for text, _ in line)

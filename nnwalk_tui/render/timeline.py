@@ -64,7 +64,9 @@ def _track(tape: TapeView, width: int) -> Line:
     for segment in segments:
         if tape.cursor > segment.before:
             cursor = segment.cell(min(tape.cursor - segment.before, segment.events))
-    spans: Line = [("─", "quiet")] if segments else [("─" * width, "quiet")]
+    if not segments:
+        return [("before training ".ljust(width, "─")[:width], "quiet")]
+    spans: Line = [("─", "quiet")]
     for segment in segments:
         cells = segment.phase.ljust(segment.rail - segment.start)[: segment.rail - segment.start]
         cells += "━" * (segment.end - segment.rail)

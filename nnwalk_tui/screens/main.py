@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from engine.commands import Look
 from engine.views import Snapshot
-from nnwalk_tui.layout import PANE_NAMES, Box, Plan, plan
+from nnwalk_tui.layout import PANE_NAMES, Box, Needs, Plan, plan
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
 from nnwalk_tui.panes.gradients import GradientsPane
@@ -28,6 +28,7 @@ from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.render import graph
 from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
@@ -42,7 +43,6 @@ PANES: tuple[type[Pane], ...] = (
     TapePane,
     LogPane,
 )
-MOST_ROWS = 2000  # of the tape; the pane scrolls through them
 
 
 class PlanLayout(Layout):
@@ -82,6 +82,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         super().__init__()
         self._arrangement = PlanLayout(self)
         self._recent = list(PANE_NAMES)
+        self._needs = Needs()
         self._answer_rows = 0
         self._snapshot: Snapshot | None = None
         self._visible: tuple[str, ...] = ()
@@ -128,7 +129,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def plan_for(self, size: Size) -> Plan:
         """What stands where at a size."""
-        return plan(size.width, size.height, self._recent, self.zoomed)
+        return plan(size.width, size.height, self._recent, self.zoomed, self._needs)
 
     def boxes(self, size: Size) -> dict[str, Box]:
         """Where every child stands, those that lie over the panes too."""
@@ -172,23 +173,41 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Hand a snapshot to the panes that are seen."""
         self._snapshot = snapshot
+        self._make_room(snapshot)
         self.header.show(snapshot)
         self.timeline.show(snapshot)
         for name in self._visible:
             self.panes[name].show(snapshot)
+
+    def _make_room(self, snapshot: Snapshot) -> None:
+        """Lay out anew where the run's graph or tables turn out to need other room: as a rule once, at its start."""
+        lines = graph.rows(snapshot.graph.nodes) if snapshot.graph else []
+        needs = Needs(
+            max(self._needs.graph_width, graph.needed_width(lines)) if lines else self._needs.graph_width,
+            len(lines) or self._needs.graph,
+            len(snapshot.layers or ()) or self._needs.layers,
+            len(snapshot.gradients or ()) or self._needs.parameters,
+        )
+        before, self._needs = self.plan, needs
+        if self.plan != before:
+            self.rearrange()
 
     def look(self) -> Look:
         """What the panes on screen want to see."""
         visible = [self.header, self.timeline, *(self.panes[name] for name in self._visible)]
         wanted = sorted(frozenset[str]().union(*(pane.looks for pane in visible)))
         digits = self.panes["digits"]
+        tape = self.panes["tape"]
         assert isinstance(digits, DigitsPane)
+        assert isinstance(tape, TapePane)
+        first, rows = tape.wanted if "tape" in self._visible else (1, 0)
         return Look(
             panes=wanted,
             columns=max(8, self.panes["loss"].size.width - 10),
             digits=digits.wanted if "digits" in self._visible else 0,
-            rows_from=1,
-            rows=MOST_ROWS if "tape" in self._visible else 0,
+            rows_from=first,
+            rows=rows,
+            folded=tape.folded,
         )
 
     def show_answer(self, text: str) -> None:
@@ -256,7 +275,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if self._snapshot is None:
             return
         for name in fresh:
-            if _holds(self._snapshot, self.panes[name].looks):
+            if self._snapshot.position.iteration == 0 or _holds(self._snapshot, self.panes[name].looks):
                 self.panes[name].show(self._snapshot)
 
 

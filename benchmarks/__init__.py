@@ -1,0 +1,1 @@
+"""The program's speed, as ratios to plain PyTorch and plain Textual: `python -m benchmarks [NAME …]`."""

@@ -1,0 +1,65 @@
+"""How a benchmark is declared, timed and judged.
+
+A ratio is the median over pairs: both sides take turns (A B A B …), so that what else the machine does slows both
+alike.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Reading(NamedTuple):
+    """What a benchmark came to; `value` is None where it could not be measured, and `note` then says why."""
+
+    value: float | None
+    note: str = ""
+
+
+class Benchmark(NamedTuple):
+    """A row of the table. `limit` is the most that `value` may be, or with `at_least` the least; None sets no limit."""
+
+    name: str
+    what: str
+    limit: float | None
+    measure: Callable[[], Reading]
+    unit: str = "×"
+    at_least: bool = False
+
+    def verdict(self, reading: Reading) -> str:
+        """ "ok", "short" (of what is asked), or "–" where there is nothing to compare."""
+        if reading.value is None or self.limit is None:
+            return "–"
+        met = reading.value >= self.limit if self.at_least else reading.value <= self.limit
+        return "ok" if met else "short"
+
+    def bound(self) -> str:
+        """The limit with its direction and unit."""
+        return "–" if self.limit is None else f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.unit}"
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long `work` takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def ratio(subject: Callable[[], object], baseline: Callable[[], object], pairs: int, warm_up: int = 2) -> float:
+    """Time of `subject` over time of `baseline`: the median over pairs, after `warm_up` pairs that do not count."""
+    taken = [(seconds(subject), seconds(baseline)) for _ in range(pairs + warm_up)][warm_up:]
+    return ratio_of(taken)
+
+
+def ratio_of(taken: list[tuple[float, float]]) -> float:
+    """The median of the pairs' ratios."""
+    return statistics.median(ours / theirs for ours, theirs in taken)
+
+
+def percentile_95(values: list[float]) -> float:
+    """The value that 95 in 100 do not exceed (the nearest rank)."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-95 * len(ranked) // 100) - 1)]

@@ -1,0 +1,156 @@
+"""The cost of recording, of moving the cursor, and of going back."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+import torch
+from torch import nn
+
+from benchmarks.harness import Benchmark, Reading, percentile_95, ratio, ratio_of, seconds
+from benchmarks.subjects import BATCH, PlainLoop, examples, plain_model, session
+from engine import Session
+from engine.commands import Look
+from engine.snapshot import snapshot
+from engine.views import Frame, Unit
+
+_EVERYTHING = Look(
+    ["tape", "here", "graph", "layers", "gradients", "curves", "batch"], columns=100, digits=16, rows_from=0, rows=40
+)
+
+
+# ── recording ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _recording() -> Reading:
+    recorded, plain = session(), PlainLoop()
+    return Reading(ratio(recorded.step, plain.train, pairs=300, warm_up=20))
+
+
+def _resnet() -> nn.Module:
+    from torchvision.models import resnet18
+
+    model: nn.Module = resnet18(num_classes=10)
+    return model
+
+
+def _recording_resnet() -> Reading:
+    data = examples((3, 32, 32), 256)
+    recorded = session(_resnet(), data=data, batch_size=8)
+    plain = PlainLoop(_resnet(), data=data, batch_size=8)
+    return Reading(ratio(recorded.step, plain.train, pairs=25))
+
+
+def _torchlens(model: nn.Module, data: tuple[torch.Tensor, torch.Tensor], batch_size: int) -> Reading:
+    """A forward pass under TorchLens, over the plain batch; it has no trace of the backward pass or of updates."""
+    if importlib.util.find_spec("torchlens") is None:
+        return Reading(None, "torchlens not installed")
+    torchlens = importlib.import_module("torchlens")
+    plain = PlainLoop(model, data=data, batch_size=batch_size)
+    inputs = data[0][:batch_size]
+    return Reading(ratio(lambda: torchlens.log_forward_pass(model, inputs), plain.train, pairs=5, warm_up=1))
+
+
+def _torchlens_mlp() -> Reading:
+    return _torchlens(plain_model(), examples(), BATCH)
+
+
+def _torchlens_resnet() -> Reading:
+    return _torchlens(_resnet(), examples((3, 32, 32), 256), 8)
+
+
+# ── moving ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cursor_move() -> Reading:
+    """Every event of some new batches, forward and back: the step, and the message with every pane for the screen."""
+    run = session(optimizer="Adam")
+    taken: list[float] = []
+    for _ in range(12):
+        run.step(Unit.BATCH)
+        run.step(Unit.OP)  # into the next batch, which is recorded here
+        _show(run)
+        for move in (run.step, run.back):
+            taken += [seconds(partial(_move, run, move)) for _ in range(len(run.tape() or ()) - 2)]
+    return Reading(1000 * statistics.median(taken), f"95th percentile {1000 * percentile_95(taken):.2f} ms")
+
+
+def _move(run: Session, move: Callable[[Unit], object]) -> None:
+    move(Unit.OP)
+    _show(run)
+
+
+def _show(run: Session) -> None:
+    msgspec.msgpack.encode(Frame(snapshot(run, _EVERYTHING)))
+
+
+# ── back ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _back(look: Callable[[Session], object]) -> Reading:
+    """Walks of 40 batches back, from several places of a run of 2,000."""
+    run, plain = session(optimizer="Adam"), PlainLoop(optimizer="Adam")
+    run.run(2000)
+    plain.train(50)
+    taken: list[tuple[float, float]] = []
+    for place in (2000, 1500, 1011, 507):
+        run.goto(f"{(place - 1) // run.batches + 1}:{(place - 1) % run.batches + 1}")
+        look(run)
+        taken += [(seconds(lambda: _back_one(run, look)), seconds(plain.train)) for _ in range(40)]
+    return Reading(ratio_of(taken), f"95th percentile {percentile_95([a / b for a, b in taken]):.1f} ×")
+
+
+def _back_one(run: Session, look: Callable[[Session], object]) -> None:
+    run.back(Unit.BATCH)
+    look(run)
+
+
+def _back_state() -> Reading:
+    return _back(lambda run: run.values().tensors())
+
+
+def _back_tape() -> Reading:
+    return _back(Session.tape)
+
+
+# ── a long history ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _in_new_process() -> dict[str, float]:
+    """benchmarks.long_history in a process of its own, whose memory holds nothing else."""
+    command = [sys.executable, "-m", "benchmarks.long_history"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(made.stdout)
+    return found
+
+
+def _memory() -> Reading:
+    found = _in_new_process()
+    return Reading(found["megabytes"], f"{found['accounted']:.0f} MB by the history's own account")
+
+
+def _jump() -> Reading:
+    found = _in_new_process()
+    return Reading(found["jump"], f"median {found['jump_median']:.0f} plain batches")
+
+
+BENCHMARKS = (
+    Benchmark("record-mlp", "a batch recorded, over the plain batch: 784-128-64-10, batch 64", 4, _recording),
+    Benchmark(
+        "record-resnet18", "a batch recorded, over the plain batch: resnet18, 32×32, batch 8", 2, _recording_resnet
+    ),
+    Benchmark("torchlens-mlp", "the same under TorchLens's trace of the forward pass", None, _torchlens_mlp),
+    Benchmark("torchlens-resnet18", "the same under TorchLens's trace of the forward pass", None, _torchlens_resnet),
+    Benchmark("cursor-move", "a cursor move within the batch, every pane", 1, _cursor_move, unit="ms"),
+    Benchmark("back-state", "back one batch (Adam): its state, over the plain batch", 1.5, _back_state),
+    Benchmark("back-tape", "back one batch (Adam): its tape, over the plain batch", 6, _back_tape),
+    Benchmark("history-memory", "memory that 8,000 batches of history take (Adam)", 256, _memory, unit="MB"),
+    Benchmark("history-jump", "a random jump in it, 95th percentile, over the plain batch", 75, _jump),
+)

@@ -5,6 +5,7 @@ Eight greys make runs of equal cells, and a run costs one escape sequence howeve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -60,13 +61,18 @@ def pictures(examples: list[Example], layout: Grid, width: int) -> list[Line]:
     gap = max(1, min(_WIDEST_GAP, width // layout.across - layout.cells))
     spare = max(0, width - layout.across * (layout.cells + gap) + gap)
     left: Span = (" " * (min(spare, gap) // 2), "blank")
-    right: Span = (" " * gap, "blank")
+    between: Span = (" " * gap, "blank")
     for start in range(0, min(layout.pictures, len(examples)), layout.across):
         cells = [_cell(each, layout) for each in examples[start : start + layout.across]]
         if lines:
             lines.append([])
-        lines += [[left, *(span for part in parts for span in (*part, right))] for parts in zip(*cells, strict=True)]
+        lines += [[left, *_joined_by(between, parts)] for parts in zip(*cells, strict=True)]
     return lines
+
+
+def _joined_by(between: Span, parts: Sequence[Line]) -> Line:
+    first, *others = parts
+    return [*first, *(span for part in others for span in (between, *part))]
 
 
 def _cell(example: Example, layout: Grid) -> list[Line]:
@@ -116,11 +122,14 @@ def picture(pixels: bytes, height: int, width: int, cells: int, rows: int, greys
         return tuple(
             [("".join(ramp[round(level * (len(ramp) - 1) / 255)] for level in line), "text")] for line in levels
         )
-    halves = [
-        [round(level * (theme.GREYS - 1) / 255) for level in line]
-        for line in resample(pixels, height, width, rows * 2, cells)
-    ]
+    halves = [[_grey(level) for level in line] for line in resample(pixels, height, width, rows * 2, cells)]
     return tuple(_half_blocks(halves[row], halves[row + 1]) for row in range(0, rows * 2, 2))
+
+
+def _grey(level: float) -> int:
+    """One of the eight greys; the faintest is drawn as black, which saves runs and costs no stroke."""
+    grey = round(level * (theme.GREYS - 1) / 255)
+    return grey if grey > 1 else 0
 
 
 def _half_blocks(upper: list[int], lower: list[int]) -> Line:

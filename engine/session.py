@@ -460,8 +460,8 @@ class Session:
             raise
         before.cursor = cursor
         self.stand(border, None)
-        if event is not None:
-            self._goto_event(border + 1, event)
+        if event is not None and (tape := self._tape(border + 1)) is not None:
+            self._put(border + 1, min(event, len(tape) - 1), tape)  # of a frozen layer, fewer events are left
         return self.branches.current
 
     def switch(self, name: str) -> Branch:

@@ -201,14 +201,14 @@ class Replay:
         *,
         keep: bool = False,
     ) -> bool:
-        """Bring the trainer to the end of a batch; False if interrupted on the way.
+        """Bring the trainer to the end of a batch; False if interrupted on the way, or if the run ends before it.
 
         `keep` holds the states passed through, for a walk back.
         """
         with self.trainer.at_work():
             here = self._start_for(iteration)
             for done in range(here, iteration):
-                if interrupted():
+                if interrupted() or self.trainer.iteration >= self.calendar.total:
                     return False
                 progress(done - here, iteration - here)
                 self.train_batch()

@@ -477,7 +477,7 @@ class Session:
     def go_to(self, iteration: int, event: int | None = None) -> None:
         """Go to an event of a batch, or, with None, to its end; where interrupted, as far as it came."""
         self._travel(iteration if event is None else iteration - 1)
-        if event is not None and self.iteration == iteration - 1:
+        if event is not None and self.iteration == iteration - 1 < self.total:
             self._goto_event(iteration, event)
 
     def compare(self, first: str, second: str = "") -> Comparison:

@@ -107,7 +107,7 @@ def hit_text(hit: Hit) -> str:
     """A hit to read: what came true, where, with which value, and what to look at next."""
     at = hit.position
     return (
-        f"hit: {hit.expression}{f' — {hit.value}' if hit.value else ''}\n"
+        f"hit: {f'watch {hit.watch}, ' if hit.watch else ''}{hit.expression}{f' — {hit.value}' if hit.value else ''}\n"
         f"  came true at {at.epoch}:{at.batch}:{hit.event}, {hit.title}\n"
         f"  next: {hit.advice}"
     )

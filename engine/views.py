@@ -255,6 +255,7 @@ class Hit(View, frozen=True):
     """A condition that came true: where, with which value, and what to look at next."""
 
     expression: str
+    watch: int  # its number; 0 where it was given with until
     position: Position  # where the run stopped
     event: int  # that made it true, counted from 1
     title: str  # of that event, "backward · relu 2"

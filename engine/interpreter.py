@@ -22,7 +22,7 @@ from engine.recording import write_recording
 from engine.restore import recording_of
 from engine.statistics import statistics
 from engine.views import BranchView, Comparison, Hit, Phase, Position
-from engine.watches import Condition, Watch
+from engine.watches import Watch
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -183,16 +183,22 @@ def _edited(session: Session, name: str, value: str) -> Outcome:
 
 
 def _watch(session: Session, expression: str) -> Outcome:
-    watch = session.watches.add(Condition(expression, session.values()))
+    watch = session.watches.add(session.condition(expression))
     return Outcome({"watch": watch.number}, f"watch {watch.number}: {_says(session, watch)}")
 
 
 def _place(session: Session, words: list[str]) -> str:
     """`backward relu 2` as an expression: phases, operations, layers by number, modules by path."""
     modules = dict(session.trainer.model.named_modules())
-    terms = []
+    layers, terms = len(session.naming.layers), []
     for word in words:
         name = "layer" if word.isdecimal() else "phase" if word in set(Phase) else "path" if word in modules else "op"
+        if name == "layer" and not 1 <= int(word) <= layers:
+            raise CommandError(f"there is no layer “{word}”", f"layers are 1 to {layers}")
+        if name == "op" and "." in word:
+            raise CommandError(
+                f"there is no module “{word}”", f"there are {', '.join(path for path in modules if path)}"
+            )
         terms.append(f"{name} == {word}")
     return " and ".join(terms)
 

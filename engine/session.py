@@ -35,7 +35,7 @@ from engine.tape import Event, Tape
 from engine.trainer import Trainer
 from engine.values import Scalar, Values
 from engine.views import Answer, Comparison, Hit, Position, Status, Unit
-from engine.watches import Condition, Watches
+from engine.watches import Condition, Watches, check_places
 
 HISTORY_BYTES = 256 * 2**20
 TAPE_BYTES = 256 * 2**20
@@ -225,8 +225,14 @@ class Session:
             self.status = Status.PAUSED
 
     def _conditions(self, until: str) -> list[Condition]:
-        wanted = [Condition(until, self.values())] if until else []
+        wanted = [self.condition(until)] if until else []
         return [*wanted, *self.watches.enabled()]
+
+    def condition(self, text: str) -> Condition:
+        """A condition to stop at. Raises ExpressionError for a word that means nothing in this run."""
+        condition = Condition(text, self.values())
+        check_places(self, condition)
+        return condition
 
     def _rest_of_batch(self, conditions: list[Condition]) -> Hit | None:
         return None if self.event is None else first_hit(self, conditions, self.event)
@@ -454,8 +460,8 @@ class Session:
             raise
         before.cursor = cursor
         self.stand(border, None)
-        if event is not None:
-            self._goto_event(border + 1, event)
+        if event is not None and (tape := self._tape(border + 1)) is not None:
+            self._put(border + 1, min(event, len(tape) - 1), tape)  # of a frozen layer, fewer events are left
         return self.branches.current
 
     def switch(self, name: str) -> Branch:

@@ -401,6 +401,8 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
+    quantity: str = "A"  # whose history the layers show
+    points: int = 0  # batches of it at most
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

@@ -33,7 +33,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         tape=tape_view(session, look) if "tape" in panes else None,
         here=here_view(session) if "here" in panes else None,
         graph=graph_view(session) if "graph" in panes else None,
-        layers=layer_views(session) if "layers" in panes else None,
+        layers=layer_views(session, look) if "layers" in panes else None,
         gradients=gradient_views(session) if "gradients" in panes else None,
         curves=loss_view(session, look.columns) if "curves" in panes else None,
         batch=batch_view(session, look.digits) if "batch" in panes else None,

@@ -96,6 +96,15 @@ class Statistics(View, frozen=True):
     bad: float  # fraction of NaN and infinities, 0…1
 
 
+class Badge(View, frozen=True):
+    """A warning about a layer."""
+
+    name: str  # "dead", "saturated", "vanishing", "exploding" or "NaN"
+    value: float  # what was measured
+    text: str  # "dead 75%"
+    why: str  # what was measured, its value and its limit, in a sentence
+
+
 class Layer(View, frozen=True):
     """One layer: what it is, and what of it the cursor has reached."""
 
@@ -107,6 +116,9 @@ class Layer(View, frozen=True):
     tensors: dict[str, Statistics]  # keys W b Z A dZ dA dW db; those not computed yet are missing
     shapes: dict[str, list[int]]  # the same keys, as far as shapes are known
     missing: dict[str, str]  # why a key is not in `tensors`
+    memory: int = 0  # bytes: its parameters, and what its forward pass made of this batch
+    badges: list[Badge] = []
+    history: list[float] = []  # norms of the quantity looked at, up to the cursor, the latest last
 
 
 class Gradient(View, frozen=True):

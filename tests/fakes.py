@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from engine.views import (
+    Badge,
     BatchView,
     Curve,
     Example,
@@ -109,8 +110,21 @@ def layers(known: str = "W b Z A dZ dA", value: float = 0.28, bad: float = 0.0) 
         tensors = {key: statistics(f"{key}[{layer}]", shapes[key], value * layer, bad) for key in known.split()}
         missing = {key: "not computed yet" for key in shapes if key not in tensors}
         name = "relu" if layer < 3 else "softmax"
-        found.append(Layer(layer, f"layers.{layer - 1}", "linear", name, out * into + out, tensors, shapes, missing))
+        size = out * into + out
+        memory = 4 * (size + 2 * BATCH * out)
+        history = [value * step for step in range(1, 9)]
+        path = f"layers.{layer - 1}"
+        found.append(Layer(layer, path, "linear", name, size, tensors, shapes, missing, memory, badges(layer), history))
     return found
+
+
+def badges(layer: int) -> list[Badge]:
+    """None for the first layer, two for the others."""
+    dead = Badge("dead", 0.75, "dead 75%", "12 of 16 neurons give 0; the badge is for 25% and more")
+    words = "‖dZ[2]‖ / ‖dZ[3]‖ = 0.0073; the badge is for 0.01 and less"
+    vanishing = Badge("vanishing", 0.0073, "vanishing 1/137", words)
+    saturated = Badge("saturated", 0.98, "saturated 98%", "98% lies near 0 or 1; the badge is for 50% and more")
+    return {1: [], 2: [dead, vanishing], 3: [saturated, dead]}[layer]
 
 
 def parameters(done: int, norm: float = 0.03) -> list[Gradient]:

@@ -54,6 +54,12 @@ class Stage(App[None]):
     def on_tape_pane_chosen(self, message: TapePane.Chosen) -> None:
         self.messages.append(message)
 
+    def on_pane_asks_again(self, message: Pane.AsksAgain) -> None:
+        self.messages.append(message)
+
+    def on_pane_says(self, message: Pane.Says) -> None:
+        self.messages.append(message)
+
     def on_timeline_pane_cursor_moved(self, message: TimelinePane.CursorMoved) -> None:
         self.messages.append(message)
 
@@ -221,6 +227,48 @@ async def test_v_goes_through_the_quantities_of_the_layers() -> None:
         await pilot.press("V", "V")
         assert "db:" in app.text()
         assert "·" in app.lines()[2]
+
+
+async def test_the_layers_ask_for_the_history_of_the_quantity_shown() -> None:
+    pane = LayersPane()
+    app = Stage(pane)
+    async with app.run_test(size=(100, 8)) as pilot:
+        await shown(pilot, fakes.backward())
+        app.pane.focus()
+        assert pane.asks()["quantity"] == "A"
+        await pilot.press("v", "v")
+        assert pane.asks()["quantity"] == "dZ"
+        assert sum(isinstance(message, Pane.AsksAgain) for message in app.messages) == 2
+
+
+async def test_a_layer_that_is_chosen_is_explained_below_the_table() -> None:
+    app = Stage(LayersPane())
+    async with app.run_test(size=(100, 14)) as pilot:
+        before = await shown(pilot, fakes.backward())
+        app.pane.focus()
+        await pilot.press("down")
+        assert "›2▸ linear" in app.text()
+        assert "dead 75%: 12 of 16 neurons give 0; the badge is for 25% and more" in app.text()
+        await pilot.press("up")
+        assert "›1  linear" in app.text()
+        assert "no badge" in app.text()
+        await pilot.press("end")
+        assert "saturated 98%: 98% lies near 0 or 1" in app.text()
+        app.pane.blur()
+        await pilot.pause()
+        assert app.text() == before
+        assert not any(isinstance(message, Pane.Says) for message in app.messages)
+
+
+async def test_a_layer_is_explained_elsewhere_where_the_pane_has_no_room() -> None:
+    app = Stage(LayersPane())
+    async with app.run_test(size=(100, 6)) as pilot:
+        await shown(pilot, fakes.backward())
+        app.pane.focus()
+        await pilot.press("down")
+        (said,) = (message.text for message in app.messages if isinstance(message, Pane.Says))
+        assert said.startswith("layer 2: dead 75%: 12 of 16 neurons give 0; the badge is for 25% and more; vanishing")
+        assert all(f"{layer}" in app.text() for layer in ("1  linear", "2▸ linear", "3  linear"))
 
 
 async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.segment import Segment
@@ -11,6 +12,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -39,6 +41,15 @@ class Pane(Widget, can_focus=True):
         Binding("home", f"move(-{_FAR})", "Top", show=False),
         Binding("end", f"move({_FAR})", "Bottom", show=False),
     ]
+
+    class AsksAgain(Message):
+        """The pane shows something else now, and asks the engine for it."""
+
+    @dataclass
+    class Says(Message):
+        """What there is no room for in the pane."""
+
+        text: str
 
     pane_name: ClassVar[str] = ""
     pane_title: ClassVar[str] = ""
@@ -69,6 +80,10 @@ class Pane(Widget, can_focus=True):
     def part(self, snapshot: Snapshot) -> object | None:
         """The part of a snapshot that is drawn; None where the engine has not sent it."""
         raise NotImplementedError
+
+    def asks(self) -> dict[str, Any]:
+        """How much of its part can be shown now, as fields of a Look."""
+        return {}
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The content, `data` being known: at most `height` lines of at most `width` cells."""

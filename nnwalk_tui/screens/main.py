@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -196,19 +197,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """What the panes on screen want to see."""
         visible = [self.header, self.timeline, *(self.panes[name] for name in self._visible)]
         wanted = sorted(frozenset[str]().union(*(pane.looks for pane in visible)))
-        digits = self.panes["digits"]
-        tape = self.panes["tape"]
-        assert isinstance(digits, DigitsPane)
-        assert isinstance(tape, TapePane)
-        first, rows = tape.wanted if "tape" in self._visible else (1, 0)
-        return Look(
-            panes=wanted,
-            columns=max(8, self.panes["loss"].size.width - 10),
-            digits=digits.wanted if "digits" in self._visible else 0,
-            rows_from=first,
-            rows=rows,
-            folded=tape.folded,
-        )
+        amounts: dict[str, Any] = {}
+        for pane in visible:
+            amounts |= pane.asks()
+        return Look(wanted, **amounts)
 
     def show_answer(self, text: str) -> None:
         """Show an answer of several lines over the panes; "" takes it away."""

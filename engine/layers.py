@@ -1,4 +1,4 @@
-"""The layers and their gradients at the cursor, as views."""
+"""The layers at the cursor, as views."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import torch
-from torch import Tensor
 
 from engine.commands import Look
 from engine.errors import ExpressionError
 from engine.health import Subject, badges
 from engine.models import Layer
 from engine.naming import LayerInfo
-from engine.statistics import norm, statistics, update_ratio
+from engine.statistics import statistics
 from engine.tape import Tape
 from engine.values import Ref, Values
-from engine.views import Gradient, Phase, Statistics
 from engine.views import Layer as LayerView
+from engine.views import Phase, Statistics
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -86,7 +85,7 @@ def _layer(values: Values, layer: LayerInfo) -> LayerView:
 def _memory(tape: Tape | None, layer: LayerInfo) -> int:
     """Bytes of a layer's parameters, and of what its forward pass makes of the batch."""
     own = sum(parameter.numel() * parameter.element_size() for parameter in layer.module.parameters())
-    made = 0.0 if tape is None else _cached(tape, f"memory {layer.index}", lambda: _made_by(tape, layer.index))
+    made = 0.0 if tape is None else cached(tape, f"memory {layer.index}", lambda: _made_by(tape, layer.index))
     return own + int(made)
 
 
@@ -137,41 +136,8 @@ def _shapes(values: Values, layer: LayerInfo) -> dict[str, list[int]]:
     return shapes | {f"d{symbol}": shape for symbol, shape in shapes.items()}
 
 
-def gradient_views(session: Session) -> list[Gradient]:
-    """Each parameter's gradient norm, norm and update ratio, as far as the cursor has reached."""
-    values = session.values()
-    return [_gradient(values, name) for name in values.optimizer_names()]
-
-
-def _gradient(values: Values, name: str) -> Gradient:
-    short, tape = values.naming.short_name[name], values.tape
-    if tape is None:
-        return Gradient(short, values.naming.layer_of[name], None, norm(values.parameter(name)), None)
-    found = tape.parameter_gradients.get(name)
-    reached = found is not None and found[1] <= values.done
-    return Gradient(
-        short,
-        values.naming.layer_of[name],
-        _cached(tape, f"‖d{short}‖", lambda: norm(_first(found))) if reached else None,
-        _cached(tape, f"‖{short}‖", lambda: norm(tape.before.tensors[name])),
-        _cached(tape, f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
-    )
-
-
-def _first(found: tuple[Tensor, int] | None) -> Tensor:
-    assert found is not None
-    return found[0]
-
-
-def _cached(tape: Tape, key: str, compute: Callable[[], float]) -> float:
+def cached(tape: Tape, key: str, compute: Callable[[], float]) -> float:
+    """A number of a tape, computed once."""
     if key not in tape.numbers:
         tape.numbers[key] = compute()
     return tape.numbers[key]
-
-
-def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | None:
-    """‖gradient‖, computed once for each tape; None where there is none."""
-    if gradient is None:
-        return None
-    value = _cached(tape, f"‖{name}‖ at", lambda: norm(gradient))
-    return value if not math.isnan(value) else math.nan

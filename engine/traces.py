@@ -1,4 +1,4 @@
-"""A short memory of norms and ratios, batch by batch: what sparklines are drawn from.
+"""A short memory of what batches came to, from which sparklines and heat maps are drawn.
 
 Only batches that were looked at are in it, and of many the older ones at wider intervals.
 """
@@ -6,44 +6,55 @@ Only batches that were looked at are in it, and of many the older ones at wider 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 MOST = 512  # batches remembered
+T = TypeVar("T")
 
 
-class Trace:
-    """Numbers by name, "dW[1]", of some batches of one branch."""
+class Trace(Generic[T]):
+    """Something by name, a norm by "dW[1]", of some batches of one branch."""
 
     def __init__(self) -> None:
         self._iterations: list[int] = []
-        self._numbers: dict[int, dict[str, float]] = {}
+        self._found: dict[int, dict[str, T]] = {}
 
-    def note(self, iteration: int, numbers: dict[str, float]) -> None:
-        """Remember numbers of a whole batch, beside those known of it."""
-        if iteration not in self._numbers:
+    def note(self, iteration: int, found: Mapping[str, T]) -> None:
+        """Remember what was found in a whole batch, beside what is known of it."""
+        if iteration not in self._found:
             insort(self._iterations, iteration)
-            self._numbers[iteration] = {}
-        self._numbers[iteration].update(numbers)
+            self._found[iteration] = {}
+        self._found[iteration].update(found)
         if len(self._iterations) > MOST:
             self._thin_out()
 
-    def series(self, name: str, until: int, points: int) -> list[float]:
-        """The latest numbers of a name, up to a batch and at most so many, the oldest first."""
-        found: list[float] = []
+    def has(self, iteration: int) -> bool:
+        """Whether anything is known of a batch."""
+        return iteration in self._found
+
+    def items(self, name: str, until: int, points: int) -> list[tuple[int, T]]:
+        """The latest batches in which a name was found, up to one and at most so many, the oldest first."""
+        items: list[tuple[int, T]] = []
         for iteration in reversed(self._iterations[: bisect_right(self._iterations, until)]):
-            if len(found) >= points:
+            if len(items) >= points:
                 break
-            if name in self._numbers[iteration]:
-                found.append(self._numbers[iteration][name])
-        return found[::-1]
+            if name in self._found[iteration]:
+                items.append((iteration, self._found[iteration][name]))
+        return items[::-1]
+
+    def series(self, name: str, until: int, points: int) -> list[T]:
+        """The same without the batches' numbers."""
+        return [found for _, found in self.items(name, until, points)]
 
     def forget_from(self, border: int) -> None:
         """Drop all batches after a border."""
         self._keep([iteration for iteration in self._iterations if iteration <= border])
 
-    def copy(self, border: int) -> Trace:
+    def copy(self, border: int) -> Trace[T]:
         """What a branch that begins at a border shares."""
-        other = Trace()
-        other._numbers = dict(self._numbers)
+        other = Trace[T]()
+        other._found = {iteration: dict(found) for iteration, found in self._found.items()}
         other._iterations = self._iterations
         other.forget_from(border)
         return other
@@ -54,4 +65,4 @@ class Trace:
 
     def _keep(self, iterations: list[int]) -> None:
         self._iterations = iterations
-        self._numbers = {iteration: self._numbers[iteration] for iteration in iterations}
+        self._found = {iteration: self._found[iteration] for iteration in iterations}

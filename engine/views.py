@@ -122,13 +122,30 @@ class Layer(View, frozen=True):
 
 
 class Gradient(View, frozen=True):
-    """A parameter's gradient at the cursor."""
+    """A gradient at the cursor: of a parameter, or of a layer's pre-activations Z."""
 
     name: str  # "W[1]"
     layer: int
     norm: float | None  # ‖∂ℒ/∂θ‖; None while it is not computed yet
-    value_norm: float  # ‖θ‖ before the update
+    value_norm: float  # ‖θ‖ before the update; 0 for what is no parameter
     ratio: float | None  # ‖Δθ‖/‖θ‖ of the real Δθ; None while it is not updated yet
+    kind: str = ""  # "W", "b", "Z"; "" for other parameters
+    history: list[float] = []  # norms up to the cursor, the latest last
+
+
+class Distribution(View, frozen=True):
+    """The values of one gradient: how many there are of which size, now and in the batches before."""
+
+    name: str  # "dW[1]"
+    shape: list[int]
+    low: float  # the bins span low … high
+    high: float
+    counts: list[int]  # of the finite values, in bins of equal width
+    zeros: float  # fraction of exact zeros, 0…1
+    bad: float  # fraction of NaN and infinities, 0…1
+    decades: list[int]  # the least and greatest power of ten that `past` spans, in equal steps
+    iterations: list[int]  # the batches that were looked at, up to the cursor
+    past: list[bytes]  # of each of them: the share of |values| in each step, 0…255, the least first
 
 
 class Curve(View, frozen=True):
@@ -259,6 +276,7 @@ class Snapshot(View, frozen=True):
     graph: GraphView | None = None
     layers: list[Layer] | None = None
     gradients: list[Gradient] | None = None
+    distribution: Distribution | None = None
     curves: LossView | None = None
     batch: BatchView | None = None
 

@@ -12,6 +12,7 @@ from engine.views import (
     Badge,
     BatchView,
     Curve,
+    Distribution,
     Example,
     Gradient,
     GraphView,
@@ -128,12 +129,22 @@ def badges(layer: int) -> list[Badge]:
 
 
 def parameters(done: int, norm: float = 0.03) -> list[Gradient]:
-    """The gradients of all parameters, of which the last `done` are computed."""
+    """The gradients of all parameters, of which the last `done` are computed, and those of all Z."""
     names = [(f"{name}[{layer}]", layer) for layer in (1, 2, 3) for name in "Wb"]
-    return [
-        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, 3.0 + layer, None)
+    history = [norm * step for step in range(1, 9)]
+    found = [
+        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, 3.0 + layer, None, name[0], history)
         for at, (name, layer) in enumerate(names)
     ]
+    found += [Gradient(f"Z[{layer}]", layer, norm * layer if done else None, 0.0, None, "Z") for layer in (1, 2, 3)]
+    return found
+
+
+def distribution(name: str = "dW[1]") -> Distribution:
+    """A bell about 0, and twenty batches in which it became narrower."""
+    counts = [round(1000 * math.exp(-(((at - 100) / 25) ** 2))) for at in range(201)]
+    past = [bytes(max(0, 200 - 60 * abs(step - 22 + batch // 4)) for step in range(32)) for batch in range(20)]
+    return Distribution(name, [32, 784], -0.02, 0.02, counts, 0.4, 0.0, [-12, 4], list(range(1, 21)), past)
 
 
 def curves(batches: int = 110, scale: float = 2.31) -> LossView:
@@ -256,7 +267,8 @@ def before_training() -> Snapshot:
 def running() -> Snapshot:
     """A whole batch done, training on."""
     gradients = {node.id: 0.03 for node in chain(99, {}).nodes if node.gradient_mark is not None}
-    updated = [Gradient(it.name, it.layer, it.norm, it.value_norm, 1e-3) for it in parameters(6)]
+    ratios = [1e-3, 2e-2, 5e-5, 1e-3, 1e-3, 1e-3, None, None, None]
+    updated = [msgspec.structs.replace(it, ratio=ratio) for it, ratio in zip(parameters(6), ratios, strict=True)]
     return Snapshot(
         run=run(),
         status=Status.RUNNING,
@@ -271,6 +283,7 @@ def running() -> Snapshot:
         graph=chain(99, gradients, direction="update"),
         layers=layers("W b Z A dZ dA dW db", 0.41),
         gradients=updated,
+        distribution=distribution(),
         curves=curves(300),
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
     )
@@ -317,7 +330,10 @@ def broken() -> Snapshot:
     nan, inf = math.nan, math.inf
     gradients = dict.fromkeys(["ℒ", "Z[3]", "A[2]"], nan) | {"Z[2]": inf}
     norms = [nan, inf, -inf, 0.0, 1e-45, 3e38]
-    parameters_ = [Gradient(it.name, it.layer, norm, nan, norm) for it, norm in zip(parameters(6), norms, strict=True)]
+    parameters_ = [
+        Gradient(it.name, it.layer, norm, nan, norm, it.kind, norms)
+        for it, norm in zip(parameters(6), norms, strict=False)
+    ]
     return _with(
         backward(),
         loss=nan,
@@ -325,6 +341,7 @@ def broken() -> Snapshot:
         graph=chain(99, gradients, "Z[2]", "backward"),
         layers=layers("W b Z A dZ dA", nan, bad=1.0),
         gradients=parameters_,
+        distribution=Distribution("dW[1]", [32, 784], nan, nan, [], 0.0, 1.0, [-12, 4], [1], [bytes(32)]),
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
     )
 
@@ -336,7 +353,7 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {"tape", "here", "graph", "layers", "gradients", "curves", "batch"}
+    fields = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch"}
     return _with(backward(), **dict.fromkeys(fields))
 
 

@@ -247,7 +247,7 @@ def test_an_edit_forgets_what_lay_ahead_and_a_branch_keeps_its_own() -> None:
 
 @given(st.lists(st.integers(1, 3 * MOST), unique=True, min_size=1, max_size=60), st.integers(1, 3 * MOST))
 def test_a_trace_gives_what_was_noted_in_order(iterations: list[int], until: int) -> None:
-    trace = Trace()
+    trace = Trace[float]()
     for iteration in iterations:
         trace.note(iteration, {"W[1]": float(iteration)})
     assert trace.series("W[1]", until, 1000) == [float(i) for i in sorted(iterations) if i <= until]
@@ -258,7 +258,7 @@ def test_a_trace_gives_what_was_noted_in_order(iterations: list[int], until: int
 
 
 def test_a_long_trace_thins_out_what_is_old_and_keeps_what_is_new() -> None:
-    trace = Trace()
+    trace = Trace[float]()
     for iteration in range(1, 5 * MOST):
         trace.note(iteration, {"W[1]": float(iteration)})
     kept = trace.series("W[1]", 5 * MOST, 10 * MOST)

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from engine.views import Gradient, GraphView, Layer, Mark, Node, Snapshot, Status, TapeView, Term
 from nnwalk_tui import theme
-from nnwalk_tui.render import digits, gradients, graph, layers, loss, numbers, tape, timeline
+from nnwalk_tui.render import digits, distribution, gradients, graph, layers, loss, numbers, tape, timeline
 from nnwalk_tui.render import here as here_lines
 from nnwalk_tui.render.frame import Frame, framed
 from nnwalk_tui.render.header import header
@@ -340,6 +340,46 @@ def test_sizes_are_short(value: int, shown: str) -> None:
 @pytest.mark.parametrize(("value", "shown"), [(99_999, "99999"), (25_557_032, "25.6M"), (123_456, "123.5k")])
 def test_counts_are_short(value: int, shown: str) -> None:
     assert layers.count(value) == shown
+
+
+def histogram(counts: list[int], width: int = 28, height: int = 8) -> list[str]:
+    view = msgspec.structs.replace(fakes.distribution(), counts=counts)
+    return [plain(line) for line in distribution.histogram(view, width, height)]
+
+
+def test_a_histogram_s_bars_are_as_high_as_the_logarithm_of_their_counts() -> None:
+    lines = histogram([0] * 9 + [9, 999] + [0] * 8, height=8)  # 1 and 3 decades in 6 rows
+    bars = [[line[7 + at] for line in lines[1:-1]] for at in range(19)]
+    assert [sum(cell != " " for cell in column) for column in bars] == [0] * 9 + [2, 6] + [0] * 8
+    assert lines[-1].strip().startswith("−0.0200")
+    assert lines[-1].rstrip().endswith("0.0200")
+    assert [line[:7] for line in lines[1:-1]] == ["      ┤", "   10²┤", "      ┤", "   10¹┤", "      ┤", "   10⁰┤"]
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60), st.integers(12, 80), st.integers(3, 40))
+def test_a_histogram_shows_every_bin_that_is_not_empty(counts: list[int], width: int, height: int) -> None:
+    lines = histogram(counts, width, height)
+    bars = lines[-2][7:].ljust(len(counts))
+    assert [cell != " " for cell in bars[: width - 7]] == [count > 0 for count in counts[: width - 7]]
+    assert all(cell_len(line) <= width for line in lines)
+
+
+@given(st.integers(1, 400))
+def test_a_histogram_has_an_odd_number_of_bins_that_fit(width: int) -> None:
+    assert distribution.bins(width) % 2
+    assert distribution.bins(width) <= max(1, width - 7)
+
+
+def test_a_distribution_over_time_has_a_column_a_batch_and_a_row_half_a_decade() -> None:
+    lines = [plain(line) for line in distribution.over_time(fakes.distribution(), 60, 20)]
+    cells = [line[7:27] for line in lines[1:]]
+    view = fakes.distribution()
+    for batch in range(20):
+        shaded = sum(row[batch] != " " for row in cells)
+        assert shaded == sum(share > 0 for share in view.past[batch])
+    labels = ["10¹", "10⁰", "10⁻¹", "10⁻²", "10⁻³", "10⁻⁴", "10⁻⁵"]
+    assert [line[:6].strip() for line in lines[1:] if line[:6].strip()] == labels
+    assert cells[-1].strip() == ""
 
 
 def test_shapes_stand_centred_under_their_factors() -> None:

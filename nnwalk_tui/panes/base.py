@@ -42,12 +42,12 @@ class Pane(Widget, can_focus=True):
         Binding("end", f"move({_FAR})", "Bottom", show=False),
     ]
 
-    class AsksAgain(Message):
-        """The pane shows something else now, and asks the engine for it."""
+    class Wants(Message):
+        """The pane shows another part of what it looks at, and wants it from the engine."""
 
     @dataclass
-    class Says(Message):
-        """What there is no room for in the pane."""
+    class Said(Message):
+        """Something to tell the user, until the next key."""
 
         text: str
 
@@ -80,6 +80,10 @@ class Pane(Widget, can_focus=True):
     def part(self, snapshot: Snapshot) -> object | None:
         """The part of a snapshot that is drawn; None where the engine has not sent it."""
         raise NotImplementedError
+
+    def parts(self) -> frozenset[str]:
+        """The panes of a Look that this one is drawn from now."""
+        return self.looks
 
     def asks(self) -> dict[str, Any]:
         """How much of its part can be shown now, as fields of a Look."""

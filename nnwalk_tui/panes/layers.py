@@ -82,13 +82,13 @@ class LayersPane(Pane):
         self.redraw()
         chosen = self._chosen()
         if chosen and not self._has_room(inner(*self.size)[1]):
-            self.post_message(self.Says(render.explained(chosen)))
+            self.post_message(self.Said(render.explained(chosen)))
 
     def action_quantity(self, step: int) -> None:
         """Show the statistics of the next quantity."""
         self._quantity = (self._quantity + step) % len(render.QUANTITIES)
         self.redraw()
-        self.post_message(self.AsksAgain())
+        self.post_message(self.Wants())
 
     def on_blur(self) -> None:
         """Choose none."""

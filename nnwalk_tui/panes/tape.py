@@ -106,7 +106,7 @@ class TapePane(Pane):
 
     def _scroll(self) -> None:
         self.redraw()
-        self.post_message(self.AsksAgain())
+        self.post_message(self.Wants())
 
     def _chosen(self) -> int:
         return int(self.data.at if self._choice is None else self._choice)

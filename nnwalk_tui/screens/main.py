@@ -29,7 +29,7 @@ from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
-from nnwalk_tui.render import graph
+from nnwalk_tui.render import gradients, graph
 from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
@@ -187,7 +187,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             max(self._needs.graph_width, graph.needed_width(lines)) if lines else self._needs.graph_width,
             len(lines) or self._needs.graph,
             len(snapshot.layers or ()) or self._needs.layers,
-            len(snapshot.gradients or ()) or self._needs.parameters,
+            len(gradients.shown(snapshot.gradients or [], gradients.MODES[0])) or self._needs.parameters,
         )
         before, self._needs = self.plan, needs
         if self.plan != before:
@@ -196,7 +196,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def look(self) -> Look:
         """What the panes on screen want to see."""
         visible = [self.header, self.timeline, *(self.panes[name] for name in self._visible)]
-        wanted = sorted(frozenset[str]().union(*(pane.looks for pane in visible)))
+        wanted = sorted(frozenset[str]().union(*(pane.parts() for pane in visible)))
         amounts: dict[str, Any] = {}
         for pane in visible:
             amounts |= pane.asks()

@@ -431,12 +431,17 @@ class Do(msgspec.Struct, frozen=True, tag="do"):
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch
+    panes: list[str]  # of: tape, here, graph, layers, gradients, distribution, curves, batch
     columns: int = 100  # buckets of the curves
     digits: int = 16  # examples of the batch
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
+    quantity: str = "A"  # whose history the layers show
+    points: int = 0  # batches of it at most
+    gradient_points: int = 0  # batches of the gradients' history
+    gradient: str = ""  # whose distribution is shown, "dW[1]"
+    bins: int = 0
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

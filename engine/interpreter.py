@@ -21,7 +21,7 @@ from engine.layers import layer_views
 from engine.recording import write_recording
 from engine.restore import recording_of
 from engine.statistics import statistics
-from engine.views import BranchView, Comparison, Hit, Phase, Position
+from engine.views import BranchView, Comparison, Hit, Layer, Phase, Position
 from engine.watches import Watch
 
 if TYPE_CHECKING:
@@ -116,9 +116,14 @@ def hit_text(hit: Hit) -> str:
 def _print(session: Session, expression: str) -> Outcome:
     if expression == "layers":
         views = layer_views(session)
-        return Outcome(views, "\n".join(f"{v.index} {v.kind} {v.activation} {v.shapes}" for v in views))
+        return Outcome(views, "\n".join(map(_layer_text, views)))
     value = _evaluate(session, expression)
     return Outcome(value, readable(value))
+
+
+def _layer_text(layer: Layer) -> str:
+    warnings = "".join(f"\n  {badge.text}: {badge.why}" for badge in layer.badges)
+    return f"{layer.index} {layer.kind} {layer.activation} {layer.shapes}{warnings}"
 
 
 def _evaluate(session: Session, expression: str) -> Any:

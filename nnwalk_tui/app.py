@@ -283,10 +283,15 @@ class NNWalkApp(App[None]):
         return moving or any(text.split()[0] == "run" for text, _ in self._pending.values())
 
     @on(MainScreen.Rearranged)
-    @on(TapePane.Scrolled)
+    @on(Pane.Wants)
     def look_again(self) -> None:
-        """Other panes are on screen, or other lines of the tape."""
+        """Other panes are on screen, or one that shows something else."""
         self.ask_for_frame()
+
+    @on(Pane.Said)
+    def say_for_a_pane(self, message: Pane.Said) -> None:
+        """A pane has something to say."""
+        self.say(message.text)
 
     @on(TapePane.Chosen)
     def go_to_event(self, message: TapePane.Chosen) -> None:

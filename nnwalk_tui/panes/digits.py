@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.views import BatchView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import digits as render
@@ -30,6 +32,10 @@ class DigitsPane(Pane):
             return 16
         layout = render.grid(width, height, self.data.examples)
         return max(1, layout.pictures if layout else _TABLE)
+
+    def asks(self) -> dict[str, Any]:
+        """As many examples as can be seen."""
+        return {"digits": self.wanted}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The batch."""

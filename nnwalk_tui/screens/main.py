@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -28,7 +29,7 @@ from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
-from nnwalk_tui.render import graph
+from nnwalk_tui.render import gradients, graph
 from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
@@ -186,7 +187,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             max(self._needs.graph_width, graph.needed_width(lines)) if lines else self._needs.graph_width,
             len(lines) or self._needs.graph,
             len(snapshot.layers or ()) or self._needs.layers,
-            len(snapshot.gradients or ()) or self._needs.parameters,
+            len(gradients.shown(snapshot.gradients or [], gradients.MODES[0])) or self._needs.parameters,
         )
         before, self._needs = self.plan, needs
         if self.plan != before:
@@ -195,20 +196,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def look(self) -> Look:
         """What the panes on screen want to see."""
         visible = [self.header, self.timeline, *(self.panes[name] for name in self._visible)]
-        wanted = sorted(frozenset[str]().union(*(pane.looks for pane in visible)))
-        digits = self.panes["digits"]
-        tape = self.panes["tape"]
-        assert isinstance(digits, DigitsPane)
-        assert isinstance(tape, TapePane)
-        first, rows = tape.wanted if "tape" in self._visible else (1, 0)
-        return Look(
-            panes=wanted,
-            columns=max(8, self.panes["loss"].size.width - 10),
-            digits=digits.wanted if "digits" in self._visible else 0,
-            rows_from=first,
-            rows=rows,
-            folded=tape.folded,
-        )
+        wanted = sorted(frozenset[str]().union(*(pane.parts() for pane in visible)))
+        amounts: dict[str, Any] = {}
+        for pane in visible:
+            amounts |= pane.asks()
+        return Look(wanted, **amounts)
 
     def show_answer(self, text: str) -> None:
         """Show an answer of several lines over the panes; "" takes it away."""

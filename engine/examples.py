@@ -21,7 +21,7 @@ def batch_view(session: Session, count: int) -> BatchView | None:
     if tape is None:
         return None
     done = len(tape) if session.event is None else session.event
-    size = _size(tape)
+    size = tape.size
     known = are_classes(tape.output, tape.targets)
     predicted = known and done >= _output_event(tape)
     labels = target_classes(tape.targets) if known and tape.targets is not None else None
@@ -30,11 +30,6 @@ def batch_view(session: Session, count: int) -> BatchView | None:
     right = int(guesses.eq(labels).sum()) if guesses is not None and labels is not None else None
     examples = [_example(session, tape, row, labels, guesses, likely) for row in range(min(count, size))]
     return BatchView(size, right, examples)
-
-
-def _size(tape: Tape) -> int:
-    first = next((t for t in (*tape.inputs, tape.targets) if isinstance(t, Tensor) and t.dim() > 0), None)
-    return 0 if first is None else len(first)
 
 
 def _output_event(tape: Tape) -> int:

@@ -24,6 +24,7 @@ from engine.commands import parse
 from engine.description import Description
 from engine.edits import Edit, apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
+from engine.inspector import Held
 from engine.interpreter import carry_out
 from engine.naming import Naming
 from engine.replay import Replay
@@ -76,6 +77,7 @@ class Session:
         self.event: int | None = None
         self.status = Status.PAUSED
         self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
+        self.inspected = Held()  # what the tensor pane looked at last
         self.interrupted: Callable[[], bool] = lambda: False
         self.progress: Callable[[str, int, int], None] = lambda label, done, total: None
         # after each batch of a run; True asks for the next one's tape

@@ -9,6 +9,7 @@ from engine.curves import loss_view
 from engine.equations import here_view, reads, writes, written_shape
 from engine.examples import batch_view
 from engine.graph import graph_view
+from engine.inspector import tensor_view
 from engine.layers import gradient_views, layer_views
 from engine.tape import Event, Tape
 from engine.views import Run, Snapshot, Status, TapeRow, TapeView
@@ -37,6 +38,8 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         gradients=gradient_views(session) if "gradients" in panes else None,
         curves=loss_view(session, look.columns) if "curves" in panes else None,
         batch=batch_view(session, look.digits) if "batch" in panes else None,
+        tensor=tensor_view(session, look.tensor) if "tensor" in panes else None,
+        picked=session.picked,
     )
 
 

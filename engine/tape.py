@@ -87,6 +87,12 @@ class Tape:
     def __len__(self) -> int:
         return len(self.events)
 
+    @property
+    def size(self) -> int:
+        """Examples in the batch; 0 where they cannot be counted."""
+        found = (t for t in (*self.inputs, self.targets) if isinstance(t, Tensor) and t.dim() > 0)
+        return next((len(tensor) for tensor in found), 0)
+
     def add(self, event: Event) -> None:
         """Append an event, giving it its number."""
         self.events.append(event)

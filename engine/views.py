@@ -184,6 +184,43 @@ class Here(View, frozen=True):
     numbers: list[str]  # one addressed value worked out; for an update, how Δ came about
 
 
+class TensorView(View, frozen=True):
+    """A window of any tensor, as a table with a row for each index of its first dimension, the others side by side."""
+
+    expression: str  # as it was asked for; "" follows the cursor
+    name: str  # what is shown: "dZ[2]"
+    problem: str = ""  # why there is nothing to show
+    dtype: str = ""
+    shape: list[int] = []
+    rows: int = 0  # of the whole table
+    columns: int = 0
+    statistics: Statistics | None = None
+    bins: list[int] = []  # how many finite values lie in each of equal bins between `low` and `high`
+    low: float = 0.0
+    high: float = 0.0
+    every: int = 1  # which n-th value was counted
+    scale: float = 0.0  # the greatest finite magnitude, for colours
+    whole: bool = False  # `values` are blocks of the whole table
+    first_row: int = 1  # of the window, from 1
+    first_column: int = 1
+    values: list[list[float]] = []
+    at_row: int = 1  # the chosen element
+    at_column: int = 1
+    at: list[int] = []  # its indices in the tensor, from 1
+    address: str = ""  # in the course's notation: "z₃[5](6123)"
+    value: float | None = None
+    picture: list[int] = []  # height and width of the chosen row as a picture; empty where it is none
+    pixels: list[float] = []
+    next_bad: list[int] = []  # row and column of the next NaN or infinity; empty where there is none
+    next_zero: list[int] = []
+    against: str = ""  # what it is compared with: "dW[1]", "W[1] at 1:12"
+    against_problem: str = ""
+    other: list[list[float]] = []  # its window, value and row
+    other_value: float | None = None
+    other_pixels: list[float] = []
+    other_scale: float = 0.0
+
+
 class TapeRow(View, frozen=True):
     """One line of the tape."""
 
@@ -249,6 +286,8 @@ class Snapshot(View, frozen=True):
     gradients: list[Gradient] | None = None
     curves: LossView | None = None
     batch: BatchView | None = None
+    tensor: TensorView | None = None
+    picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
 
 
 class Hit(View, frozen=True):

@@ -27,6 +27,7 @@ from engine.views import (
     Status,
     TapeRow,
     TapeView,
+    TensorView,
     Term,
 )
 
@@ -172,6 +173,32 @@ def examples(count: int = 16, pictures: bool = True, predicted: bool = True) -> 
     ]
 
 
+def tensor(name: str = "W[1]", value: float = 0.25, rows: int = 32, columns: int = 784) -> TensorView:
+    """The first rows of a table; the third column is zero."""
+    values = [
+        [0.0 if column == 3 else value * row / column for column in range(1, min(columns, 40) + 1)]
+        for row in range(1, min(rows, 60) + 1)
+    ]
+    return TensorView(
+        name,
+        name,
+        dtype="float32",
+        shape=[rows, columns],
+        rows=rows,
+        columns=columns,
+        statistics=statistics(name, [rows, columns], value),
+        bins=[1, 4, 90, 20, 0, 3],
+        low=-value,
+        high=value,
+        scale=abs(value) * 60,
+        values=values,
+        at=[1, 1],
+        address="w₁,₁[1]",
+        value=values[0][0],
+        next_zero=[1, 3],
+    )
+
+
 def here() -> Here:
     return Here(
         number=14,
@@ -215,6 +242,7 @@ def backward() -> Snapshot:
         gradients=parameters(2),
         curves=curves(),
         batch=BatchView(size=BATCH, right=34, examples=examples()),
+        tensor=tensor(),
     )
 
 
@@ -236,6 +264,7 @@ def before_training() -> Snapshot:
         gradients=parameters(0),
         curves=LossView(Curve("loss", [], [], []), 0, [0], [2.31], [0.1]),
         batch=None,
+        tensor=TensorView("", "", "no batch has run — step, or name a parameter: inspect W[1]"),
     )
 
 
@@ -259,6 +288,7 @@ def running() -> Snapshot:
         gradients=updated,
         curves=curves(300),
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
+        tensor=tensor("Z[2]", 1.5, 64, 16),
     )
 
 
@@ -312,6 +342,7 @@ def broken() -> Snapshot:
         layers=layers("W b Z A dZ dA", nan, bad=1.0),
         gradients=parameters_,
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
+        tensor=tensor("dZ[2]", nan),
     )
 
 
@@ -322,7 +353,7 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {"tape", "here", "graph", "layers", "gradients", "curves", "batch"}
+    fields = {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor"}
     return _with(backward(), **dict.fromkeys(fields))
 
 

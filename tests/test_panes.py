@@ -28,12 +28,23 @@ from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
 from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import loss
 from nnwalk_tui.render.text import Line
 from tests import fakes
 
-FRAMED: list[type[Pane]] = [GraphPane, LayersPane, HerePane, GradientsPane, LossPane, DigitsPane, TapePane, LogPane]
+FRAMED: list[type[Pane]] = [
+    GraphPane,
+    LayersPane,
+    HerePane,
+    GradientsPane,
+    LossPane,
+    DigitsPane,
+    TapePane,
+    LogPane,
+    TensorPane,
+]
 ALL: list[type[Pane]] = [HeaderPane, TimelinePane, *FRAMED]
 
 
@@ -352,4 +363,6 @@ async def test_no_pane_s_name_or_number_is_another_s() -> None:
     numbers = [kind.number for kind in FRAMED if kind.number]
     assert numbers == [1, 2, 3, 4, 5]
     assert all(kind.about and kind.pane_title for kind in ALL)
-    assert all(kind.looks <= {"tape", "here", "graph", "layers", "gradients", "curves", "batch"} for kind in ALL)
+    assert all(
+        kind.looks <= {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor"} for kind in ALL
+    )

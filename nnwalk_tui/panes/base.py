@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.segment import Segment
@@ -10,6 +11,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -38,6 +40,28 @@ class Pane(Widget, can_focus=True):
         Binding("home", f"move(-{_FAR})", "Top", show=False),
         Binding("end", f"move({_FAR})", "Bottom", show=False),
     ]
+
+    class Wants(Message):
+        """The pane shows another part of what it looks at, and wants it from the engine."""
+
+    @dataclass
+    class Asked(Message):
+        """The pane asks for a command to be carried out."""
+
+        command: str
+
+    @dataclass
+    class Said(Message):
+        """Something to tell the user, until the next key."""
+
+        text: str
+
+    @dataclass
+    class Copied(Message):
+        """Text for the clipboard, and what it is."""
+
+        text: str
+        what: str
 
     pane_name: ClassVar[str] = ""
     pane_title: ClassVar[str] = ""

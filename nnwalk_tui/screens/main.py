@@ -14,7 +14,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from engine.commands import Look
+from engine.commands import Look, TensorLook
 from engine.views import Snapshot
 from nnwalk_tui.layout import PANE_NAMES, Box, Needs, Plan, plan
 from nnwalk_tui.panes.base import Pane
@@ -27,6 +27,7 @@ from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
 from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import graph
 from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
@@ -38,6 +39,7 @@ PANES: tuple[type[Pane], ...] = (
     LayersPane,
     HerePane,
     GradientsPane,
+    TensorPane,
     LossPane,
     DigitsPane,
     TapePane,
@@ -149,6 +151,22 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """The focused pane."""
         return self.panes[self.current]
 
+    @property
+    def tensor(self) -> TensorPane:
+        """The tensor pane."""
+        pane = self.panes["tensor"]
+        assert isinstance(pane, TensorPane)
+        return pane
+
+    def leave(self, name: str) -> None:
+        """Go to the pane visited before, and give back the place that this one took from others."""
+        self.focus_pane(self._recent[1])
+        before = self.plan
+        self._recent.remove(name)
+        self._recent.append(name)
+        if self.plan != before:
+            self.rearrange()
+
     def focus_pane(self, name: str) -> None:
         """Go to a pane; one that shares its place with another comes to the front."""
         self.entered = False
@@ -200,6 +218,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         tape = self.panes["tape"]
         assert isinstance(digits, DigitsPane)
         assert isinstance(tape, TapePane)
+        tensor = self.tensor
         first, rows = tape.wanted if "tape" in self._visible else (1, 0)
         return Look(
             panes=wanted,
@@ -208,6 +227,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             rows_from=first,
             rows=rows,
             folded=tape.folded,
+            tensor=tensor.wanted if "tensor" in self._visible else TensorLook(),
         )
 
     def show_answer(self, text: str) -> None:

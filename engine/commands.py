@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.errors import CommandError
-from engine.views import Phase, Unit
+from engine.views import Unit
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -53,6 +53,12 @@ class AddWatch(Command, frozen=True):
     """Stop every run where a condition is true."""
 
     expression: str
+
+
+class Break(Command, frozen=True):
+    """Stop every run at a place of the batch: a phase, an operation, a layer's number, a module's path, or several."""
+
+    words: list[str]
 
 
 class ListWatches(Command, frozen=True):
@@ -226,23 +232,10 @@ def _reverse_run(rest: str) -> Command:
     return ReverseRun(until)
 
 
-_PHASES = {phase.value for phase in Phase}
-
-
 def _break(rest: str) -> Command:
-    """`break backward relu 2` is watch phase == backward and op == relu and layer == 2."""
-    words = rest.split()
-    if not words:
+    if not rest.split():
         raise CommandError("break needs a place", "for example: break backward relu, break layer1.0.conv1")
-    return AddWatch(" and ".join(map(_place_term, words)))
-
-
-def _place_term(word: str) -> str:
-    if word in _PHASES:
-        return f"phase == {word}"
-    if word.isdecimal():
-        return f"layer == {word}"
-    return f"path == {word}" if "." in word else f"(op == {word} or path == {word})"
+    return Break(rest.split())
 
 
 def _set(rest: str) -> Command:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.errors import ExpressionError, NotComputedYetError
+from engine.errors import ExpressionError
 from engine.functions import FUNCTIONS, Function, everywhere, state_function
 from engine.values import BARE, INDEXED, Ref, Values
 
@@ -146,7 +146,7 @@ class _Evaluator(ast.NodeVisitor):
         if name in self._values.scalars:
             value = self._values.scalars[name]()
             if value is None:
-                raise NotComputedYetError(f"{name} is not known yet", "step on; valid_… needs a validation set")
+                self._values.explain_scalar(name)
             return value
         if name in BARE or name in self._values.naming.layer_of or name.removeprefix("d") in BARE:
             return Ref(name)

@@ -74,11 +74,20 @@ def _dead(value: Any) -> float:
     return float((columns == 0).all(0).float().mean())
 
 
-def _saturated(value: Any) -> float:
+_LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+
+
+def _saturated(values: Values, ref: Ref) -> float:
     """The fraction of sigmoid or tanh outputs within 0.05 of a limit, where the slope is nearly gone (course §4.2)."""
-    tensor = _floating(value)
-    low = -1.0 if float(tensor.min()) < 0 else 0.0
-    return float(((tensor < low + 0.05) | (tensor > 0.95)).float().mean())
+    tensor, made = values.get(ref), values.value(ref)
+    op = "" if made is None or made.event is None else made.event.op.name
+    if op not in _LIMITS:
+        raise ExpressionError(
+            f"{ref.name} is made by {op or 'no operation'}, which has no limits to saturate at",
+            "saturated takes the output of a sigmoid or tanh; for relu see dead",
+        )
+    low, high = _LIMITS[op]
+    return float(((tensor < low + 0.05) | (tensor > high - 0.05)).float().mean())
 
 
 def _nan_everywhere(values: Values) -> bool:
@@ -116,7 +125,7 @@ FUNCTIONS: dict[str, Function] = {
     "zeros": Function(lambda v: statistics.statistics("", _floating(v)).zeros, "fraction of exact zeros"),
     "nan": Function(lambda v: is_bad(_floating(v)), "whether NaN or an infinity is in it", everywhere=True),
     "dead": Function(_dead, "fraction of neurons that are zero for the whole batch"),
-    "saturated": Function(_saturated, "fraction of outputs within 0.05 of a limit"),
+    "saturated": Function(_saturated, "fraction of a sigmoid's or tanh's outputs within 0.05 of a limit", on_name=True),
     "abs": Function(_elementwise(torch.abs), "absolute values"),
     "exp": Function(_elementwise(torch.exp), "eˣ of each element"),
     "log": Function(_elementwise(torch.log), "natural logarithm of each element"),

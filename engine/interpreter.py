@@ -18,7 +18,7 @@ from engine.inspector import place_of
 from engine.layers import layer_views
 from engine.statistics import statistics
 from engine.tensor_files import write_tensor
-from engine.views import BranchView, Comparison, Hit, Position
+from engine.views import BranchView, Comparison, Hit, Phase, Position
 from engine.watches import Condition, Watch
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def hit_text(hit: Hit) -> str:
     """A hit to read: what came true, where, with which value, and what to look at next."""
     at = hit.position
     return (
-        f"hit: {hit.expression} — {hit.value}\n"
+        f"hit: {hit.expression}{f' — {hit.value}' if hit.value else ''}\n"
         f"  came true at {at.epoch}:{at.batch}:{hit.event}, {hit.title}\n"
         f"  next: {hit.advice}"
     )
@@ -168,6 +168,8 @@ def change(session: Session, command: ask.Command) -> Outcome:
             return _edited(session, name, value)
         case ask.AddWatch(expression):
             return _watch(session, expression)
+        case ask.Break(words):
+            return _watch(session, _place(session, words))
         case ask.ListWatches():
             return _watches(session)
         case ask.EnableWatch(number, enabled):
@@ -204,14 +206,25 @@ def _watch(session: Session, expression: str) -> Outcome:
     return Outcome({"watch": watch.number}, f"watch {watch.number}: {_says(session, watch)}")
 
 
+def _place(session: Session, words: list[str]) -> str:
+    """`backward relu 2` as an expression: phases, operations, layers by number, modules by path."""
+    modules = dict(session.trainer.model.named_modules())
+    terms = []
+    for word in words:
+        name = "layer" if word.isdecimal() else "phase" if word in set(Phase) else "path" if word in modules else "op"
+        terms.append(f"{name} == {word}")
+    return " and ".join(terms)
+
+
 def _says(session: Session, watch: Watch) -> str:
     """A watch in words, and what it says at the cursor: its recheck."""
-    values = session.values_at_cursor()
+    values = session.values()
     try:
         holds = watch.condition.holds(values)
-        now = f"{'true' if holds else 'false'} here ({watch.condition.actual(values)})"
+        actual = watch.condition.actual(values)
+        now = f"{'true' if holds else 'false'} here" + (f" ({actual})" if actual else "")
     except EngineError as error:
-        now = f"not known here ({error.problem if isinstance(error, EngineError) else error})"
+        now = f"not known here ({error.problem})"
     return f"{watch.condition.text} — {now}{'' if watch.enabled else '  (disabled)'}"
 
 

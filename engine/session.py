@@ -30,7 +30,7 @@ from engine.naming import Naming
 from engine.replay import Replay
 from engine.search import Lookout, first_hit, reverse
 from engine.state import State, digest
-from engine.tape import Tape
+from engine.tape import Event, Tape
 from engine.trainer import Trainer
 from engine.values import Scalar, Values
 from engine.views import Answer, Comparison, Hit, Position, Status, Unit
@@ -332,11 +332,6 @@ class Session:
             refresh=self._known_tape,
         )
 
-    def values_at_cursor(self) -> Values:
-        """The same, with the place of the cursor's event: phase, op, layer, path, event."""
-        values, tape = self.values(), self.tape()
-        return values if tape is None else values.at(tape, len(tape) if self.event is None else self.event)
-
     def _known_state(self, iteration: int) -> State:
         state = self.replay.state(iteration, self.interrupted)
         if state is None:
@@ -360,7 +355,17 @@ class Session:
             "epoch": lambda: self.position.epoch,
             "batch": lambda: self.position.batch,
             "iteration": lambda: self.iteration,
+            "phase": lambda: _word(self.here(), "phase"),
+            "op": lambda: None if (event := self.here()) is None else event.op.name,
+            "layer": lambda: _word(self.here(), "layer"),
+            "path": lambda: _word(self.here(), "path"),
+            "event": lambda: _word(self.here(), "number"),
         }
+
+    def here(self) -> Event | None:
+        """The event that the cursor has just done; None before training."""
+        tape = self.tape()
+        return None if tape is None else tape.events[(len(tape) if self.event is None else self.event) - 1]
 
     def scalars_at(self, iteration: int) -> dict[str, Callable[[], Scalar]]:
         """The same at the end of a batch that has run, wherever the cursor is."""
@@ -503,6 +508,10 @@ class Session:
 def _number(tape: Tape, name: str) -> int:
     event = tape.values[name].event
     return event.number if event is not None else 0
+
+
+def _word(event: Event | None, attribute: str) -> Any:
+    return None if event is None else getattr(event, attribute)
 
 
 def _known(value: float | None) -> float | None:

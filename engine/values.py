@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -354,6 +354,16 @@ class Values:
 
     def _unknown(self, ref: Ref) -> None:
         raise ExpressionError(f"there is no {ref.name} in this model", f"names are {', '.join(self.names()[:40])}")
+
+    def explain_scalar(self, name: str) -> NoReturn:
+        """Raise NotComputedYetError, saying when a plain number will be known."""
+        if name.startswith("valid_"):
+            raise NotComputedYetError(f"{name} is not known", "it needs a validation set, or a target of classes")
+        self._needs_tape(name)
+        loss = self.value(Ref("L"))
+        if loss is not None and loss.event is not None:
+            self._check_done(loss.event.number, name)
+        raise NotComputedYetError(f"{name} is not known here", "it needs predictions and targets that are classes")
 
     def _needs_tape(self, name: str) -> Tape:
         tape = self.tape

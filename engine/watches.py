@@ -130,9 +130,9 @@ class Condition:
         shown = []
         for node in ast.walk(self.tree):
             side = node.left if isinstance(node, ast.Compare) else None
-            if side is not None and not _names(side) & PLACES:
+            if side is not None and not isinstance(side, ast.Constant):
                 shown.append(f"{ast.unparse(side)} = {_short(evaluate_tree(side, values))}")
-        return ", ".join(shown) or f"{self.text} is true"
+        return ", ".join(dict.fromkeys(shown))
 
     def advice(self) -> str:
         """What to look at next."""

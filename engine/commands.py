@@ -451,12 +451,21 @@ class TensorLook(msgspec.Struct, frozen=True):
     whole: bool = False  # the whole table in rows × columns blocks, instead of a window of it
 
 
+class BatchLook(msgspec.Struct, frozen=True):
+    """What the digits pane shows."""
+
+    kind: str = "examples"  # or averages, input gradient, first layer, confusion
+    order: str = "batch"  # of the examples: batch, wrong, least sure, highest loss, class; confusion: validation, batch
+    first: int = 1  # place in the order of the first
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
     panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch, tensor
     columns: int = 100  # buckets of the curves
-    digits: int = 16  # examples of the batch
+    digits: int = 16  # examples of the batch, or pictures
+    batch: BatchLook = BatchLook()
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too

@@ -100,6 +100,7 @@ def tensor_view(session: Session, look: TensorLook) -> TensorView:
         picture=[height, width] if height else [],
         pixels=held.table[at_row - 1].tolist() if height else [],
         next_bad=_row_and_column(held, tables.next_place(flat, here, tables.is_bad) if known.bad else None),
+        picked_row=_picked_row(session, held),
         next_zero=_row_and_column(held, tables.next_place(flat, here, tables.is_zero) if known.zeros else None),
     )
     return view if held.other is None else _beside(view, held.other, look)
@@ -299,6 +300,14 @@ def _picture(session: Session, held: Held) -> tuple[int, int]:
         return math.prod(shape[1:-1]), shape[-1]  # channels stand below each other
     side = math.isqrt(columns)
     return (side, side) if len(shape) == 2 and side * side == columns and side > 7 else (0, 0)
+
+
+def _picked_row(session: Session, held: Held) -> int:
+    """The row of the picked example; 0 for parameters, whose rows are neurons."""
+    tape = session.tape()
+    of_examples = re.fullmatch(r"d?[ZAXYND](\[\d+\])?|out\[\d+\]", held.name) is not None
+    known = tape is not None and of_examples and held.shape[:1] == [tape.size]
+    return session.picked[0] if known else 0
 
 
 def _address(session: Session, name: str, at: list[int]) -> str:

@@ -21,6 +21,7 @@ from engine.answers import plain_value
 from engine.branches import Branch, Branches, compare
 from engine.calendar import Calendar
 from engine.commands import parse
+from engine.confusion import ConfusionHeld
 from engine.description import Description
 from engine.edits import Edit, apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
@@ -78,6 +79,8 @@ class Session:
         self.status = Status.PAUSED
         self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
         self.inspected = Held()  # what the tensor pane looked at last
+        self.confusion = ConfusionHeld()
+        self.kept: dict[str, Any] = {}  # what panes computed of what never changes, by name
         self.interrupted: Callable[[], bool] = lambda: False
         self.progress: Callable[[str, int, int], None] = lambda label, done, total: None
         # after each batch of a run; True asks for the next one's tape

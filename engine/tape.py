@@ -83,6 +83,8 @@ class Tape:
         self.bytes = 0
         self.statistics: dict[str, Statistics] = {}  # computed so far, by name
         self.numbers: dict[str, float] = {}  # norms and ratios computed so far
+        self.example_losses: list[float] | None = None  # computed on demand, as is
+        self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
 
     def __len__(self) -> int:
         return len(self.events)

@@ -66,6 +66,7 @@ class Trainer:
         self._random = RandomState.capture()
         self._at_work = False
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.parameter_names = frozenset(self._names.values())
 
     @property
     def generator(self) -> torch.Generator | None:

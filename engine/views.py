@@ -150,14 +150,49 @@ class Example(View, frozen=True):
     height: int  # of the picture; 0 where the example is none
     width: int
     pixels: bytes  # height × width grey levels, 0…255
+    loss: float | None = None  # its own, not averaged
+
+
+class Picture(View, frozen=True):
+    """Values as a picture: grey levels 0…255, or, on a scale about 0, 1…255 with 128 for 0, and 0 for NaN."""
+
+    number: int  # of the row, neuron or class, from 1
+    title: str
+    note: str
+    height: int
+    width: int
+    levels: bytes
+
+
+class Gallery(View, frozen=True):
+    """Pictures of one kind on one scale."""
+
+    about: str  # "gradient of ℒ towards each input"
+    scale: float  # the magnitude of level 255; 0 for greys
+    pictures: list[Picture]
+
+
+class Confusion(View, frozen=True):
+    """How often each class (row) was taken for each (column)."""
+
+    of: str  # "validation, 2000 examples, at the cursor"
+    classes: list[str]
+    counts: list[list[int]]
 
 
 class BatchView(View, frozen=True):
-    """The batch that the cursor stands in."""
+    """The batch that the cursor stands in: examples in an order, or what is learnt from pictures."""
 
     size: int
     right: int | None  # how many predictions are right; None while there are none
     examples: list[Example]
+    order: str = "batch"
+    first: int = 1  # place of the first example or picture in the order, from 1
+    total: int = 0  # how many there are in it
+    rows: list[int] = []  # rows of the batch in the order, the first 2,000
+    problem: str = ""  # why there is nothing to show
+    gallery: Gallery | None = None
+    confusion: Confusion | None = None
 
 
 class Term(View, frozen=True):
@@ -213,6 +248,7 @@ class TensorView(View, frozen=True):
     pixels: list[float] = []
     next_bad: list[int] = []  # row and column of the next NaN or infinity; empty where there is none
     next_zero: list[int] = []
+    picked_row: int = 0  # of the picked example; 0 where rows are no examples
     against: str = ""  # what it is compared with: "dW[1]", "W[1] at 1:12"
     against_problem: str = ""
     other: list[list[float]] = []  # its window, value and row

@@ -299,7 +299,10 @@ class NNWalkApp(App[None]):
     @on(Pane.Asked)
     def perform_for_a_pane(self, message: Pane.Asked) -> None:
         """A pane's key means a command."""
-        self.perform(message.command)
+        if not message.quiet:
+            self.perform(message.command)
+        elif len(self._pending) < MOST_PENDING:
+            self._ask(message.command, lambda _: None)
 
     @on(Pane.Said)
     def say_for_a_pane(self, message: Pane.Said) -> None:

@@ -15,6 +15,7 @@ from engine.launch import open_experiment
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import Frame, FromEngine
+from nnwalk_tui import theme
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.panes.base import Pane
@@ -95,12 +96,17 @@ class Live:
 
 
 @asynccontextmanager
-async def live(tmp_path: Path, size: tuple[int, int] = (120, 40), **recipe: Any) -> AsyncIterator[Live]:
+async def live(
+    tmp_path: Path, size: tuple[int, int] = (120, 40), ascii: bool = False, **recipe: Any
+) -> AsyncIterator[Live]:
     """The application over a small network: two kinds of digits, batches of 100."""
     usual: dict[str, Any] = {"layers": (784, 6, 4, 2), "classes": (1, 7), "batch_size": 100, "epochs": 2}
     client = LiveClient(open_experiment(Experiment(**usual | recipe)))
-    app = NNWalkApp(client, state=tmp_path)
-    async with app.run_test(size=size) as pilot:
-        on = Live(client, app, pilot)
-        await on.settle()
-        yield on
+    app = NNWalkApp(client, ascii=ascii, state=tmp_path)
+    try:
+        async with app.run_test(size=size) as pilot:
+            on = Live(client, app, pilot)
+            await on.settle()
+            yield on
+    finally:
+        theme.use()

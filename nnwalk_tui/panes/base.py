@@ -46,9 +46,10 @@ class Pane(Widget, can_focus=True):
 
     @dataclass
     class Asked(Message):
-        """The pane asks for a command to be carried out."""
+        """The pane asks for a command to be carried out; of a quiet one only errors are told."""
 
         command: str
+        quiet: bool = False
 
     @dataclass
     class Said(Message):

@@ -36,7 +36,7 @@ class TensorPane(Pane):
     ]
     pane_name = "tensor"
     pane_title = "tensor"
-    about = "any tensor at the cursor, rows and columns from 1; ! NaN or infinity, 0 exactly zero; v heat map, picture"
+    about = "any tensor at the cursor, places from 1; ▸ the picked example, ! NaN or infinity, 0 exactly; v heat map"
     looks = frozenset({"tensor"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

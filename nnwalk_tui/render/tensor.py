@@ -114,7 +114,11 @@ def grid(view: TensorView, window: Window, chosen: tuple[int, int], width: int) 
     """The heads of the columns, then the rows in view, each followed by what it is compared with."""
     lines: list[Line] = [_column_heads(view, window, chosen[1])]
     for row in range(window.row, min(window.row + window.rows, view.rows + 1)):
-        mark: Span = (fit(str(row), gutter(view) - 1, ">") + " ", "here" if row == chosen[0] else "quiet")
+        sign = "▸" if row == view.picked_row else " "
+        mark: Span = (
+            fit(str(row), gutter(view) - 1, ">") + sign,
+            "here" if row == chosen[0] or sign != " " else "quiet",
+        )
         lines.append([mark, *_cells(view.values, view, window, row, chosen)])
         if view.other:
             beside: Span = (fit("∂" if view.against.startswith("d") else "≈", gutter(view) - 1, ">") + " ", "quiet")

@@ -224,6 +224,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             panes=wanted,
             columns=max(8, self.panes["loss"].size.width - 10),
             digits=digits.wanted if "digits" in self._visible else 0,
+            batch=digits.wanted_look,
             rows_from=first,
             rows=rows,
             folded=tape.folded,

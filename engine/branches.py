@@ -78,7 +78,7 @@ def _view(branch: Branch, current: bool) -> BranchView:
         branch.name,
         branch.parent,
         branch.border,
-        replay.furthest,
+        max(replay.furthest, replay.reached),
         replay.losses[-1] if replay.losses else None,
         [f"{edit.text} (after batch {edit.iteration})" for edit in own],
         current,

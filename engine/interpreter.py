@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -12,10 +14,13 @@ from engine import commands as ask
 from engine.answers import readable
 from engine.edits import RATES
 from engine.errors import CommandError, EngineError
+from engine.export import export
 from engine.expressions import evaluate
 from engine.functions import FUNCTIONS
 from engine.inspector import place_of
 from engine.layers import layer_views
+from engine.recording import write_recording
+from engine.restore import recording_of
 from engine.statistics import statistics
 from engine.tensor_files import write_tensor
 from engine.views import BranchView, Comparison, Hit, Phase, Position
@@ -92,7 +97,8 @@ def _where(session: Session, place: Position) -> str:
         where
         + ("" if loss is None else f"  loss {loss:.4f}")
         + ("" if session.accuracy is None else f"  accuracy {session.accuracy:.4f}")
-        + ("" if found is None else f"  valid_loss {found[0]:.4f}  valid_accuracy {found[1]:.4f}")
+        + ("" if found is None else f"  valid_loss {found[0]:.4f}")
+        + ("" if found is None or math.isnan(found[1]) else f"  valid_accuracy {found[1]:.4f}")
         + ended
     )
 
@@ -186,6 +192,11 @@ def change(session: Session, command: ask.Command) -> Outcome:
         case ask.NameBranch(name):
             session.branches.rename(name)
             return _branches(session)
+        case ask.Save(path):
+            write_recording(Path(path).expanduser(), recording_of(session, digest=True))
+            return _said(f"saved; nnwalk-tui open {path} goes on from here")
+        case ask.Export(kind, path):
+            return _said(export(session, kind, Path(path).expanduser()))
         case ask.Compare(first, second):
             view = session.compare(first, second)
             return Outcome(view, comparison_text(view))

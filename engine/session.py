@@ -23,11 +23,13 @@ from engine.calendar import Calendar
 from engine.commands import parse
 from engine.confusion import ConfusionHeld
 from engine.description import Description
-from engine.edits import Edit, apply_edit
+from engine.edits import apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
+from engine.experiment import Experiment
 from engine.inspector import Held
 from engine.interpreter import carry_out
 from engine.naming import Naming
+from engine.recording import Edit, Script
 from engine.replay import Replay
 from engine.search import Lookout, first_hit, reverse
 from engine.state import State, digest
@@ -74,6 +76,9 @@ class Session:
         self.watches = Watches()
         self.description = description or Description.of(model, loss, optimizer)
         self.epochs = epochs
+        self.plan = (self.trainer.calendar.total, self.trainer.calendar.batches(1))  # for which a schedule was made
+        self.recipe: Experiment | Script | None = None  # how to make this session again; None where it is of objects
+        self.layout: dict[str, Any] = {}  # the screen's own, kept in recordings
         self.iteration = 0
         self.event: int | None = None
         self.status = Status.PAUSED
@@ -465,17 +470,22 @@ class Session:
             self.branches.current.cursor = (self.iteration, self.event)
             self.branches.current = branch
             self.iteration, self.event = 0, None
-            self._return(*branch.cursor)
+            self.go_to(*branch.cursor)
         return branch
 
-    def _return(self, iteration: int, event: int | None) -> None:
+    def go_to(self, iteration: int, event: int | None = None) -> None:
+        """Go to an event of a batch, or, with None, to its end; where interrupted, as far as it came."""
         self._travel(iteration if event is None else iteration - 1)
         if event is not None and self.iteration == iteration - 1:
             self._goto_event(iteration, event)
 
     def compare(self, first: str, second: str = "") -> Comparison:
         """Two branches, or one and the current, as far as both have run. Raises CommandError for one that is not."""
-        return compare(self.branches.find(first), self.branches.find(second or self.branches.current.name))
+        pair = [self.branches.find(name) for name in (first, second or self.branches.current.name)]
+        for branch in pair:
+            if branch.replay.furthest < branch.replay.reached:  # of a recording, not visited yet
+                branch.replay.go(branch.replay.reached, self.interrupted, self._report(f"replaying {branch.name}"))
+        return compare(*pair)
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -487,11 +497,9 @@ class Session:
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)
         value, said = outcome.value, outcome.text
-        if self.replay.divergence:
-            said = f"{said}\nwarning: {self.replay.divergence}".strip()
-            self.replay.divergence = ""
+        warning, self.replay.divergence = self.replay.divergence, ""
         metrics = self.metrics() if value is None else {}
-        return Answer(id, text, self.position, plain_value(value), metrics, said, hit=outcome.hit)
+        return Answer(id, text, self.position, plain_value(value), metrics, said, warning=warning, hit=outcome.hit)
 
     def metrics(self) -> dict[str, float]:
         """Loss and accuracy of the cursor's batch, and the latest validation, as far as they are known."""
@@ -500,7 +508,7 @@ class Session:
             "loss": self.loss,
             "accuracy": self.accuracy,
             "valid_loss": valid_loss,
-            "valid_accuracy": valid_accuracy,
+            "valid_accuracy": _known(valid_accuracy),
         }
         return {name: value for name, value in known.items() if value is not None}
 

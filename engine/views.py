@@ -372,6 +372,7 @@ class Answer(View, frozen=True, tag="answer"):
     metrics: dict[str, float] = {}  # of a command that moves: loss, accuracy, valid_loss …, as far as known
     text: str = ""  # the same, to read
     error: str = ""
+    warning: str = ""  # what the command did not fail of, but must be known
     details: str = ""  # a traceback of the user's own code
     hit: Hit | msgspec.UnsetType | None = msgspec.UNSET  # of a run: what stopped it, None where nothing did
 

@@ -495,10 +495,17 @@ class BatchLook(msgspec.Struct, frozen=True):
     first: int = 1  # place in the order of the first
 
 
+class NeuronsLook(msgspec.Struct, frozen=True):
+    """What the neuron pane shows."""
+
+    layer: int = 1  # of the picked neuron; 0 is the input
+    rows: int = 12  # neurons that a column has room for
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch, tensor
+    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch, tensor, neurons
     columns: int = 100  # buckets of the curves
     digits: int = 16  # examples of the batch, or pictures
     batch: BatchLook = BatchLook()
@@ -506,6 +513,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
     tensor: TensorLook = TensorLook()
+    neurons: NeuronsLook = NeuronsLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

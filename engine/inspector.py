@@ -317,7 +317,7 @@ def _address(session: Session, name: str, at: list[int]) -> str:
     if found is None:
         return plain
     sign, symbol, layer = found.groups()
-    lower = f"{'∂' if sign else ''}{symbol.lower()}"
+    lower = sign + symbol.lower()
     if symbol == "b" and len(at) == 1:
         return f"{lower}{subscript(at[0])}[{layer}]"
     if len(at) != 2:

@@ -11,6 +11,7 @@ from engine.equations import here_view, reads, writes, written_shape
 from engine.graph import graph_view
 from engine.inspector import tensor_view
 from engine.layers import gradient_views, layer_views
+from engine.neurons import neurons_view
 from engine.pictures import digits_view
 from engine.tape import Event, Tape
 from engine.views import Run, Snapshot, Status, TapeRow, TapeView
@@ -40,6 +41,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         curves=loss_view(session, look.columns) if "curves" in panes else None,
         batch=digits_view(session, look.batch, look.digits) if "batch" in panes else None,
         tensor=tensor_view(session, look.tensor) if "tensor" in panes else None,
+        neurons=neurons_view(session, look.neurons) if "neurons" in panes else None,
         picked=session.picked,
     )
 

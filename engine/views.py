@@ -257,6 +257,30 @@ class TensorView(View, frozen=True):
     other_scale: float = 0.0
 
 
+class NeuronColumn(View, frozen=True):
+    """Neurons of one layer, as many as there is room for."""
+
+    layer: int  # 0 is the input
+    name: str  # "A[1]"
+    size: int
+    neurons: list[int]  # the numbers of those that are shown, from 1, in order
+    values: list[float] | None  # their activations for the picked example; None while they are not computed yet
+    scale: float = 0.0  # the greatest magnitude in the whole layer
+    strongest: bool = False  # chosen because they matter most to the picked neuron, not at even distances
+
+
+class NeuronsView(View, frozen=True):
+    """The network as columns of neurons, for one example."""
+
+    columns: list[NeuronColumn]
+    weights: list[list[list[float]]]  # before each column but the first: of each of its neurons, from each before
+    example: str  # "example 6123 · label 7"
+    layer: int  # of the picked neuron
+    neuron: int
+    lines: list[str]  # its values in full notation
+    problem: str = ""
+
+
 class TapeRow(View, frozen=True):
     """One line of the tape."""
 
@@ -323,6 +347,7 @@ class Snapshot(View, frozen=True):
     curves: LossView | None = None
     batch: BatchView | None = None
     tensor: TensorView | None = None
+    neurons: NeuronsView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
 
 

@@ -17,10 +17,21 @@ _HERE = 11  # rows of the longest common rule, its other direction and a value
 _DIGITS = 10  # a row of pictures at half their size
 _LOSS = 14
 
-LEFT = ("graph", "tape")  # these share a place: the one that was visited last is seen
+LEFT = ("graph", "tape", "neurons")  # these share a place: the one that was visited last is seen
 BOTTOM = ("loss", "log")
 UPPER_RIGHT = ("layers", "here", "gradients", "tensor")  # the last takes the place of the others
-PANE_NAMES = ("graph", "layers", "here", "gradients", "tensor", "loss", "digits", "tape", "log")  # in the order of Tab
+PANE_NAMES = (  # in the order of Tab
+    "graph",
+    "neurons",
+    "layers",
+    "here",
+    "gradients",
+    "tensor",
+    "loss",
+    "digits",
+    "tape",
+    "log",
+)
 
 
 class Box(NamedTuple):

@@ -18,6 +18,8 @@ from engine.views import (
     Layer,
     LossView,
     Mark,
+    NeuronColumn,
+    NeuronsView,
     Node,
     Phase,
     Position,
@@ -199,6 +201,24 @@ def tensor(name: str = "W[1]", value: float = 0.25, rows: int = 32, columns: int
     )
 
 
+def neurons(value: float = 0.5, known: bool = True) -> NeuronsView:
+    """Three columns of five neurons at most; the second neuron of the first layer is picked."""
+    columns = [
+        NeuronColumn(
+            layer,
+            f"A[{layer}]",
+            SIZES[layer],
+            list(range(1, 6)),
+            [value * at - 1 for at in range(5)] if known else None,
+            3.0,
+            layer == 0,
+        )
+        for layer in range(3)
+    ]
+    weights = [[[value - 0.2 * (i + j) for i in range(5)] for j in range(5)] for _ in range(2)]
+    return NeuronsView(columns, weights, "example 17, row 1, label 7", 1, 2, ["z₂[1](17) = 0.5", "a₂[1](17) = 0.5"])
+
+
 def here() -> Here:
     return Here(
         number=14,
@@ -243,6 +263,7 @@ def backward() -> Snapshot:
         curves=curves(),
         batch=BatchView(size=BATCH, right=34, examples=examples()),
         tensor=tensor(),
+        neurons=neurons(),
     )
 
 
@@ -265,6 +286,7 @@ def before_training() -> Snapshot:
         curves=LossView(Curve("loss", [], [], []), 0, [0], [2.31], [0.1]),
         batch=None,
         tensor=TensorView("", "", "no batch has run — step, or name a parameter: inspect W[1]"),
+        neurons=neurons(known=False),
     )
 
 
@@ -289,6 +311,7 @@ def running() -> Snapshot:
         curves=curves(300),
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
         tensor=tensor("Z[2]", 1.5, 64, 16),
+        neurons=neurons(0.8),
     )
 
 
@@ -343,6 +366,7 @@ def broken() -> Snapshot:
         gradients=parameters_,
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
         tensor=tensor("dZ[2]", nan),
+        neurons=neurons(nan),
     )
 
 
@@ -353,7 +377,7 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor"}
+    fields = {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor", "neurons"}
     return _with(backward(), **dict.fromkeys(fields))
 
 

@@ -27,6 +27,7 @@ from nnwalk_tui.panes.here import HerePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
+from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
@@ -44,6 +45,7 @@ FRAMED: list[type[Pane]] = [
     TapePane,
     LogPane,
     TensorPane,
+    NeuronsPane,
 ]
 ALL: list[type[Pane]] = [HeaderPane, TimelinePane, *FRAMED]
 
@@ -361,8 +363,9 @@ async def test_a_new_batch_of_pictures_is_few_bytes(size: tuple[int, int], most:
 async def test_no_pane_s_name_or_number_is_another_s() -> None:
     assert len({kind.pane_name for kind in ALL}) == len(ALL)
     numbers = [kind.number for kind in FRAMED if kind.number]
-    assert numbers == [1, 2, 3, 4, 5]
+    assert sorted(numbers) == list(range(1, 7))
     assert all(kind.about and kind.pane_title for kind in ALL)
     assert all(
-        kind.looks <= {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor"} for kind in ALL
+        kind.looks <= {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor", "neurons"}
+        for kind in ALL
     )

@@ -121,7 +121,7 @@ def grid(view: TensorView, window: Window, chosen: tuple[int, int], width: int) 
         )
         lines.append([mark, *_cells(view.values, view, window, row, chosen)])
         if view.other:
-            beside: Span = (fit("∂" if view.against.startswith("d") else "≈", gutter(view) - 1, ">") + " ", "quiet")
+            beside: Span = (fit("d" if view.against.startswith("d") else "≈", gutter(view) - 1, ">") + " ", "quiet")
             lines.append([beside, *_cells(view.other, view, window, row, (0, 0), quiet=True)])
     return [fit_line(line, width) for line in lines]
 

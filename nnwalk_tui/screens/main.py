@@ -14,7 +14,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from engine.commands import Look, TensorLook
+from engine.commands import Look, NeuronsLook, TensorLook
 from engine.views import Snapshot
 from nnwalk_tui.layout import PANE_NAMES, Box, Needs, Plan, plan
 from nnwalk_tui.panes.base import Pane
@@ -26,6 +26,7 @@ from nnwalk_tui.panes.here import HerePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
+from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
@@ -36,6 +37,7 @@ from nnwalk_tui.screens.too_small import TooSmall
 
 PANES: tuple[type[Pane], ...] = (
     GraphPane,
+    NeuronsPane,
     LayersPane,
     HerePane,
     GradientsPane,
@@ -218,6 +220,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         tape = self.panes["tape"]
         assert isinstance(digits, DigitsPane)
         assert isinstance(tape, TapePane)
+        neurons = self.panes["neurons"]
+        assert isinstance(neurons, NeuronsPane)
         tensor = self.tensor
         first, rows = tape.wanted if "tape" in self._visible else (1, 0)
         return Look(
@@ -229,6 +233,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             rows=rows,
             folded=tape.folded,
             tensor=tensor.wanted if "tensor" in self._visible else TensorLook(),
+            neurons=neurons.wanted if "neurons" in self._visible else NeuronsLook(),
         )
 
     def show_answer(self, text: str) -> None:

@@ -220,7 +220,7 @@ class NNWalkApp(App[None]):
         """Show an error or an answer until the next key."""
         several = "\n" in text or len(text) > self.size.width - 2
         self.main.show_answer(text if several else "")
-        self._notice = (text.splitlines()[0] if text else "", tone)
+        self._notice = ("any key closes this", "quiet") if several else (text, tone)
         self._show_status()
 
     def log_lines(self, text: str) -> None:

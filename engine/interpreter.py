@@ -17,10 +17,12 @@ from engine.errors import CommandError, EngineError
 from engine.export import export
 from engine.expressions import evaluate
 from engine.functions import FUNCTIONS
+from engine.inspector import place_of
 from engine.layers import layer_views
 from engine.recording import write_recording
 from engine.restore import recording_of
 from engine.statistics import statistics
+from engine.tensor_files import write_tensor
 from engine.views import BranchView, Comparison, Hit, Layer, Phase, Position
 from engine.watches import Watch
 
@@ -55,6 +57,13 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             return _print(session, expression)
         case ask.Stats(expression):
             return _stats(session, expression)
+        case ask.Pick(row, neuron):
+            return _pick(session, row, neuron)
+        case ask.Place(expression):
+            found = place_of(session, expression)
+            return Outcome(found, f"{found.expression} row {found.row} column {found.column}")
+        case ask.Write(expression, file):
+            return _write(session, expression, file)
         case ask.Digest():
             return _said(session.digest())
         case ask.Names():
@@ -140,6 +149,27 @@ def _stats(session: Session, expression: str) -> Outcome:
         f"{key} {getattr(view, key):.6g}" for key in ("mean", "std", "min", "max", "norm", "zeros", "bad")
     )
     return Outcome(view, f"{expression} {'×'.join(map(str, view.shape)) or 'one number'}  {words}")
+
+
+def _pick(session: Session, row: int, neuron: int | None) -> Outcome:
+    tape = session.tape()
+    size = tape.size if tape is not None else session.description.batch_size
+    if size and row > size:
+        raise CommandError(f"there is no row {row} in this batch", f"its rows are 1 to {size}")
+    session.picked = (row, neuron or session.picked[1])
+    index = tape.indices[row - 1] if tape is not None and tape.indices else 0
+    of = f", example {index} of the data set" if index else ""
+    return Outcome({"row": row, "neuron": session.picked[1]}, f"row {row}{of}, neuron {session.picked[1]}")
+
+
+def _write(session: Session, expression: str, file: str) -> Outcome:
+    value = _evaluate(session, expression)
+    if isinstance(value, str):
+        raise CommandError(f"{expression} is a word", "write saves numbers")
+    tensor = value if isinstance(value, Tensor) else torch.tensor(value)
+    path = write_tensor(tensor, expression, file)
+    shape = "×".join(map(str, tensor.shape)) or "one number"
+    return Outcome(str(path), f"{expression}, {shape}, is in {path}")
 
 
 def change(session: Session, command: ask.Command) -> Outcome:

@@ -89,6 +89,11 @@ class Replay:
         self.trainer.owner = None  # what it holds now is of no place in any branch
 
     @property
+    def validation(self) -> Iterable[Any] | None:
+        """The batches of the validation partition, if there is one."""
+        return self._validation
+
+    @property
     def furthest(self) -> int:
         """The last batch ever reached, counted over all epochs."""
         return len(self.losses)

@@ -20,6 +20,8 @@ from engine.views import (
     Layer,
     LossView,
     Mark,
+    NeuronColumn,
+    NeuronsView,
     Node,
     Phase,
     Position,
@@ -29,6 +31,7 @@ from engine.views import (
     Status,
     TapeRow,
     TapeView,
+    TensorView,
     Term,
 )
 
@@ -197,6 +200,50 @@ def examples(count: int = 16, pictures: bool = True, predicted: bool = True) -> 
     ]
 
 
+def tensor(name: str = "W[1]", value: float = 0.25, rows: int = 32, columns: int = 784) -> TensorView:
+    """The first rows of a table; the third column is zero."""
+    values = [
+        [0.0 if column == 3 else value * row / column for column in range(1, min(columns, 40) + 1)]
+        for row in range(1, min(rows, 60) + 1)
+    ]
+    return TensorView(
+        name,
+        name,
+        dtype="float32",
+        shape=[rows, columns],
+        rows=rows,
+        columns=columns,
+        statistics=statistics(name, [rows, columns], value),
+        bins=[1, 4, 90, 20, 0, 3],
+        low=-value,
+        high=value,
+        scale=abs(value) * 60,
+        values=values,
+        at=[1, 1],
+        address="w₁,₁[1]",
+        value=values[0][0],
+        next_zero=[1, 3],
+    )
+
+
+def neurons(value: float = 0.5, known: bool = True) -> NeuronsView:
+    """Three columns of five neurons at most; the second neuron of the first layer is picked."""
+    columns = [
+        NeuronColumn(
+            layer,
+            f"A[{layer}]",
+            SIZES[layer],
+            list(range(1, 6)),
+            [value * at - 1 for at in range(5)] if known else None,
+            3.0,
+            layer == 0,
+        )
+        for layer in range(3)
+    ]
+    weights = [[[value - 0.2 * (i + j) for i in range(5)] for j in range(5)] for _ in range(2)]
+    return NeuronsView(columns, weights, "example 17, row 1, label 7", 1, 2, ["z₂[1](17) = 0.5", "a₂[1](17) = 0.5"])
+
+
 def here() -> Here:
     return Here(
         number=14,
@@ -240,6 +287,8 @@ def backward() -> Snapshot:
         gradients=parameters(2),
         curves=curves(),
         batch=BatchView(size=BATCH, right=34, examples=examples()),
+        tensor=tensor(),
+        neurons=neurons(),
     )
 
 
@@ -261,6 +310,8 @@ def before_training() -> Snapshot:
         gradients=parameters(0),
         curves=LossView(Curve("loss", [], [], []), 0, [0], [2.31], [0.1]),
         batch=None,
+        tensor=TensorView("", "", "no batch has run — step, or name a parameter: inspect W[1]"),
+        neurons=neurons(known=False),
     )
 
 
@@ -286,6 +337,8 @@ def running() -> Snapshot:
         distribution=distribution(),
         curves=curves(300),
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
+        tensor=tensor("Z[2]", 1.5, 64, 16),
+        neurons=neurons(0.8),
     )
 
 
@@ -343,6 +396,8 @@ def broken() -> Snapshot:
         gradients=parameters_,
         distribution=Distribution("dW[1]", [32, 784], nan, nan, [], 0.0, 1.0, [-12, 4], [1], [bytes(32)]),
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
+        tensor=tensor("dZ[2]", nan),
+        neurons=neurons(nan),
     )
 
 
@@ -353,7 +408,7 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch"}
+    fields = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch", "tensor", "neurons"}
     return _with(backward(), **dict.fromkeys(fields))
 
 

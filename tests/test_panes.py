@@ -27,13 +27,26 @@ from nnwalk_tui.panes.here import HerePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
+from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import loss
 from nnwalk_tui.render.text import Line
 from tests import fakes
 
-FRAMED: list[type[Pane]] = [GraphPane, LayersPane, HerePane, GradientsPane, LossPane, DigitsPane, TapePane, LogPane]
+FRAMED: list[type[Pane]] = [
+    GraphPane,
+    LayersPane,
+    HerePane,
+    GradientsPane,
+    LossPane,
+    DigitsPane,
+    TapePane,
+    LogPane,
+    TensorPane,
+    NeuronsPane,
+]
 ALL: list[type[Pane]] = [HeaderPane, TimelinePane, *FRAMED]
 
 
@@ -453,7 +466,7 @@ async def test_a_new_batch_of_pictures_is_few_bytes(size: tuple[int, int], most:
 async def test_no_pane_s_name_or_number_is_another_s() -> None:
     assert len({kind.pane_name for kind in ALL}) == len(ALL)
     numbers = [kind.number for kind in FRAMED if kind.number]
-    assert numbers == [1, 2, 3, 4, 5]
+    assert sorted(numbers) == list(range(1, 7))
     assert all(kind.about and kind.pane_title for kind in ALL)
-    known = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch"}
+    known = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch", "tensor", "neurons"}
     assert all(kind.looks <= known for kind in ALL)

@@ -46,10 +46,24 @@ class Pane(Widget, can_focus=True):
         """The pane shows another part of what it looks at, and wants it from the engine."""
 
     @dataclass
+    class Asked(Message):
+        """The pane asks for a command to be carried out; of a quiet one only errors are told."""
+
+        command: str
+        quiet: bool = False
+
+    @dataclass
     class Said(Message):
         """Something to tell the user, until the next key."""
 
         text: str
+
+    @dataclass
+    class Copied(Message):
+        """Text for the clipboard, and what it is."""
+
+        text: str
+        what: str
 
     pane_name: ClassVar[str] = ""
     pane_title: ClassVar[str] = ""

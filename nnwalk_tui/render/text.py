@@ -95,4 +95,4 @@ def _blank(text: str, style: str) -> bool:
 
 
 def _transparent(style: str) -> bool:
-    return not style.startswith("grey:")
+    return not style.startswith(("grey:", "heat:"))

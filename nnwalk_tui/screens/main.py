@@ -27,7 +27,9 @@ from nnwalk_tui.panes.here import HerePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
+from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import gradients, graph
 from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
@@ -36,9 +38,11 @@ from nnwalk_tui.screens.too_small import TooSmall
 
 PANES: tuple[type[Pane], ...] = (
     GraphPane,
+    NeuronsPane,
     LayersPane,
     HerePane,
     GradientsPane,
+    TensorPane,
     LossPane,
     DigitsPane,
     TapePane,
@@ -149,6 +153,22 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def current_pane(self) -> Pane:
         """The focused pane."""
         return self.panes[self.current]
+
+    @property
+    def tensor(self) -> TensorPane:
+        """The tensor pane."""
+        pane = self.panes["tensor"]
+        assert isinstance(pane, TensorPane)
+        return pane
+
+    def leave(self, name: str) -> None:
+        """Go to the pane visited before, and give back the place that this one took from others."""
+        self.focus_pane(self._recent[1])
+        before = self.plan
+        self._recent.remove(name)
+        self._recent.append(name)
+        if self.plan != before:
+            self.rearrange()
 
     def focus_pane(self, name: str) -> None:
         """Go to a pane; one that shares its place with another comes to the front."""

@@ -11,6 +11,7 @@ import msgspec
 from engine.errors import EngineError
 from engine.experiment import MODELS, Experiment, resolve
 from nnwalk_tui import __version__
+from nnwalk_tui.lessons.command import lesson
 from nnwalk_tui.options import experiment_options
 from nnwalk_tui.terminal import can_show_screen
 
@@ -55,6 +56,9 @@ def _add_model(name: str, summary: str) -> None:
 
 for _name, _summary in MODELS.items():
     _add_model(_name, _summary)
+
+
+commands.add_command(lesson)
 
 
 def _start(

@@ -8,18 +8,10 @@ import torch
 from torch import Tensor
 
 from engine.course.findings import Cell, Finding, Table
+from engine.course.networks import sizes
 from engine.dense import Criterion, Network, autograd, network, size_text
 from engine.derivation_check import compare
 from engine.derivations import derive
-from engine.errors import ExperimentError
-
-
-def sizes(layers: str) -> list[int]:
-    """ "3-2-3" → [3, 2, 3]. Raises ExperimentError."""
-    words = layers.split("-")
-    if len(words) < 2 or not all(word.isdecimal() and 1 <= int(word) <= 1000 for word in words):
-        raise ExperimentError(f"“{layers}” is not sizes of layers", "write for example 3-2-3")
-    return [int(word) for word in words]
 
 
 def example(

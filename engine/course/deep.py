@@ -7,8 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from engine.course.backprop import sizes
 from engine.course.findings import Cell, Finding, Plot, Series, Table
+from engine.course.networks import sizes
 from engine.models import MLP, initialise
 
 XOR_X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])

@@ -87,7 +87,7 @@ def losses() -> Finding:
                 found = value[name]
                 assert isinstance(found, list)
                 found.append(number)
-    value |= {"log_0.1": math.log(0.1), "log_0.9": math.log(0.9)}
+    value |= {"log_small": math.log(0.1), "log_large": math.log(0.9)}
     return Finding(value, Table(["ŷ", "y", "log ŷ", "log(1−ŷ)", *LOSSES], rows))
 
 

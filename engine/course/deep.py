@@ -121,13 +121,16 @@ def table(layers: int) -> Finding:
     return Finding(value, Table(["", *inits], rows))
 
 
+_UNLIKE = (("both alike", 1.0, 1.0), ("one × 30", 30.0, 1.0), ("one × 30, η small", 30.0, 0.002))
+
+
 def input_scale() -> Finding:
     """The same descent on inputs of one scale, and with one input 30 times larger."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(200, 2, generator=generator)
     y = ((x[:, :1] + x[:, 1:]) > 0).float()
-    series, value = [], {}
-    for name, factor, rate in (("both alike", 1.0, 1.0), ("one × 30", 30.0, 1.0), ("one × 30, η small", 30.0, 0.002)):
+    series, rows = [], list[list[Cell]]()
+    for name, factor, rate in _UNLIKE:
         inputs = x * torch.tensor([factor, 1.0])
         w, losses = torch.zeros(2, 1), []
         for _ in range(60):
@@ -135,6 +138,6 @@ def input_scale() -> Finding:
             losses.append(float((nn.functional.softplus(z) - y * z).mean()))
             w = w - rate * inputs.T @ (torch.sigmoid(z) - y) / len(x)
         series.append(Series(name, [float(k) for k in range(60)], losses))
-        value[name] = losses[-1]
-    rows: list[list[Cell]] = [[name, loss] for name, loss in value.items()]
-    return Finding(value, Table(["inputs", "loss after 60 steps"], rows), Plot(series, "step", "ℒ"))
+        rows.append([name, rate, losses[-1]])
+    value = dict(zip(("alike", "unlike", "unlike_small_rate"), (row[2] for row in rows), strict=True))
+    return Finding(value, Table(["inputs", "η", "loss after 60 steps"], rows), Plot(series, "step", "ℒ"))

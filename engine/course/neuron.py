@@ -150,7 +150,7 @@ def rates(seed: int) -> Finding:
         [f"{rate:g}", float(run.losses[0, 0]), float(run.losses[-1, 0]), float(run.accuracies[-1, 0])]
         for rate, run in runs.items()
     ]
-    value = {f"{rate:g}": float(run.losses[-1, 0]) for rate, run in runs.items()}
+    value = {f"{rate:g}".replace(".", "_"): float(run.losses[-1, 0]) for rate, run in runs.items()}
     return Finding(value, Table(["η", "loss, epoch 1", "loss, epoch 20", "accuracy"], rows), Plot(series, "epoch", "ℒ"))
 
 

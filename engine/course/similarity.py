@@ -75,6 +75,7 @@ def mistakes(source: str, distance: str) -> Finding:
         "best": max(range(N_CLASSES), key=lambda digit: shares[digit]),
         "most_said": int(said.argmax()),
         "times_said": int(said.max()),
+        "of": len(guesses),
     }
     return Finding(value, Table(["digit", "right", "most taken for", "times"], rows), pictures=shown)
 

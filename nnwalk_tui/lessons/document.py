@@ -93,7 +93,7 @@ class Question:
     because: tuple[str | Call, ...]
     within: float | None = None  # of a number; None: 1 % of it
     choices: tuple[tuple[str, str], ...] = ()  # letter and text
-    wrong: tuple[tuple[str | Call, str], ...] = ()  # an answer, and why it is not right
+    wrong: tuple[tuple[str | Call, tuple[str | Call, ...]], ...] = ()  # an answer, and why it is not right
     target: str = ""  # of a formula
     network: str = ""
 
@@ -152,6 +152,8 @@ def calls(block: Block) -> Iterator[Call]:
         case Question():
             yield from _among(block.ask)
             yield from _among((block.answer, *(value for value, _ in block.wrong)))
+            for _, reason in block.wrong:
+                yield from _among(reason)
             yield from _among(block.because)
 
 

@@ -64,7 +64,7 @@ def read_question(line: int, argument: str, body: Body) -> Question:
         pieces_of(pairs["because"][1], pairs["because"][0]),
         _within(pairs),
         tuple((key, text) for key, (_, text) in pairs.items() if len(key) == 1),
-        tuple((_value(at, key[6:]), text) for key, (at, text) in pairs.items() if key.startswith("wrong ")),
+        tuple((_value(at, k[6:]), pieces_of(text, at)) for k, (at, text) in pairs.items() if k.startswith("wrong ")),
         pairs.get("target", (0, ""))[1],
         pairs.get("network", (0, ""))[1],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from engine.commands import parse as parse_command
 from engine.course.findings import number_text
@@ -96,3 +97,8 @@ def written(value: object, style: str) -> str:
     if isinstance(value, list):
         return ", ".join(written(item, style) for item in value)
     return number_text(value)
+
+
+def text_of(pieces: tuple[str | Call, ...], resolve: Callable[[Call], object]) -> str:
+    """Pieces as one text."""
+    return "".join(piece if isinstance(piece, str) else written(resolve(piece), piece.style) for piece in pieces)

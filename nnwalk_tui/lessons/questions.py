@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nnwalk_tui.lessons.answers import line_numbers, number_of, shape_of
 from nnwalk_tui.lessons.document import Call, Question
-from nnwalk_tui.lessons.pieces import written
+from nnwalk_tui.lessons.pieces import text_of, written
 
 Resolve = Callable[[Call], object]  # the value that the engine gave
 _WITHIN = 0.01  # of a number, relative, where the lesson does not say
@@ -63,7 +63,7 @@ def _number(question: Question, text: str, resolve: Resolve) -> Verdict:
         return Verdict(True, f"right: {right_answer(question, resolve)}")
     for value, reason in question.wrong:
         if _close(given, _as_number(value, resolve), question.within):
-            return Verdict(False, reason)
+            return Verdict(False, text_of(reason, resolve))
     if percent and not 0 <= given <= 1:
         return Verdict(False, "a share lies between 0 and 100 %")
     if wanted and _close(-given, wanted, question.within):
@@ -91,7 +91,7 @@ def _shape(question: Question, text: str, resolve: Resolve) -> Verdict:
         return Verdict(True, f"right: {right_answer(question, resolve)}")
     for value, reason in question.wrong:
         if isinstance(value, str) and given == shape_of(value):
-            return Verdict(False, reason)
+            return Verdict(False, text_of(reason, resolve))
     if given == wanted[::-1]:
         return Verdict(False, "rows and columns are swapped: rows are examples, or, in W[l], the layer's own neurons")
     if len(given) != len(wanted):
@@ -107,7 +107,8 @@ def _choice(question: Question, text: str, resolve: Resolve) -> Verdict:
         return Verdict(None, f"choose one of {', '.join(letters)}")
     if letter == question.answer:
         return Verdict(True, f"right: {dict(question.choices)[letter]}")
-    return Verdict(False, {str(value): reason for value, reason in question.wrong}[letter])
+    reasons = {str(value): reason for value, reason in question.wrong}
+    return Verdict(False, text_of(reasons[letter], resolve))
 
 
 def _line(question: Question, text: str, resolve: Resolve) -> Verdict:
@@ -118,7 +119,7 @@ def _line(question: Question, text: str, resolve: Resolve) -> Verdict:
         return Verdict(True, f"right: {question.answer}")
     for value, reason in question.wrong:
         if given & line_numbers(str(value)) and not line_numbers(str(value)) & wanted:
-            return Verdict(False, reason)
+            return Verdict(False, text_of(reason, resolve))
     missing = sorted(wanted - given)
     if given < wanted:
         return Verdict(False, f"so far right, but there is more: line {missing[0]} too")

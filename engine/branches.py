@@ -46,6 +46,7 @@ class Branches:
         """Undo a fork that came to nothing."""
         self.all.remove(branch)
         self.current = self.find(branch.parent)
+        self.current.replay.history.share_no_more()
 
     def find(self, name: str) -> Branch:
         """A branch by its name. Raises CommandError, listing what there are."""
@@ -78,7 +79,7 @@ def _view(branch: Branch, current: bool) -> BranchView:
         branch.name,
         branch.parent,
         branch.border,
-        replay.furthest,
+        max(replay.furthest, replay.reached),
         replay.losses[-1] if replay.losses else None,
         [f"{edit.text} (after batch {edit.iteration})" for edit in own],
         current,

@@ -21,10 +21,20 @@ class Calendar:
         for size in self._sizes:
             self._starts.append(self._starts[-1] + size)
 
+    @property
+    def sizes(self) -> list[int]:
+        """Batches in each epoch."""
+        return list(self._sizes)
+
+    @sizes.setter
+    def sizes(self, sizes: list[int]) -> None:
+        self._sizes = list(sizes)
+        self._sum_up()
+
     def copy(self) -> Calendar:
         """A calendar that can change without this one."""
         other = Calendar(self.epochs, 1)
-        other._sizes, other._starts = list(self._sizes), list(self._starts)
+        other.sizes = self._sizes
         return other
 
     def change(self, first_epoch: int, batches: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -153,6 +153,19 @@ class Names(Command, frozen=True):
     """What `print` can show at the cursor."""
 
 
+class Save(Command, frozen=True):
+    """Write the run to a recording."""
+
+    path: str
+
+
+class Export(Command, frozen=True):
+    """Write the run's script, weights or metrics to a file."""
+
+    kind: str
+    path: str
+
+
 class Help(Command, frozen=True):
     """What commands there are, or how one is used."""
 
@@ -248,6 +261,13 @@ def _split_name(text: str) -> tuple[str, str]:
         if depth == 0 and sign in " =":
             return text[:at], text[at:].strip().removeprefix("=").strip()
     return text, ""
+
+
+def _export(rest: str) -> Command:
+    kind, _, path = rest.strip().partition(" ")
+    if not path.strip():
+        raise CommandError("export needs a kind and a file", "for example: export script run.py")
+    return Export(kind, path.strip())
 
 
 def _compare(rest: str) -> Command:
@@ -394,6 +414,14 @@ COMMANDS: tuple[Spec, ...] = (
         True,
     ),
     Spec("digest", "digest", "SHA-256 of parameters, buffers and optimizer state", _bare(Digest, "digest")),
+    Spec(
+        "save",
+        "save FILE",
+        "keep this run, for nnwalk-tui open FILE",
+        _with_argument(Save, "save run.json"),
+        True,
+    ),
+    Spec("export", "export script|weights|metrics FILE", "a plain PyTorch loop, safetensors, or CSV", _export, True),
     Spec("names", "names", "list what print can show", _bare(Names, "names")),
     Spec("help", "help [COMMAND]", "list the commands, or explain one", lambda rest: Help(rest.strip())),
 )
@@ -412,6 +440,14 @@ def parse(text: str) -> Command:
     near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"commands are {', '.join(known)}"
     raise CommandError(f"there is no command “{name}”", hint)
+
+
+def parse_or_none(text: str) -> Command | None:
+    """The same, None for a text that is no command."""
+    try:
+        return parse(text)
+    except CommandError:
+        return None
 
 
 def help_text(name: str = "") -> str:
@@ -445,4 +481,10 @@ class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):
     """Pause, or cancel a jump, without waiting for an answer."""
 
 
-ToEngine = Do | Look | Interrupt
+class Arrange(msgspec.Struct, frozen=True, tag="arrange"):
+    """The screen's layout, for the recording to keep."""
+
+    layout: dict[str, Any]
+
+
+ToEngine = Do | Look | Interrupt | Arrange

@@ -58,7 +58,7 @@ def load_digits(
     Raises DataError naming the file, folder or class that is wrong.
     """
     kept = tuple(range(N_CLASSES)) if classes is None else _checked_classes(classes)
-    read = _read_mnist(progress) if source == "mnist" else _read_folder(_folder_of(source))
+    read = _read_mnist(progress) if source == "mnist" else _read_folder(folder_of(source))
     train, valid = (_partition(*read[name], kept, f"the {name} partition of {source}") for name in PARTITIONS)
     return Digits(name=source, train=train, valid=valid, classes=tuple(map(str, kept)))
 
@@ -136,9 +136,11 @@ def _checked_classes(classes: Sequence[int]) -> tuple[int, ...]:
     return kept
 
 
-def _folder_of(source: str) -> Path:
+def folder_of(source: str) -> Path:
     if source == "subset":
         return Path(__file__).parent / "digits"
+    if source == "mnist":
+        return _mnist_root() / "MNIST" / "raw"
     folder = Path(source).expanduser()
     if not folder.is_dir():
         raise DataError(
@@ -186,16 +188,21 @@ def _raw_or_gzip(path: Path) -> Path:
 
 def _read_mnist(progress: Progress | None) -> dict[str, tuple[Pixels, Pixels]]:
     """All of MNIST, by torchvision, from the user's cache; what is not there whole is fetched first."""
-    import platformdirs
     from torchvision.datasets import MNIST
 
-    root = Path(platformdirs.user_cache_dir("nnwalk-tui"))
+    root = _mnist_root()
     for file, md5 in MNIST.resources:
         raw = root / "MNIST" / "raw" / file.removesuffix(".gz")
         if not _is_whole(raw):
             fetch_gunzipped(file, md5, raw.parent, MNIST.mirrors, progress)
     opened = {name: MNIST(str(root), train=name == "train", download=False) for name in PARTITIONS}
     return {name: (part.data.numpy(), part.targets.to(torch.uint8).numpy()) for name, part in opened.items()}
+
+
+def _mnist_root() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("nnwalk-tui"))
 
 
 def _is_whole(path: Path) -> bool:

@@ -10,29 +10,16 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import torch
 from torch import Tensor
 
 from engine.errors import CommandError, EngineError
 from engine.expressions import evaluate
 from engine.live import LiveValues
+from engine.recording import Edit
 
 if TYPE_CHECKING:
     from engine.session import Session
-
-
-class Edit(msgspec.Struct, frozen=True):
-    """`name` is what is set, `value` an expression; it takes effect when `iteration` batches are done."""
-
-    iteration: int
-    name: str
-    value: str
-
-    @property
-    def text(self) -> str:
-        """As it is typed."""
-        return f"{self.name} {self.value}" if self.name in ("freeze", "unfreeze") else f"set {self.name} {self.value}"
 
 
 def apply_edit(session: Session, edit: Edit) -> None:
@@ -101,13 +88,13 @@ def _optimizer(session: Session, name: str) -> None:
 
 def _set_frozen(frozen: bool) -> Callable[[Session, str], None]:
     def change(session: Session, where: str) -> None:
-        for parameter in _parameters_at(session, where):
+        for parameter in parameters_at(session, where):
             parameter.requires_grad_(not frozen)
 
     return change
 
 
-def _parameters_at(session: Session, where: str) -> list[torch.nn.Parameter]:
+def parameters_at(session: Session, where: str) -> list[torch.nn.Parameter]:
     """The parameters of a layer by its number or module path, or one parameter by its name."""
     model, naming = session.trainer.model, session.naming
     named = dict(model.named_parameters())

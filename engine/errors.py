@@ -36,6 +36,10 @@ class HistoryError(EngineError):
     """An earlier position that cannot be reached again."""
 
 
+class RecordingError(EngineError):
+    """A recording, or another file of a run, that cannot be read or written."""
+
+
 class ModelError(EngineError):
     """The user's own code raised; `details` is its traceback, ending at the user's line."""
 

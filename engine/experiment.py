@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -36,6 +37,7 @@ INITS = {
 PIXELS = 28 * 28
 DIGITS = 10
 WHOLE_SET = 0  # as a batch size
+_MOST_EPOCHS, _MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
 
 _T = TypeVar("_T")
 
@@ -159,6 +161,12 @@ def _check_numbers(experiment: Experiment) -> None:
     size = experiment.batch_size or 0
     _require(size >= 0, f"the batch size {size} is negative", f"use 64, or {WHOLE_SET} for all examples in one batch")
     _require(experiment.epochs >= 1, f"{experiment.epochs} epochs train nothing", "use a number from 1")
+    _require(experiment.epochs <= _MOST_EPOCHS, f"{experiment.epochs} epochs are too many", f"use 1 to {_MOST_EPOCHS}")
+    _require(
+        experiment.threads <= _MOST_THREADS,
+        f"{experiment.threads} threads are too many",
+        "1 gives the same bits everywhere",
+    )
     _require(experiment.threads >= 1, f"{experiment.threads} threads compute nothing", "use a number from 1")
     _require(0 <= experiment.seed < 2**63, f"the seed {experiment.seed} is out of range", "use 0 to 2⁶³ − 1")
     _require(0 <= experiment.dropout < 1, f"the dropout {experiment.dropout:g} is not in 0 … 1", "use for example 0.2")
@@ -194,6 +202,8 @@ def _check_layers(experiment: Experiment) -> None:
         return
     sizes = layers or ()
     _require(len(sizes) >= 2, f"layers {_shape(sizes)} are fewer than 2 sizes", "give inputs and outputs, like 784,10")
+    weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    _require(weights <= _MOST_WEIGHTS, f"layers {_shape(sizes)} have {weights:,} weights", "use smaller sizes")
     _require(all(size >= 1 for size in sizes), f"layers {_shape(sizes)} have a size below 1", "use sizes from 1")
     if experiment.model == "neuron":
         _require(

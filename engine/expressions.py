@@ -52,6 +52,7 @@ _SIGNS = {
 }
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ADDRESS = re.compile(r"\b(d?)([xzawb])([₀-₉]+)(?:[,،]([₀-₉]+))?\[(\d+)\](?:\((\d+)\))?")
+_PATH = re.compile(r"\bpath\s*([=!]=)\s*([\w.]+)")  # of a module: layer1.0.conv1
 _ALL = "__everywhere__"
 
 
@@ -96,6 +97,7 @@ def evaluate_tree(tree: ast.expr, values: Values) -> Any:
 
 def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
     text = _ADDRESS.sub(lambda match: _address(match, row_of), text)
+    text = _PATH.sub(r"path \1 '\2'", text)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
     for name in sorted((n for n in names if "." in n), key=len, reverse=True):
@@ -164,7 +166,7 @@ class _Evaluator(ast.NodeVisitor):
         if isinstance(node.op, ast.Not):
             return not yes_or_no(value, node.operand)
         if isinstance(node.op, ast.USub):
-            return _compute(operator.neg, ast.unparse(node), value)
+            return _compute(operator.neg, node, value)
         if isinstance(node.op, ast.UAdd):
             return value
         raise ExpressionError(f"“{ast.unparse(node)}” is not part of the language", "use - or not")
@@ -175,7 +177,7 @@ class _Evaluator(ast.NodeVisitor):
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(node.op, ast.Pow) and not isinstance(left, Tensor):
             left = float(left)  # whole numbers would grow without bound
-        return _compute(_BINARY[type(node.op)], ast.unparse(node), left, right)
+        return _compute(_BINARY[type(node.op)], node, left, right)
 
     def visit_Compare(self, node: ast.Compare) -> Any:
         left = self._word_or_value(node.left)
@@ -185,7 +187,7 @@ class _Evaluator(ast.NodeVisitor):
                 raise ExpressionError(
                     f"“{ast.unparse(node)}” is not part of the language", "compare with < <= > >= == !="
                 )
-            holds = _compute(_COMPARE[type(op)], ast.unparse(node), left, right)
+            holds = _compute(_COMPARE[type(op)], node, left, right)
             if not yes_or_no(holds, node):
                 return False
             left = right
@@ -194,9 +196,7 @@ class _Evaluator(ast.NodeVisitor):
     def _word_or_value(self, node: ast.AST, beside: Any = None) -> Any:
         """A bare word beside a phase, operation or module is that word: `op == relu`."""
         if isinstance(beside, str):
-            return (
-                node.value if isinstance(node, ast.Constant) else ast.unparse(node).replace(" - ", "-").replace(" ", "")
-            )
+            return node.value if isinstance(node, ast.Constant) else bare_word(node)
         return self._value(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> bool:
@@ -267,12 +267,15 @@ class _Evaluator(ast.NodeVisitor):
             if not isinstance(ref, Ref):
                 raise ExpressionError(f"{name} needs a name, not {ast.unparse(argument)}", f"for example {name}(W[1])")
             return function.compute(self._values, ref)
-        return _compute(function.compute, ast.unparse(node), self._value(argument))
+        return _compute(function.compute, node, self._value(argument))
 
     def _changed(self, argument: ast.expr) -> bool:
         """Whether parameters in an expression give another value than before this batch."""
-        now, before = self._value(argument), _Evaluator(self._values.before()).visit(argument)
-        before = self._values.before().get(before) if isinstance(before, Ref) else before
+        now, before = self._value(argument), _Evaluator(self._values.before())._value(argument)
+        if isinstance(now, str):
+            raise ExpressionError(
+                f"changed needs a parameter, not {ast.unparse(argument)}", "for example changed(W[1])"
+            )
         return not torch.equal(torch.as_tensor(now), torch.as_tensor(before))
 
     def _function(self, name: str) -> Function:
@@ -295,14 +298,19 @@ def optimizer_symbols(values: Values) -> list[str]:
     return [symbol.ascii for symbol in spec.symbols.values()]
 
 
-def _compute(function: Callable[..., Any], text: str, *operands: Any) -> Any:
+def _compute(function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any:
     try:
         with torch.no_grad():
             return function(*operands)
     except (RuntimeError, TypeError, IndexError) as error:
         shapes = " and ".join(_shape(o) if isinstance(o, Tensor) else str(o) for o in operands)
         reason = str(error).splitlines()[0]
-        raise ExpressionError(f"“{text}” does not fit: {shapes}", reason) from None
+        raise ExpressionError(f"“{ast.unparse(node)}” does not fit: {shapes}", reason) from None
+
+
+def bare_word(node: ast.AST) -> str:
+    """A word with hyphens, which Python reads as a difference: log-softmax."""
+    return ast.unparse(node).replace(" - ", "-").replace(" ", "")
 
 
 def yes_or_no(value: Any, node: ast.AST) -> bool:

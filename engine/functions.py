@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine import statistics
-from engine.errors import ExpressionError
+from engine.errors import ExpressionError, NotComputedYetError
 from engine.values import Ref, Values, is_bad, optimizer_symbol, ratio
 
 
@@ -106,7 +106,8 @@ def state_function(symbol: str) -> Function:
         name = _parameter(values, ref, symbol)
         found = optimizer_symbol(values, symbol, name)
         if found is None:
-            raise ExpressionError(
+            error = ExpressionError if values.optimizer_state() else NotComputedYetError
+            raise error(
                 f"the optimizer keeps no {symbol} for {ref.name}",
                 "it is made by the first update, if at all; see names",
             )

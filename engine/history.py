@@ -13,7 +13,7 @@ from collections import OrderedDict
 from engine.state import State
 
 _CHECKPOINTS_SHARE = 0.75
-_FIRST_INTERVAL = 8
+_FIRST_INTERVAL = 32
 
 
 class History:
@@ -80,6 +80,10 @@ class History:
         for iteration in sorted(i for i in other._checkpoints if i < border):
             self.add_checkpoint(other._checkpoints[iteration])
         other._limit()
+
+    def share_no_more(self) -> None:
+        """Have the whole budget back, since the other history is gone."""
+        self.budget *= 2
 
     def _limit(self) -> None:
         while self._checkpoint_bytes > self.budget * _CHECKPOINTS_SHARE and len(self._checkpoints) > 2:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -14,12 +16,15 @@ from engine.course.compute import compute
 from engine.course.formula import refused
 from engine.edits import RATES
 from engine.errors import CommandError, EngineError
+from engine.export import export
 from engine.expressions import evaluate
 from engine.functions import FUNCTIONS
 from engine.layers import layer_views
+from engine.recording import write_recording
+from engine.restore import recording_of
 from engine.statistics import statistics
 from engine.views import BranchView, Comparison, Hit, Phase, Position
-from engine.watches import Condition, Watch
+from engine.watches import Watch
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -91,7 +96,8 @@ def _where(session: Session, place: Position) -> str:
         where
         + ("" if loss is None else f"  loss {loss:.4f}")
         + ("" if session.accuracy is None else f"  accuracy {session.accuracy:.4f}")
-        + ("" if found is None else f"  valid_loss {found[0]:.4f}  valid_accuracy {found[1]:.4f}")
+        + ("" if found is None else f"  valid_loss {found[0]:.4f}")
+        + ("" if found is None or math.isnan(found[1]) else f"  valid_accuracy {found[1]:.4f}")
         + ended
     )
 
@@ -109,7 +115,7 @@ def hit_text(hit: Hit) -> str:
     """A hit to read: what came true, where, with which value, and what to look at next."""
     at = hit.position
     return (
-        f"hit: {hit.expression}{f' — {hit.value}' if hit.value else ''}\n"
+        f"hit: {f'watch {hit.watch}, ' if hit.watch else ''}{hit.expression}{f' — {hit.value}' if hit.value else ''}\n"
         f"  came true at {at.epoch}:{at.batch}:{hit.event}, {hit.title}\n"
         f"  next: {hit.advice}"
     )
@@ -164,6 +170,11 @@ def change(session: Session, command: ask.Command) -> Outcome:
         case ask.NameBranch(name):
             session.branches.rename(name)
             return _branches(session)
+        case ask.Save(path):
+            write_recording(Path(path).expanduser(), recording_of(session, digest=True))
+            return _said(f"saved; nnwalk-tui open {path} goes on from here")
+        case ask.Export(kind, path):
+            return _said(export(session, kind, Path(path).expanduser()))
         case ask.Compare(first, second):
             view = session.compare(first, second)
             return Outcome(view, comparison_text(view))
@@ -180,16 +191,22 @@ def _edited(session: Session, name: str, value: str) -> Outcome:
 
 
 def _watch(session: Session, expression: str) -> Outcome:
-    watch = session.watches.add(Condition(expression, session.values()))
+    watch = session.watches.add(session.condition(expression))
     return Outcome({"watch": watch.number}, f"watch {watch.number}: {_says(session, watch)}")
 
 
 def _place(session: Session, words: list[str]) -> str:
     """`backward relu 2` as an expression: phases, operations, layers by number, modules by path."""
     modules = dict(session.trainer.model.named_modules())
-    terms = []
+    layers, terms = len(session.naming.layers), []
     for word in words:
         name = "layer" if word.isdecimal() else "phase" if word in set(Phase) else "path" if word in modules else "op"
+        if name == "layer" and not 1 <= int(word) <= layers:
+            raise CommandError(f"there is no layer “{word}”", f"layers are 1 to {layers}")
+        if name == "op" and "." in word:
+            raise CommandError(
+                f"there is no module “{word}”", f"there are {', '.join(path for path in modules if path)}"
+            )
         terms.append(f"{name} == {word}")
     return " and ".join(terms)
 

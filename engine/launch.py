@@ -1,26 +1,33 @@
-"""From an experiment to a Session."""
+"""From a job to a Session: an experiment or a user's script, anew or as a recording left it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.assemble import Assembly, assemble
 from engine.description import Description
 from engine.experiment import Experiment
+from engine.recording import Job, Recording, Script, check_recording, read_recording
+from engine.script import ScriptParts, load_script
 from engine.session import HISTORY_BYTES, Session
+
+Progress = Callable[[str, int, int], None]
 
 
 def open_experiment(
     experiment: Experiment,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     history_bytes: int = HISTORY_BYTES,
+    *,
+    audit: bool = False,
 ) -> Session:
     """A session of a built-in experiment, before training.
 
     Raises ExperimentError for what does not fit together, DataError for data that cannot be used.
     """
     parts = assemble(experiment, progress)
-    return Session(
+    session = Session(
         parts.model,
         parts.loss,
         parts.optimizer,
@@ -30,7 +37,52 @@ def open_experiment(
         schedule=parts.schedule if parts.experiment.schedule != "constant" else None,
         description=describe(parts),
         history_bytes=history_bytes,
+        audit=audit,
     )
+    session.recipe = parts.experiment
+    return session
+
+
+def open_script(script: Script, history_bytes: int = HISTORY_BYTES, *, audit: bool = False) -> Session:
+    """A session of a user's own model, before training. Raises ModelError for what cannot be used, or raises."""
+    parts = load_script(script)
+    session = Session(
+        parts.model,
+        parts.loss,
+        parts.optimizer,
+        parts.loader,
+        validation=parts.validation,
+        epochs=parts.epochs or script.epochs,
+        description=_describe_script(script, parts),
+        history_bytes=history_bytes,
+        audit=audit,
+    )
+    session.recipe = script
+    return session
+
+
+def open_job(job: Job, progress: Progress | None = None) -> tuple[Session, Recording | None]:
+    """The session that a job asks for, and the recording that it goes on from: `restore` brings it to its place.
+
+    A recording of a script runs the script that the job names, none where it names none. Raises EngineError.
+    """
+    if job.recording:
+        check_recording(job)
+    recording = read_recording(Path(job.recording)) if job.recording else None
+    recipe = _recorded(job, recording) if recording else job.experiment or job.script
+    audit = recording.audit if recording else job.audit
+    if isinstance(recipe, Script):
+        session = open_script(recipe, job.history_bytes, audit=audit)
+    else:
+        session = open_experiment(recipe or Experiment(), progress, job.history_bytes, audit=audit)
+    return session, recording
+
+
+def _recorded(job: Job, recording: Recording) -> Experiment | Script | None:
+    saved, named = recording.script, job.script
+    if saved is None or named is None:
+        return recording.experiment
+    return Script(named.path, named.function, saved.epochs, saved.seed, saved.threads)
 
 
 def describe(parts: Assembly) -> Description:
@@ -50,4 +102,17 @@ def describe(parts: Assembly) -> Description:
         classes=parts.digits.classes,
         mean=parts.digits.mean,
         std=parts.digits.std,
+    )
+
+
+def _describe_script(script: Script, parts: ScriptParts) -> Description:
+    return Description(
+        name=parts.name or script.function,
+        model=type(parts.model).__name__,
+        data=Path(script.path).name,
+        loss=getattr(parts.loss, "__name__", type(parts.loss).__name__),
+        optimizer=type(parts.optimizer).__name__.lower(),
+        batch_size=getattr(parts.loader, "batch_size", None) or 0,
+        seed=script.seed,
+        threads=script.threads,
     )

@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from engine.edits import Edit
 from engine.history import History
 from engine.naming import Naming
+from engine.recording import Edit
 from engine.state import State
 from engine.tape import Tape
 from engine.trainer import Result, Trainer
@@ -64,6 +64,25 @@ class Replay:
         other._tapes = OrderedDict((place, tape) for place, tape in self._tapes.items() if place < border)
         other.reached = other.finished = border
         return other
+
+    def anew(self, edits: list[Edit]) -> Replay:
+        """A branch of the same run with these edits, before training, where the trainer must stand."""
+        other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
+        other.apply_edit, other.audit, other.edits = self.apply_edit, self.audit, list(edits)
+        first = [edit for edit in edits if edit.iteration == 0]
+        for edit in first:
+            other.make_edit(edit)
+        if first:
+            other.history.forget_from(0)
+            other.history.add_checkpoint(self.trainer.capture())
+        return other
+
+    def make_optimizer_edits(self, iteration: int) -> None:
+        """Let the trainer have the optimizer that it has after so many batches; its state is whoever's calls this."""
+        for edit in self.edits:
+            if edit.name == "optimizer" and 0 < edit.iteration <= iteration:
+                self.apply_edit(edit)
+        self.trainer.owner = None  # what it holds now is of no place in any branch
 
     @property
     def furthest(self) -> int:

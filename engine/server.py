@@ -10,17 +10,19 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-
-import msgspec
+from pathlib import Path
+from typing import Any
 
 from engine import commands as ask
-from engine.errors import CommandError, EngineError, ModelError
-from engine.experiment import Experiment
-from engine.launch import open_experiment
-from engine.session import HISTORY_BYTES, Session
+from engine.autosave import Autosave, checkpoint_path
+from engine.errors import EngineError, ModelError
+from engine.launch import open_job
+from engine.recording import Job
+from engine.restore import restore
+from engine.session import Session
 from engine.snapshot import snapshot
 from engine.transport import EngineEnd, Opening, connect, read_opening
-from engine.views import Failed, Frame, Log, Progress, Snapshot
+from engine.views import Answer, Failed, Frame, Log, Progress, Snapshot
 
 _POLL_EVERY = 0.004  # seconds between looks at the connection while training
 _FRAME_EVERY = 0.1  # seconds between frames of a run
@@ -41,29 +43,34 @@ class Server:
         self._running = False
         self._polled = self._framed = self._began = 0.0
         self._progress: Progress | None = None
+        self._autosave: Autosave | None = None
+        self._layout: dict[str, Any] | None = None
 
-    def serve(self, experiment: dict[str, object]) -> None:
-        """Open the experiment and answer until the screen hangs up (EOFError)."""
+    def serve(self, job: Job) -> None:
+        """Open the job and answer until the screen hangs up (EOFError)."""
         try:
-            session = self._open(experiment)
+            session = self._open(job)
         except EngineError as error:
             self._channel.send(Failed(str(error), getattr(error, "details", "")))
             self._await_end()
             return
         session.interrupted = self._interrupted
-        session.progress = self._report
         session.on_batch = lambda: self._between_batches(session)
         while True:
             self._serve_next(session)
 
-    def _open(self, experiment: dict[str, object]) -> Session:
+    def _open(self, job: Job) -> Session:
+        """The session, where its recording left off: the screen sees it while it is on the way there."""
         self._began = time.monotonic()
-        try:
-            history = msgspec.convert(experiment.pop("history", HISTORY_BYTES), int)
-            recipe = msgspec.convert(experiment, Experiment)
-        except msgspec.ValidationError as error:
-            raise EngineError(f"the experiment does not read: {error}", "start the program anew") from error
-        session = open_experiment(recipe, self._report_loading, history)
+        session, recording = open_job(job, self._report_loading)
+        session.progress = self._report
+        if recording is not None:
+            path = Path(job.recording)
+            said = restore(session, recording, [checkpoint_path(path)])
+            self._channel.send(Answer(0, f"open {path}", session.position, text=said))
+        if job.autosave:
+            self._autosave = Autosave(session, Path(job.autosave))
+            self._autosave.now()
         self._end_progress()
         return session
 
@@ -72,6 +79,8 @@ class Server:
         while not self._queue:
             self._receive()
             self._frame(session)
+        if self._layout is not None:
+            session.layout = self._layout
         self._carry_out(session, self._queue.popleft())
 
     def _carry_out(self, session: Session, request: ask.Do) -> None:
@@ -82,7 +91,17 @@ class Server:
         self._running = False
         self._end_progress()
         self._answer_asides(session)
+        if not isinstance(ask.parse_or_none(request.text), _LOOKING):
+            self._save(session)
         self._channel.send(answer)
+
+    def _save(self, session: Session, *, now: bool = True) -> None:
+        if self._autosave is None:
+            return
+        problem = self._autosave.problem
+        (self._autosave.now if now else self._autosave.sometimes)()
+        if self._autosave.problem != problem:
+            self._channel.send(Log(self._autosave.problem))
 
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -93,6 +112,8 @@ class Server:
                 self._look = message
             case ask.Interrupt():
                 self._stop = True
+            case ask.Arrange(layout):
+                self._layout = layout
             case ask.Do():
                 self._take(message)
 
@@ -100,10 +121,8 @@ class Server:
         if not self._running:
             self._queue.append(request)
             return
-        try:
-            aside = isinstance(ask.parse(request.text), _LOOKING)
-        except CommandError:
-            aside = True  # answered with its error, without stopping the run
+        command = ask.parse_or_none(request.text)
+        aside = command is None or isinstance(command, _LOOKING)  # an error is answered without stopping the run
         if aside:
             self._asides.append(request)
         else:
@@ -147,6 +166,7 @@ class Server:
 
     def _between_batches(self, session: Session) -> bool:
         """Answer questions and send a due frame; True asks for a tape of the next batch, to have what to show."""
+        self._save(session, now=False)
         if self._asides:
             self._answer_asides(session)
         if self._look is None or time.monotonic() - self._framed < _FRAME_EVERY:
@@ -186,7 +206,7 @@ def main() -> None:
     opening: Opening = read_opening(sys.stdin.buffer)
     channel = connect(opening)
     try:
-        Server(channel).serve(opening.experiment)
+        Server(channel).serve(opening.job)
     except (EOFError, OSError):
         return  # the screen is gone
 

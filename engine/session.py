@@ -22,10 +22,12 @@ from engine.branches import Branch, Branches, compare
 from engine.calendar import Calendar
 from engine.commands import parse
 from engine.description import Description
-from engine.edits import Edit, apply_edit
+from engine.edits import apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
+from engine.experiment import Experiment
 from engine.interpreter import carry_out
 from engine.naming import Naming
+from engine.recording import Edit, Script
 from engine.replay import Replay
 from engine.search import Lookout, first_hit, reverse
 from engine.state import State, digest
@@ -33,7 +35,7 @@ from engine.tape import Event, Tape
 from engine.trainer import Trainer
 from engine.values import Scalar, Values
 from engine.views import Answer, Comparison, Hit, Position, Status, Unit
-from engine.watches import Condition, Watches
+from engine.watches import Condition, Watches, check_places
 
 HISTORY_BYTES = 256 * 2**20
 TAPE_BYTES = 256 * 2**20
@@ -72,6 +74,9 @@ class Session:
         self.watches = Watches()
         self.description = description or Description.of(model, loss, optimizer)
         self.epochs = epochs
+        self.plan = (self.trainer.calendar.total, self.trainer.calendar.batches(1))  # for which a schedule was made
+        self.recipe: Experiment | Script | None = None  # how to make this session again; None where it is of objects
+        self.layout: dict[str, Any] = {}  # the screen's own, kept in recordings
         self.iteration = 0
         self.event: int | None = None
         self.status = Status.PAUSED
@@ -220,8 +225,14 @@ class Session:
             self.status = Status.PAUSED
 
     def _conditions(self, until: str) -> list[Condition]:
-        wanted = [Condition(until, self.values())] if until else []
+        wanted = [self.condition(until)] if until else []
         return [*wanted, *self.watches.enabled()]
+
+    def condition(self, text: str) -> Condition:
+        """A condition to stop at. Raises ExpressionError for a word that means nothing in this run."""
+        condition = Condition(text, self.values())
+        check_places(self, condition)
+        return condition
 
     def _rest_of_batch(self, conditions: list[Condition]) -> Hit | None:
         return None if self.event is None else first_hit(self, conditions, self.event)
@@ -449,8 +460,8 @@ class Session:
             raise
         before.cursor = cursor
         self.stand(border, None)
-        if event is not None:
-            self._goto_event(border + 1, event)
+        if event is not None and (tape := self._tape(border + 1)) is not None:
+            self._put(border + 1, min(event, len(tape) - 1), tape)  # of a frozen layer, fewer events are left
         return self.branches.current
 
     def switch(self, name: str) -> Branch:
@@ -460,17 +471,22 @@ class Session:
             self.branches.current.cursor = (self.iteration, self.event)
             self.branches.current = branch
             self.iteration, self.event = 0, None
-            self._return(*branch.cursor)
+            self.go_to(*branch.cursor)
         return branch
 
-    def _return(self, iteration: int, event: int | None) -> None:
+    def go_to(self, iteration: int, event: int | None = None) -> None:
+        """Go to an event of a batch, or, with None, to its end; where interrupted, as far as it came."""
         self._travel(iteration if event is None else iteration - 1)
         if event is not None and self.iteration == iteration - 1:
             self._goto_event(iteration, event)
 
     def compare(self, first: str, second: str = "") -> Comparison:
         """Two branches, or one and the current, as far as both have run. Raises CommandError for one that is not."""
-        return compare(self.branches.find(first), self.branches.find(second or self.branches.current.name))
+        pair = [self.branches.find(name) for name in (first, second or self.branches.current.name)]
+        for branch in pair:
+            if branch.replay.furthest < branch.replay.reached:  # of a recording, not visited yet
+                branch.replay.go(branch.replay.reached, self.interrupted, self._report(f"replaying {branch.name}"))
+        return compare(*pair)
 
     # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -482,11 +498,9 @@ class Session:
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)
         value, said = outcome.value, outcome.text
-        if self.replay.divergence:
-            said = f"{said}\nwarning: {self.replay.divergence}".strip()
-            self.replay.divergence = ""
+        warning, self.replay.divergence = self.replay.divergence, ""
         metrics = self.metrics() if value is None else {}
-        return Answer(id, text, self.position, plain_value(value), metrics, said, hit=outcome.hit)
+        return Answer(id, text, self.position, plain_value(value), metrics, said, warning=warning, hit=outcome.hit)
 
     def metrics(self) -> dict[str, float]:
         """Loss and accuracy of the cursor's batch, and the latest validation, as far as they are known."""
@@ -495,7 +509,7 @@ class Session:
             "loss": self.loss,
             "accuracy": self.accuracy,
             "valid_loss": valid_loss,
-            "valid_accuracy": valid_accuracy,
+            "valid_accuracy": _known(valid_accuracy),
         }
         return {name: value for name, value in known.items() if value is not None}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from engine.commands import Look
@@ -29,7 +30,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         accuracy=session.accuracy,
         learning_rate=session.learning_rate,
         valid_loss=None if found is None else found[0],
-        valid_accuracy=None if found is None else found[1],
+        valid_accuracy=None if found is None or math.isnan(found[1]) else found[1],
         tape=tape_view(session, look) if "tape" in panes else None,
         here=here_view(session) if "here" in panes else None,
         graph=graph_view(session) if "graph" in panes else None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,11 +26,10 @@ from engine.tape import Tape
 
 @dataclass(frozen=True)
 class Batch:
-    """A mini-batch as the loader gave it. `indices` are places in the data set, from 1; empty where unknown."""
+    """A mini-batch as the loader gave it."""
 
     inputs: tuple[Any, ...]
     targets: Any
-    indices: list[int]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Trainer:
         self._epoch_random: RandomState | None = None
         self._random = RandomState.capture()
         self._at_work = False
+        self._seconds, self._batches_timed = 0.0, 0
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
 
     @property
@@ -77,6 +79,11 @@ class Trainer:
     def batch_size(self) -> int | None:
         """The batch size that the loader's next epoch will have; None where it cannot be changed."""
         return self.loader.batch_size if isinstance(self.loader, BatchLoader) else None
+
+    @property
+    def seconds_per_batch(self) -> float:
+        """How long a plain batch takes on this machine, so far; 0 before the first."""
+        return self._seconds / self._batches_timed if self._batches_timed else 0.0
 
     @property
     def base_rate(self) -> float:
@@ -119,6 +126,7 @@ class Trainer:
 
     def train(self) -> Result:
         """Run the next mini-batch, unrecorded. Raises ModelError if the user's code does."""
+        began = time.perf_counter()
         batch = self.load()
         with users_code("training on a batch"):
             output = self.forward(batch)
@@ -126,6 +134,8 @@ class Trainer:
             _check_loss(loss)
             loss.backward()
             self.optimizer.step()
+        self._seconds += time.perf_counter() - began
+        self._batches_timed += 1
         return Result(loss.item(), accuracy(output, batch.targets))
 
     def record(
@@ -149,9 +159,10 @@ class Trainer:
             self.optimizer.step()
         recorder.update(type(self.optimizer).__name__.lower(), updated)
         recorder.finish()
-        tape.loss, tape.indices, tape.targets = loss.item(), batch.indices, batch.targets
+        tape.loss, tape.indices, tape.targets = loss.item(), self.indices(), batch.targets
         tape.output, tape.inputs = first_tensor(output), batch.inputs
-        return tape, Result(tape.loss, accuracy(output, batch.targets))
+        tape.accuracy = accuracy(output, batch.targets)
+        return tape, Result(tape.loss, tape.accuracy)
 
     def load(self) -> Batch:
         """The next mini-batch, of the next epoch where one ends; gradients are cleared and the rate is set."""
@@ -173,8 +184,12 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
         self.optimizer.zero_grad(set_to_none=True)
+        return Batch(*split_batch(item))
+
+    def indices(self) -> list[int]:
+        """Places in the data set, from 1, of the examples loaded last; empty where the loader does not tell."""
         indices = getattr(self._iterator, "indices", None)
-        return Batch(*split_batch(item), indices=[] if indices is None else indices.tolist())
+        return [] if indices is None else list(indices.tolist())
 
     def forward(self, batch: Batch) -> Any:
         """The model's output on a batch."""
@@ -360,11 +375,12 @@ def are_classes(output: Any, targets: Any) -> bool:
     width = output.shape[1] if output.dim() == 2 else 1
     if targets.dim() == 1 and not targets.is_floating_point():
         return width > 1
-    return targets.dim() <= 2 and (targets.numel() == output.numel()) and (width > 1 or _binary(targets))
+    return targets.dim() <= 2 and targets.numel() == output.numel() and _binary(targets, one_hot=width > 1)
 
 
-def _binary(targets: Tensor) -> bool:
-    return bool(((targets == 0) | (targets == 1)).all())
+def _binary(targets: Tensor, *, one_hot: bool) -> bool:
+    binary = bool(((targets == 0) | (targets == 1)).all())
+    return binary and (not one_hot or bool((targets.sum(1) == 1).all()))
 
 
 def _check_loss(loss: Any) -> None:
@@ -375,6 +391,27 @@ def _check_loss(loss: Any) -> None:
         raise ModelError("the loss depends on no parameter", "check that the model's output is not detached")
 
 
+_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), "<frozen importlib")
+
+
+def _users_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The traceback from the user's first line on: how this program came there tells them nothing."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    first = next((i for i, f in enumerate(frames) if not f.filename.startswith(_NOT_THE_USERS)), None)
+    return frames if first is None else frames[first:]
+
+
+def _users_traceback(error: BaseException) -> str:
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(_users_frames(error))]
+    return "".join([*lines, *traceback.format_exception_only(error)])
+
+
+def _users_line(error: BaseException) -> str:
+    """Where in the user's own code it happened: their innermost line, "model.py:12"."""
+    theirs = [f for f in _users_frames(error) if not f.filename.startswith(_NOT_THE_USERS)]
+    return f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""
+
+
 @contextmanager
 def users_code(what: str) -> Iterator[None]:
     """Turns an exception of the user's own code into a ModelError that carries the traceback."""
@@ -383,11 +420,14 @@ def users_code(what: str) -> Iterator[None]:
     except (ModelError, HistoryError):
         raise
     except Exception as error:  # the user's code may raise anything at all
-        details = "".join(traceback.format_exception(error))
+        details = _users_traceback(error)
+        place = f", at {line}" if (line := _users_line(error)) else ""
         raise ModelError(
-            f"{what} raised {type(error).__name__}: {error}", "the traceback is in the log", details
+            f"{what} raised {type(error).__name__}: {error}{place}", "the traceback is in the log", details
         ) from error
     except SystemExit as error:
         raise ModelError(
-            f"{what} called sys.exit({error.code})", "remove the call, or raise an error instead"
+            f"{what} called sys.exit({error.code}), at {_users_line(error)}",
+            "remove the call, or raise an error instead",
+            _users_traceback(error),
         ) from error

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 import msgspec
 
 from engine.commands import ToEngine
+from engine.recording import Job
 from engine.views import FromEngine
 
 Sent = TypeVar("Sent")
@@ -27,7 +28,7 @@ class Opening(msgspec.Struct, frozen=True):
 
     address: str
     authkey: str  # hexadecimal
-    experiment: dict[str, Any]
+    job: Job
 
     def line(self) -> bytes:
         """As one line of JSON."""

@@ -255,6 +255,7 @@ class Hit(View, frozen=True):
     """A condition that came true: where, with which value, and what to look at next."""
 
     expression: str
+    watch: int  # its number; 0 where it was given with until
     position: Position  # where the run stopped
     event: int  # that made it true, counted from 1
     title: str  # of that event, "backward · relu 2"
@@ -297,6 +298,7 @@ class Answer(View, frozen=True, tag="answer"):
     metrics: dict[str, float] = {}  # of a command that moves: loss, accuracy, valid_loss …, as far as known
     text: str = ""  # the same, to read
     error: str = ""
+    warning: str = ""  # what the command did not fail of, but must be known
     details: str = ""  # a traceback of the user's own code
     hit: Hit | msgspec.UnsetType | None = msgspec.UNSET  # of a run: what stopped it, None where nothing did
 

@@ -34,7 +34,6 @@ from nnwalk_tui.screens.command_line import CommandLine, Tone
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
-from nnwalk_tui.trail import Trail
 
 MOST_PENDING = 3  # keys held down must not pile up steps
 PATIENCE = 0.3  # seconds until a step that is not done is spoken of
@@ -96,7 +95,6 @@ class NNWalkApp(App[None]):
         self._progress: Progress | None = None
         self._notice: tuple[str, Tone] = ("", "quiet")
         self._names: list[str] = []
-        self._trail = Trail()
         self._begun = monotonic()
         self.over = ""  # why there is no engine to talk to; "" while there is one
         self.main = MainScreen((state or _state_folder()) / "history", lambda: self._names)
@@ -164,7 +162,6 @@ class NNWalkApp(App[None]):
     def _take_frame(self, snapshot: Snapshot) -> None:
         self._look_is_out = False
         self.snapshot = snapshot
-        self._trail.stands_at(snapshot.position)
         self.main.show_snapshot(snapshot)
         self.main.call_after_refresh(self._frame_painted)
 
@@ -188,6 +185,8 @@ class NNWalkApp(App[None]):
 
     def _take_answer(self, answer: Answer) -> None:
         text, _ = self._pending.pop(answer.id, (answer.command, 0.0))
+        if answer.warning:
+            self.log_lines(f"warning: {answer.warning}")
         if answer.id in self._silent:
             self._silent.remove(answer.id)
             self._names = _names(answer)
@@ -197,11 +196,11 @@ class NNWalkApp(App[None]):
             if answer.details:
                 self.log_lines(f"{answer.error}\n{answer.details}")
             return
-        if text.split()[0] == "set":
-            self._trail.edited(text)
         if answer.text and text.split()[0] not in WALKS:
             self.log_lines(f":{text}\n{answer.text}")
             self.say(answer.text)
+        if answer.warning:
+            self.say(f"warning: {answer.warning}", "wrong")
 
     def _take_end(self, why: str) -> None:
         self.over = self.over or why  # a run that could not start says why, and its end adds nothing
@@ -215,7 +214,7 @@ class NNWalkApp(App[None]):
         """Show an error or an answer until the next key."""
         several = "\n" in text or len(text) > self.size.width - 2
         self.main.show_answer(text if several else "")
-        self._notice = (text.splitlines()[0] if text else "", tone)
+        self._notice = ("any key closes this", "quiet") if several else (text, tone)
         self._show_status()
 
     def log_lines(self, text: str) -> None:
@@ -403,8 +402,6 @@ class NNWalkApp(App[None]):
         await asyncio.to_thread(self.client.restart)
         self.over, self.snapshot, self._look_is_out, self._begun = "", None, False, monotonic()
         self._pending.clear()
-        for text in self._trail.commands():
-            self._pending[self.client.do(text)] = (text, monotonic())
         self.ask_for_frame()
 
     def screen_suspend(self, _: str) -> None:

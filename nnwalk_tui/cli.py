@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from engine.errors import EngineError
+from engine.errors import EngineError, ModelError
 from engine.experiment import MODELS, Experiment, resolve
+from engine.recording import Job, Script, check_recording, read_recording
 from nnwalk_tui import __version__
 from nnwalk_tui.lessons.command import lesson
-from nnwalk_tui.options import experiment_options
+from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
 from nnwalk_tui.terminal import can_show_screen
 
 _USAGE = 2
-_PROGRAM_OPTIONS = ("history", "headless", "commands", "script", "as_json", "ascii_only", "no_mouse")
 
 
 class _DefaultGroup(click.Group):
-    """`nnwalk-tui --seed 3` means `nnwalk-tui mlp --seed 3`."""
+    """`nnwalk-tui --seed 3` means `nnwalk-tui mlp --seed 3`, and `nnwalk-tui --resume` goes on with the last run."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args[:1] == ["--resume"]:
+            args = ["resume", *args[1:]]
         if not args or (
             args[0] not in self.commands and args[0] not in ("--help", "--version", "-h") and args[0][0] == "-"
         ):
@@ -48,10 +51,16 @@ def commands() -> None:
 def _add_model(name: str, summary: str) -> None:
     @commands.command(name, help=f"Train {summary}.", short_help=summary)
     @experiment_options
+    @program_options
     def model(**options: Any) -> None:
-        program = {key: options.pop(key) for key in _PROGRAM_OPTIONS}
+        program = Program.of(options)
         chosen = {key: value for key, value in options.items() if value is not None}
-        sys.exit(_start(Experiment(model=name, **chosen), **program))
+        experiment = Experiment(model=name, **chosen)
+        try:
+            resolve(experiment)
+        except EngineError as error:
+            raise click.UsageError(str(error)) from None
+        sys.exit(_start(Job(experiment=experiment), program))
 
 
 for _name, _summary in MODELS.items():
@@ -61,49 +70,68 @@ for _name, _summary in MODELS.items():
 commands.add_command(lesson)
 
 
-def _start(
-    experiment: Experiment,
-    history: int,
-    headless: bool,
-    commands: tuple[str, ...],
-    script: str | None,
-    as_json: bool,
-    ascii_only: bool,
-    no_mouse: bool,
-) -> int:
-    try:
-        resolve(experiment)
-    except EngineError as error:
-        raise click.UsageError(str(error)) from None
-    reason = None if headless else can_show_screen()
-    if headless or reason:
+@commands.command("run", short_help="your own model: FILE.py:FUNCTION")
+@click.argument("script", type=ScriptName(), metavar="FILE.py:FUNCTION")
+@click.option("--epochs", type=click.IntRange(min=1), default=1, help="How often the loader is read; 1.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of torch, numpy and random; 0.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, help="For torch; 1. Other numbers give other bits.")
+@program_options
+def run(script: Script, epochs: int, seed: int, threads: int, **options: Any) -> None:
+    """Train your own model: FUNCTION returns model, loss, optimizer, loader (and a validation loader and a name)."""
+    recipe = Script(str(Path(script.path).expanduser().resolve()), script.function, epochs, seed, threads)
+    sys.exit(_start(Job(script=recipe), Program.of(options)))
+
+
+@commands.command("open", short_help="a recording that was saved")
+@click.argument("recording", type=click.Path())
+@click.option("--script", type=ScriptName(), metavar="FILE.py:FUNCTION", help="Of a recording of your own model.")
+@program_options
+def open_recording(recording: str, script: Script | None, **options: Any) -> None:
+    """Go on from a recording: the run is replayed to where it was saved, and its bits are checked."""
+    job = Job(recording=recording, script=script)
+    sys.exit(_start(job, Program.of(options)))
+
+
+@commands.command("resume", short_help="the run that was interrupted last")
+@program_options
+def resume(**options: Any) -> None:
+    """Go on with the last run that was left, lost its line, or was killed."""
+    from nnwalk_tui.runs import last_run
+
+    path = last_run()
+    if path is None:
+        raise click.UsageError("there is no run to resume: start one with nnwalk-tui")
+    job = Job(recording=str(path), script=read_recording(path).script)
+    sys.exit(_start(job, Program.of(options)))
+
+
+def _start(job: Job, program: Program) -> int:
+    job = msgspec.structs.replace(job, history_bytes=program.history, audit=program.audit)
+    if job.recording:
+        check_recording(job)
+    reason = None if program.headless else can_show_screen()
+    if program.headless or reason:
         from nnwalk_tui.headless import run_script, script_lines
 
-        lines = script_lines(commands, script, reason)
-        return run_script(experiment, lines, as_json=as_json, history_bytes=history)
-    return _show(experiment, history, commands, script, ascii_only, no_mouse)
+        lines = script_lines(program.commands, program.script_file, reason)
+        return run_script(job, lines, as_json=program.as_json)
+    return _show(job, program)
 
 
-def _show(
-    experiment: Experiment,
-    history: int,
-    commands: tuple[str, ...],
-    script: str | None,
-    ascii_only: bool,
-    no_mouse: bool,
-) -> int:
+def _show(job: Job, program: Program) -> int:
     """Open the screen. The engine starts first: it imports torch while the screen is being imported."""
     from nnwalk_tui.engine_client import EngineClient
     from nnwalk_tui.headless import script_lines
+    from nnwalk_tui.runs import new_run
 
-    client = EngineClient({**msgspec.to_builtins(experiment), "history": history})
+    client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
     client.start()
     try:
-        for line in script_lines(commands, script, None):
+        for line in script_lines(program.commands, program.script_file, None):
             client.do(line)
         from nnwalk_tui.app import run
 
-        return run(client, ascii=ascii_only, mouse=not no_mouse)
+        return run(client, ascii=program.ascii_only, mouse=not program.no_mouse)
     finally:
         client.close()
 
@@ -114,6 +142,8 @@ def main() -> None:
         commands(prog_name="nnwalk-tui")
     except EngineError as error:
         click.echo(f"nnwalk-tui: {error}", err=True)
+        if isinstance(error, ModelError):
+            click.echo(error.details, err=True)
         sys.exit(_USAGE)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read the output has left

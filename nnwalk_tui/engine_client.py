@@ -22,8 +22,11 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Listener
 from typing import Any, NamedTuple
 
-from engine.commands import Do, Interrupt, Look, ToEngine
+import msgspec
+
+from engine.commands import Arrange, Do, Interrupt, Look, ToEngine
 from engine.errors import EngineError
+from engine.recording import Job
 from engine.transport import Opening, ScreenEnd, screen_end
 from engine.views import FromEngine, Log
 
@@ -42,11 +45,11 @@ class EngineDied(NamedTuple):
 class EngineClient:
     """The screen's hold on the engine process.
 
-    `experiment_json` is the experiment as a JSON object; `command` replaces the engine's command line in tests.
+    `command` replaces the engine's command line in tests.
     """
 
-    def __init__(self, experiment_json: dict[str, Any], command: list[str] | None = None) -> None:
-        self._experiment = experiment_json
+    def __init__(self, job: Job, command: list[str] | None = None) -> None:
+        self._job = job
         self._command = command or list(ENGINE)
         self._engine: _EngineLife | None = None
         self._callback: Callable[[FromEngine | EngineDied], None] | None = None
@@ -56,7 +59,7 @@ class EngineClient:
 
     def start(self) -> None:
         """Start the engine process; returns at once. Raises EngineError when it cannot be started."""
-        self._engine = _EngineLife(self._command, self._experiment, self._deliver)
+        self._engine = _EngineLife(self._command, self._job, self._deliver)
 
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         """Hand every message to `callback`, from a thread of the client; those that came before first."""
@@ -76,13 +79,20 @@ class EngineClient:
         """Ask for the next frame."""
         self._send(look)
 
+    def arrange(self, layout: dict[str, Any]) -> None:
+        """Tell the engine the screen's layout, which recordings keep."""
+        self._send(Arrange(layout))
+
     def interrupt(self) -> None:
         """Pause a run, or cancel a jump."""
         self._send(Interrupt())
 
     def restart(self) -> None:
-        """Begin a new engine process; the old one, if it still lives, is ended."""
+        """Begin a new engine process, where the last one stood; that one, if it still lives, is ended."""
         self.close()
+        saved = self._job.autosave
+        if saved and os.path.exists(saved):
+            self._job = msgspec.structs.replace(self._job, recording=saved)
         self.start()
 
     def close(self) -> None:
@@ -106,9 +116,7 @@ class EngineClient:
 class _EngineLife:
     """One engine process from start to end, and the three threads that watch it."""
 
-    def __init__(
-        self, command: list[str], experiment: dict[str, Any], deliver: Callable[[FromEngine | EngineDied], None]
-    ) -> None:
+    def __init__(self, command: list[str], job: Job, deliver: Callable[[FromEngine | EngineDied], None]) -> None:
         self._deliver_message = deliver
         self._closing = threading.Event()
         self._ended = threading.Event()
@@ -119,7 +127,7 @@ class _EngineLife:
         self._address = _socket_path(self._folder)
         authkey = secrets.token_bytes(32)
         self._listener = Listener(self._address, "AF_UNIX", authkey=authkey)
-        self._process = _start(command, Opening(self._address, authkey.hex(), experiment))
+        self._process = _start(command, Opening(self._address, authkey.hex(), job))
         self._output_thread = self._thread(self._read_output)
         self._message_thread = self._thread(self._read_messages)
         self._thread(self._await_end)

@@ -5,16 +5,21 @@ The one module of this package that runs the engine in its own process; it impor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 import msgspec
 
-from engine.experiment import Experiment
+from engine.recording import Job
 from engine.views import Answer
+
+if TYPE_CHECKING:
+    from engine.session import Session
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -53,26 +58,42 @@ def _read(script: str | None) -> Iterable[str]:
         raise click.UsageError(f"the script {script} cannot be read: {error}") from None
 
 
-def run_script(experiment: Experiment, lines: Iterable[str], *, as_json: bool, history_bytes: int) -> int:
+def run_script(job: Job, lines: Iterable[str], *, as_json: bool) -> int:
     """Carry out commands until one fails. The exit status: 0, or 1 for a command that failed.
 
-    Raises EngineError when the experiment cannot be opened.
+    What the user's own code prints goes to standard error. Raises EngineError when the job cannot be opened.
     """
-    from engine.launch import open_experiment
+    from engine.launch import open_job
+    from engine.restore import restore
 
     progress = _progress if sys.stderr is not None and sys.stderr.isatty() else None
-    session = open_experiment(experiment, progress, history_bytes)
-    try:
-        for line in lines:
-            answer = session.do(line)
-            print(_as_json(answer) if as_json else _as_text(answer), flush=True)
-            if answer.error:
-                if answer.details:
-                    print(answer.details, file=sys.stderr)
-                return _FAILED
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    answers = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            session, recording = open_job(job, progress)
+            if recording is not None:
+                said = restore(session, recording, [Path(job.recording).with_suffix(".safetensors")])
+                opened = Answer(0, f"open {job.recording}", session.position, value=said, text=said)
+                _say(answers, opened, as_json)
+            return _carry_out(session, lines, answers, as_json)
+        except KeyboardInterrupt:
+            return _INTERRUPTED
+
+
+def _carry_out(session: Session, lines: Iterable[str], answers: TextIO, as_json: bool) -> int:
+    for line in lines:
+        answer = session.do(line)
+        _say(answers, answer, as_json)
+        if answer.error:
+            return _FAILED
     return 0
+
+
+def _say(answers: TextIO, answer: Answer, as_json: bool) -> None:
+    print(_as_json(answer) if as_json else _as_text(answer), file=answers, flush=True)
+    for more in (answer.details, answer.warning and f"warning: {answer.warning}"):
+        if more:
+            print(more, file=sys.stderr)
 
 
 def _as_text(answer: Answer) -> str:
@@ -89,6 +110,8 @@ def _as_json(answer: Answer) -> str:
         line["value"] = for_json(answer.value)
     else:
         line |= for_json(answer.metrics)
+    if answer.warning:
+        line["warning"] = answer.warning
     if answer.hit is not msgspec.UNSET:
         line["hit"] = for_json(msgspec.to_builtins(answer.hit))
     return json.dumps(line, ensure_ascii=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import click
 
 from engine.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
 from engine.losses import LOSSES
 from engine.optimizers import OPTIMIZERS
+from engine.recording import Script
 from engine.schedules import SCHEDULES
 
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30, "": 1}
@@ -60,6 +61,21 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]  # generic only from cli
         return int(digits) * _UNITS[unit]
 
 
+class ScriptName(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.5 on
+    """FILE.py:FUNCTION."""
+
+    name = "FILE.py:FUNCTION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Script:
+        """The script; a usage error where no function is named."""
+        if isinstance(value, Script):
+            return value
+        path, colon, function = str(value).rpartition(":")
+        if not colon or not function.isidentifier():
+            self.fail(f"“{value}” names no function: write FILE.py:FUNCTION", param, ctx)
+        return Script(path, function)
+
+
 _EXPERIMENT = (
     click.option("--layers", type=Numbers(), help="Sizes from the inputs on, like 784-32-16-10."),
     click.option("--activation", help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}."),
@@ -83,17 +99,51 @@ _EXPERIMENT = (
 
 _PROGRAM = (
     click.option("--history", type=Bytes(), default="256MB", help="Memory for going back; 256MB."),
+    click.option("--audit", is_flag=True, help="Run and show each batch, but apply no update."),
     click.option("--headless", is_flag=True, help="No screen: carry out -c and -x, print, end."),
     click.option("-c", "--command", "commands", multiple=True, help="A command to carry out at the start; repeatable."),
-    click.option("-x", "--script", type=click.Path(), help="A file of commands, one a line; - for standard input."),
+    click.option(
+        "-x",
+        "--commands-from",
+        "script_file",
+        type=click.Path(),
+        help="A file of commands; - for standard input.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Headless: one JSON object a command."),
     click.option("--ascii", "ascii_only", is_flag=True, help="No character outside ASCII."),
     click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
 )
 
 
+class Program(NamedTuple):
+    """The options that are not of the experiment, but of how it is shown."""
+
+    history: int
+    audit: bool
+    headless: bool
+    commands: tuple[str, ...]
+    script_file: str | None
+    as_json: bool
+    ascii_only: bool
+    no_mouse: bool
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Program:
+        """Taken out of a command's options."""
+        return cls(*(options.pop(name) for name in cls._fields))
+
+
 def experiment_options(function: Callable[..., None]) -> Callable[..., None]:
-    """All options of an experiment and of the program."""
-    for option in reversed((*_EXPERIMENT, *_PROGRAM)):
+    """All options of an experiment."""
+    return _with(_EXPERIMENT, function)
+
+
+def program_options(function: Callable[..., None]) -> Callable[..., None]:
+    """All options of the program."""
+    return _with(_PROGRAM, function)
+
+
+def _with(options: Sequence[Callable[..., Any]], function: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(options):
         function = option(function)
     return function

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 from rich.segment import Segment
 from textual.pilot import Pilot
 
 from engine.errors import EngineError
+from engine.experiment import Experiment
+from engine.recording import Job
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineClient, EngineDied
@@ -29,7 +32,7 @@ class _Client(EngineClient):
     """An engine client that can ask whether the engine has done all it was asked for."""
 
     def __init__(self, experiment: dict[str, Any]) -> None:
-        super().__init__(experiment)
+        super().__init__(Job(msgspec.convert(experiment, Experiment)))
         self._knocks: set[int] = set()
 
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:

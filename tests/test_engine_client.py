@@ -16,6 +16,8 @@ import pytest
 
 from engine.commands import Look
 from engine.errors import EngineError
+from engine.experiment import Experiment
+from engine.recording import Job
 from engine.views import Answer, Failed, Frame, FromEngine, Log
 from nnwalk_tui.engine_client import EngineClient, EngineDied
 
@@ -27,7 +29,7 @@ class Talk:
     """A client, and what it was told."""
 
     def __init__(self, *fault: str) -> None:
-        self.client = EngineClient({"model": "mlp"}, [*FAKE, *fault])
+        self.client = EngineClient(Job(Experiment(model="mlp")), [*FAKE, *fault])
         self.inbox: queue.SimpleQueue[FromEngine | EngineDied] = queue.SimpleQueue()
         self.client.on_message(self.inbox.put)
         self.client.start()
@@ -77,7 +79,7 @@ def test_what_the_engine_prints_is_logged(talk: Talk) -> None:
 
 
 def test_messages_that_come_before_anybody_listens_are_kept() -> None:
-    client = EngineClient({}, FAKE)
+    client = EngineClient(Job(), FAKE)
     client.start()
     early: queue.SimpleQueue[object] = queue.SimpleQueue()
     try:
@@ -158,8 +160,9 @@ def test_an_asked_for_end_is_not_reported_as_a_death(talk: Talk) -> None:
 
 def test_the_engine_ends_when_the_screen_is_killed() -> None:
     code = (
-        "import os, sys; from nnwalk_tui.engine_client import EngineClient; from engine.views import Answer;"
-        f"c = EngineClient({{}}, {FAKE!r}); c.start(); c.do('print loss');"
+        "import os, sys; from nnwalk_tui.engine_client import EngineClient;"
+        "from engine.recording import Job; from engine.views import Answer;"
+        f"c = EngineClient(Job(), {FAKE!r}); c.start(); c.do('print loss');"
         "c.on_message(lambda m: isinstance(m, Answer) and (print(c._engine._process.pid, flush=True)));"
         "sys.stdin.read()"
     )
@@ -183,7 +186,7 @@ def test_a_temporary_folder_too_deep_for_a_socket_is_named_with_its_cure(
     os.mkdir(deep)
     monkeypatch.setattr(tempfile, "tempdir", deep)
     with pytest.raises(EngineError, match="TMPDIR"):
-        EngineClient({}, FAKE).start()
+        EngineClient(Job(), FAKE).start()
     assert os.listdir(deep) == []
 
 

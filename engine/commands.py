@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.course.requests import parse_request
 from engine.errors import CommandError
 from engine.views import Unit
 
@@ -121,6 +122,20 @@ class Stats(Command, frozen=True):
     """Statistics of an expression at the cursor."""
 
     expression: str
+
+
+class Compute(Command, frozen=True):
+    """A computation of the course: "similarity.accuracy distance=squared"."""
+
+    request: str
+
+
+class CheckFormula(Command, frozen=True):
+    """Whether a formula gives a target's value in a network: "dZ[1]", "3-2-3 sigmoid sigmoid bce"."""
+
+    target: str
+    network: str
+    formula: str
 
 
 class Set(Command, frozen=True):
@@ -324,6 +339,21 @@ def _bare(kind: Callable[[], Command], name: str) -> Callable[[str], Command]:
     return parse_bare
 
 
+def _compute(rest: str) -> Command:
+    parse_request(rest)
+    return Compute(rest.strip())
+
+
+def _check_formula(rest: str) -> Command:
+    head, colon, formula = rest.partition(":")
+    target, _, network = head.strip().partition(" ")
+    if not colon or not network or not formula.strip():
+        raise CommandError(
+            "formula needs a target, a network and a formula", "like formula dZ[2] 3-2-3 sigmoid sigmoid bce: A[2] - Y"
+        )
+    return CheckFormula(target, network.strip(), formula.strip())
+
+
 COMMANDS: tuple[Spec, ...] = (
     Spec("step", "step [op|layer|phase|batch|epoch] [N]", "go on by N units (batches)", _walk(Step, "step [UNIT] [N]")),
     Spec(
@@ -420,6 +450,14 @@ COMMANDS: tuple[Spec, ...] = (
         True,
     ),
     Spec("write", "write EXPRESSION FILE", "save a value as .npy, .safetensors or .csv", _write, True),
+    Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
+    Spec(
+        "formula",
+        "formula TARGET LAYERS HIDDEN OUTPUT LOSS: FORMULA",
+        "check a derivative of yours against autograd",
+        _check_formula,
+        True,
+    ),
     Spec("digest", "digest", "SHA-256 of parameters, buffers and optimizer state", _bare(Digest, "digest")),
     Spec(
         "save",

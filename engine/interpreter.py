@@ -12,6 +12,8 @@ from torch import Tensor
 
 from engine import commands as ask
 from engine.answers import readable
+from engine.course.compute import compute
+from engine.course.formula import refused
 from engine.edits import RATES
 from engine.errors import CommandError, EngineError
 from engine.export import export
@@ -66,6 +68,12 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             return _write(session, expression, file)
         case ask.Digest():
             return _said(session.digest())
+        case ask.Compute(request):
+            finding = compute(request)
+            return Outcome(finding, finding.text)
+        case ask.CheckFormula(target, network, formula):
+            judged = refused(network, target, formula)
+            return Outcome(judged, judged.said)
         case ask.Names():
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
             return Outcome(names, "  ".join(names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import history, report, screen, startup, training
+from benchmarks import history, report, screen, startup, training, watching
 from benchmarks.harness import Benchmark, Reading
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -12,6 +12,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *training.BENCHMARKS,
     *screen.BENCHMARKS,
     *history.BENCHMARKS,
+    *watching.BENCHMARKS,
 )
 
 

@@ -21,9 +21,9 @@ def _bytes_at(columns: int, rows: int) -> Callable[[], Reading]:
 def _step_bytes(columns: int, rows: int) -> Reading:
     """The most KB (1,000 bytes) that a step of a batch wrote, of `_STEPS` after the first."""
     with Program([*PROGRAM], columns, rows) as program:
-        program.await_text("batch 0/")
+        program.await_text(" 0/157")
         program.type("b")
-        program.await_text("batch 1/")
+        program.await_text(" 1/157")
         program.await_quiet()
         written = []
         for _ in range(_STEPS):
@@ -57,7 +57,7 @@ def _key_latency() -> Reading:
     delays: list[float] = []
     pressed: list[tuple[float, int, Callable[[Lines], bool]]] = []
     with Program([*PROGRAM, "mlp", "--layers", "784-128-64-10", "--epochs", "500"], 120, 40) as program:
-        program.await_text("batch 0/")
+        program.await_text(" 0/157")
         program.type(" ")
         program.read(1.0)
         for key, answered in _KEYS * _ROUNDS:

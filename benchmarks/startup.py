@@ -54,7 +54,7 @@ def _stepped() -> float:
     with Program([*PROGRAM], 80, 24) as program:
         program.await_text("here")
         program.type("b")
-        return program.await_text("batch 1/")
+        return program.await_text(" 1/157")
 
 
 def _plain_script() -> None:

@@ -36,6 +36,11 @@ class Autosave:
         self._cost = 0.0
         self.problem = ""
 
+    @property
+    def covered(self) -> int:
+        """The batch of the checkpoint on disk; 0 where there is none."""
+        return self._covered[1]
+
     def now(self) -> None:
         """Save; after every command."""
         if self.problem:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.course.requests import parse_request
 from engine.errors import CommandError
 from engine.views import Unit
 
@@ -123,6 +124,20 @@ class Stats(Command, frozen=True):
     expression: str
 
 
+class Compute(Command, frozen=True):
+    """A computation of the course: "similarity.accuracy distance=squared"."""
+
+    request: str
+
+
+class CheckFormula(Command, frozen=True):
+    """Whether a formula gives a target's value in a network: "dZ[1]", "3-2-3 sigmoid sigmoid bce"."""
+
+    target: str
+    network: str
+    formula: str
+
+
 class Set(Command, frozen=True):
     """Change a value; from there on the run differs."""
 
@@ -132,6 +147,26 @@ class Set(Command, frozen=True):
 
 class Digest(Command, frozen=True):
     """SHA-256 of parameters, buffers and optimizer state at the cursor."""
+
+
+class Pick(Command, frozen=True):
+    """Let every pane follow one example, by its row in the batch, and one neuron."""
+
+    row: int
+    neuron: int | None = None
+
+
+class Place(Command, frozen=True):
+    """Which tensor an expression looks into, and at which row and column of its table."""
+
+    expression: str
+
+
+class Write(Command, frozen=True):
+    """Save an expression's value to a file."""
+
+    expression: str
+    file: str
 
 
 class Names(Command, frozen=True):
@@ -263,6 +298,22 @@ def _compare(rest: str) -> Command:
     return Compare(*words)
 
 
+def _pick(rest: str) -> Command:
+    usage = "pick ROW [NEURON]"
+    words = rest.split()
+    _too_many(words, 2, usage)
+    if not words:
+        raise CommandError("pick needs a row of the batch", f"use: {usage}")
+    return Pick(*(_count(word, usage) for word in words))
+
+
+def _write(rest: str) -> Command:
+    expression, _, file = rest.strip().rpartition(" ")
+    if not expression.strip():
+        raise CommandError("write needs an expression and a file", "for example: write W[1] weights.npy")
+    return Write(expression.strip(), file)
+
+
 def _with_argument(kind: Callable[[str], Command], example: str) -> Callable[[str], Command]:
     def parse_argument(rest: str) -> Command:
         if not rest.strip():
@@ -286,6 +337,21 @@ def _bare(kind: Callable[[], Command], name: str) -> Callable[[str], Command]:
         return kind()
 
     return parse_bare
+
+
+def _compute(rest: str) -> Command:
+    parse_request(rest)
+    return Compute(rest.strip())
+
+
+def _check_formula(rest: str) -> Command:
+    head, colon, formula = rest.partition(":")
+    target, _, network = head.strip().partition(" ")
+    if not colon or not network or not formula.strip():
+        raise CommandError(
+            "formula needs a target, a network and a formula", "like formula dZ[2] 3-2-3 sigmoid sigmoid bce: A[2] - Y"
+        )
+    return CheckFormula(target, network.strip(), formula.strip())
 
 
 COMMANDS: tuple[Spec, ...] = (
@@ -375,6 +441,23 @@ COMMANDS: tuple[Spec, ...] = (
         True,
     ),
     Spec("compare", "compare BRANCH [BRANCH]", "where two branches first differ", _compare, True),
+    Spec("pick", "pick ROW [NEURON]", "the example, and the neuron, that every pane follows", _pick, True),
+    Spec(
+        "place",
+        "place EXPRESSION",
+        "the tensor, row and column that an address means",
+        _with_argument(Place, "place z₃[2](17)"),
+        True,
+    ),
+    Spec("write", "write EXPRESSION FILE", "save a value as .npy, .safetensors or .csv", _write, True),
+    Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
+    Spec(
+        "formula",
+        "formula TARGET LAYERS HIDDEN OUTPUT LOSS: FORMULA",
+        "check a derivative of yours against autograd",
+        _check_formula,
+        True,
+    ),
     Spec("digest", "digest", "SHA-256 of parameters, buffers and optimizer state", _bare(Digest, "digest")),
     Spec(
         "save",
@@ -428,15 +511,52 @@ class Do(msgspec.Struct, frozen=True, tag="do"):
     text: str
 
 
+class TensorLook(msgspec.Struct, frozen=True):
+    """What the tensor pane shows: rows and columns are those of the tensor's table, from 1."""
+
+    expression: str = ""  # "" follows the cursor: what its event has just made
+    against: str = ""  # "gradient", "before" (one batch earlier), a position, or an expression of the same shape
+    row: int = 1  # first of the window, or of the whole table where `whole`
+    column: int = 1
+    rows: int = 0
+    columns: int = 0
+    at_row: int = 1  # the chosen element
+    at_column: int = 1
+    whole: bool = False  # the whole table in rows × columns blocks, instead of a window of it
+
+
+class BatchLook(msgspec.Struct, frozen=True):
+    """What the digits pane shows."""
+
+    kind: str = "examples"  # or averages, input gradient, first layer, confusion
+    order: str = "batch"  # of the examples: batch, wrong, least sure, highest loss, class; confusion: validation, batch
+    first: int = 1  # place in the order of the first
+
+
+class NeuronsLook(msgspec.Struct, frozen=True):
+    """What the neuron pane shows."""
+
+    layer: int = 1  # of the picked neuron; 0 is the input
+    rows: int = 12  # neurons that a column has room for
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch
+    panes: list[str]  # of: tape, here, graph, layers, gradients, distribution, curves, batch, tensor, neurons
     columns: int = 100  # buckets of the curves
-    digits: int = 16  # examples of the batch
+    digits: int = 16  # examples of the batch, or pictures
+    batch: BatchLook = BatchLook()
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
+    quantity: str = "A"  # whose history the layers show
+    points: int = 0  # batches of it at most
+    gradient_points: int = 0  # batches of the gradients' history
+    gradient: str = ""  # whose distribution is shown, "dW[1]"
+    bins: int = 0
+    tensor: TensorLook = TensorLook()
+    neurons: NeuronsLook = NeuronsLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

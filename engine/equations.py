@@ -158,7 +158,9 @@ def reads(event: Event) -> str:
         return ", ".join(f"d{v.name}" for v in (event.twin.outputs[:1] if event.twin else ()))
     if event.phase is Phase.UPDATE:
         return event.inputs[0].name + f", d{event.inputs[0].name}"
-    return ", ".join(v.name for v in event.inputs if v.name not in ("", "c", "mask") and not v.buffer)
+    named = [v for v in event.inputs if v.name not in ("", "c", "mask") and not v.buffer]
+    named.sort(key=lambda value: (bool(value.root().parameter), -len(value.shape)))  # A[0], W[1], b[1]
+    return ", ".join(dict.fromkeys(v.root().name if v.root().parameter else v.name for v in named))
 
 
 def writes(event: Event) -> str:

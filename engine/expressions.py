@@ -166,7 +166,7 @@ class _Evaluator(ast.NodeVisitor):
         if isinstance(node.op, ast.Not):
             return not yes_or_no(value, node.operand)
         if isinstance(node.op, ast.USub):
-            return _compute(operator.neg, ast.unparse(node), value)
+            return _compute(operator.neg, node, value)
         if isinstance(node.op, ast.UAdd):
             return value
         raise ExpressionError(f"“{ast.unparse(node)}” is not part of the language", "use - or not")
@@ -177,7 +177,7 @@ class _Evaluator(ast.NodeVisitor):
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(node.op, ast.Pow) and not isinstance(left, Tensor):
             left = float(left)  # whole numbers would grow without bound
-        return _compute(_BINARY[type(node.op)], ast.unparse(node), left, right)
+        return _compute(_BINARY[type(node.op)], node, left, right)
 
     def visit_Compare(self, node: ast.Compare) -> Any:
         left = self._word_or_value(node.left)
@@ -187,7 +187,7 @@ class _Evaluator(ast.NodeVisitor):
                 raise ExpressionError(
                     f"“{ast.unparse(node)}” is not part of the language", "compare with < <= > >= == !="
                 )
-            holds = _compute(_COMPARE[type(op)], ast.unparse(node), left, right)
+            holds = _compute(_COMPARE[type(op)], node, left, right)
             if not yes_or_no(holds, node):
                 return False
             left = right
@@ -267,7 +267,7 @@ class _Evaluator(ast.NodeVisitor):
             if not isinstance(ref, Ref):
                 raise ExpressionError(f"{name} needs a name, not {ast.unparse(argument)}", f"for example {name}(W[1])")
             return function.compute(self._values, ref)
-        return _compute(function.compute, ast.unparse(node), self._value(argument))
+        return _compute(function.compute, node, self._value(argument))
 
     def _changed(self, argument: ast.expr) -> bool:
         """Whether parameters in an expression give another value than before this batch."""
@@ -298,14 +298,14 @@ def optimizer_symbols(values: Values) -> list[str]:
     return [symbol.ascii for symbol in spec.symbols.values()]
 
 
-def _compute(function: Callable[..., Any], text: str, *operands: Any) -> Any:
+def _compute(function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any:
     try:
         with torch.no_grad():
             return function(*operands)
     except (RuntimeError, TypeError, IndexError) as error:
         shapes = " and ".join(_shape(o) if isinstance(o, Tensor) else str(o) for o in operands)
         reason = str(error).splitlines()[0]
-        raise ExpressionError(f"“{text}” does not fit: {shapes}", reason) from None
+        raise ExpressionError(f"“{ast.unparse(node)}” does not fit: {shapes}", reason) from None
 
 
 def bare_word(node: ast.AST) -> str:

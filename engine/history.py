@@ -13,7 +13,7 @@ from collections import OrderedDict
 from engine.state import State
 
 _CHECKPOINTS_SHARE = 0.75
-_FIRST_INTERVAL = 8
+_FIRST_INTERVAL = 32
 
 
 class History:

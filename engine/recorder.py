@@ -26,7 +26,8 @@ from engine.tape import Event, Tape, Value
 from engine.views import Phase
 
 _TORCH = str(Path(torch.__file__).parent)
-_OWN = {__file__, str(Path(__file__).with_name("trainer.py"))}
+_OWN = str(Path(__file__).parent)
+_USERS = {str(Path(__file__).with_name("models.py"))}  # ours, and yet what is debugged
 _PARTIAL_VIEWS = {"select", "slice", "split", "split_with_sizes", "chunk", "narrow", "unbind"}
 _FOLDED_NODES = {"CloneBackward0", "AccumulateGrad"}
 
@@ -407,7 +408,7 @@ def _source_line() -> str:
     frame = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith(_TORCH) and name not in _OWN and not name.startswith("<"):
+        if not name.startswith((_TORCH, "<")) and (name in _USERS or not name.startswith(_OWN)):
             return f"{name}:{frame.f_lineno}"
         if frame.f_back is None:
             break

@@ -13,6 +13,7 @@ from engine.naming import Naming
 from engine.recording import Edit
 from engine.state import State
 from engine.tape import Tape
+from engine.traces import Trace
 from engine.trainer import Result, Trainer
 
 _TAPES_KEPT = 4
@@ -41,6 +42,8 @@ class Replay:
         self.reached = 0  # the furthest batch that the cursor has been in
         self.finished = 0  # the furthest whose end the cursor has stood at
         self.divergence = ""
+        self.trace = Trace[float]()  # norms of batches that were looked at
+        self.distributions = Trace[bytes]()
         self.audit = False
         self.apply_edit: Callable[[Edit], None] = lambda edit: None
         self._validation = validation
@@ -60,6 +63,7 @@ class Replay:
         other.rates = {place: rate for place, rate in self.rates.items() if place <= border}
         other.edits = [edit for edit in self.edits if edit.iteration <= border]
         other.history.share(self.history, border)
+        other.trace, other.distributions = self.trace.copy(border), self.distributions.copy(border)
         self.trainer.calendar = other.calendar
         other._tapes = OrderedDict((place, tape) for place, tape in self._tapes.items() if place < border)
         other.reached = other.finished = border
@@ -83,6 +87,11 @@ class Replay:
             if edit.name == "optimizer" and 0 < edit.iteration <= iteration:
                 self.apply_edit(edit)
         self.trainer.owner = None  # what it holds now is of no place in any branch
+
+    @property
+    def validation(self) -> Iterable[Any] | None:
+        """The batches of the validation partition, if there is one."""
+        return self._validation
 
     @property
     def furthest(self) -> int:
@@ -275,6 +284,8 @@ class Replay:
     def forget_from(self, border: int) -> None:
         """Drop the state at a border, and all that lies after it."""
         self.history.forget_from(border)
+        self.trace.forget_from(border)
+        self.distributions.forget_from(border)
         del self.losses[border:], self.accuracies[border:]
         for held in [i for i in self._tapes if i >= border]:
             del self._tapes[held]

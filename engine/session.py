@@ -21,10 +21,12 @@ from engine.answers import plain_value
 from engine.branches import Branch, Branches, compare
 from engine.calendar import Calendar
 from engine.commands import parse
+from engine.confusion import ConfusionHeld
 from engine.description import Description
 from engine.edits import apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
 from engine.experiment import Experiment
+from engine.inspector import Held
 from engine.interpreter import carry_out
 from engine.naming import Naming
 from engine.recording import Edit, Script
@@ -81,6 +83,9 @@ class Session:
         self.event: int | None = None
         self.status = Status.PAUSED
         self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
+        self.inspected = Held()  # what the tensor pane looked at last
+        self.confusion = ConfusionHeld()
+        self.kept: dict[str, Any] = {}  # what panes computed of what never changes, by name
         self.interrupted: Callable[[], bool] = lambda: False
         self.progress: Callable[[str, int, int], None] = lambda label, done, total: None
         # after each batch of a run; True asks for the next one's tape

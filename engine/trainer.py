@@ -26,11 +26,10 @@ from engine.tape import Tape
 
 @dataclass(frozen=True)
 class Batch:
-    """A mini-batch as the loader gave it. `indices` are places in the data set, from 1; empty where unknown."""
+    """A mini-batch as the loader gave it."""
 
     inputs: tuple[Any, ...]
     targets: Any
-    indices: list[int]
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,7 @@ class Trainer:
         self._at_work = False
         self._seconds, self._batches_timed = 0.0, 0
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.parameter_names = frozenset(self._names.values())
 
     @property
     def generator(self) -> torch.Generator | None:
@@ -160,7 +160,7 @@ class Trainer:
             self.optimizer.step()
         recorder.update(type(self.optimizer).__name__.lower(), updated)
         recorder.finish()
-        tape.loss, tape.indices, tape.targets = loss.item(), batch.indices, batch.targets
+        tape.loss, tape.indices, tape.targets = loss.item(), self.indices(), batch.targets
         tape.output, tape.inputs = first_tensor(output), batch.inputs
         tape.accuracy = accuracy(output, batch.targets)
         return tape, Result(tape.loss, tape.accuracy)
@@ -185,8 +185,12 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = group["base_lr"] * factor
         self.optimizer.zero_grad(set_to_none=True)
+        return Batch(*split_batch(item))
+
+    def indices(self) -> list[int]:
+        """Places in the data set, from 1, of the examples loaded last; empty where the loader does not tell."""
         indices = getattr(self._iterator, "indices", None)
-        return Batch(*split_batch(item), indices=[] if indices is None else indices.tolist())
+        return [] if indices is None else list(indices.tolist())
 
     def forward(self, batch: Batch) -> Any:
         """The model's output on a batch."""

@@ -170,6 +170,10 @@ class Watches:
         """The conditions that stop a run."""
         return [watch.condition for watch in self.all if watch.enabled]
 
+    def number_of(self, condition: Condition) -> int:
+        """The number of a condition's watch; 0 where it is none's."""
+        return next((watch.number for watch in self.all if watch.condition is condition), 0)
+
     def find(self, number: str) -> list[Watch]:
         """The watch of a number, or all. Raises CommandError, listing what there are."""
         found = [watch for watch in self.all if number in (str(watch.number), "all")]
@@ -209,7 +213,15 @@ def hit_at(session: Session, found: Found) -> Hit:
     assert tape is not None
     value = _first_bad_words(session, tape) if condition.looks_everywhere else condition.actual(session.values())
     event = title(session, tape.events[found.event - 1])
-    return Hit(condition.text, session.position, found.event, event, value, condition.advice())
+    return Hit(
+        condition.text,
+        session.watches.number_of(condition),
+        session.position,
+        found.event,
+        event,
+        value,
+        condition.advice(),
+    )
 
 
 def _first_bad_words(session: Session, tape: Tape) -> str:

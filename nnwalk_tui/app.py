@@ -92,6 +92,7 @@ class NNWalkApp(App[None]):
         self._look_is_out = False
         self._pending: dict[int, tuple[str, float]] = {}
         self._silent: set[int] = set()
+        self._replies: dict[int, Callable[[Answer], None]] = {}  # to questions that the screen asks for itself
         self._progress: Progress | None = None
         self._notice: tuple[str, Tone] = ("", "quiet")
         self._names: list[str] = []
@@ -191,6 +192,10 @@ class NNWalkApp(App[None]):
             self._silent.remove(answer.id)
             self._names = _names(answer)
             return
+        reply = self._replies.pop(answer.id, None)
+        if reply is not None and not answer.error:
+            reply(answer)
+            return
         if answer.error:
             self.say(answer.error, "wrong")
             if answer.details:
@@ -205,6 +210,7 @@ class NNWalkApp(App[None]):
     def _take_end(self, why: str) -> None:
         self.over = self.over or why  # a run that could not start says why, and its end adds nothing
         self._pending.clear()
+        self._replies.clear()
         self._progress = None
         self.say("")
 
@@ -214,7 +220,7 @@ class NNWalkApp(App[None]):
         """Show an error or an answer until the next key."""
         several = "\n" in text or len(text) > self.size.width - 2
         self.main.show_answer(text if several else "")
-        self._notice = (text.splitlines()[0] if text else "", tone)
+        self._notice = ("any key closes this", "quiet") if several else (text, tone)
         self._show_status()
 
     def log_lines(self, text: str) -> None:
@@ -283,10 +289,29 @@ class NNWalkApp(App[None]):
         return moving or any(text.split()[0] == "run" for text, _ in self._pending.values())
 
     @on(MainScreen.Rearranged)
-    @on(TapePane.Scrolled)
+    @on(Pane.Wants)
     def look_again(self) -> None:
-        """Other panes are on screen, or other lines of the tape."""
+        """Other panes are on screen, or one that shows something else."""
         self.ask_for_frame()
+
+    @on(Pane.Asked)
+    def perform_for_a_pane(self, message: Pane.Asked) -> None:
+        """A pane's key means a command."""
+        if not message.quiet:
+            self.perform(message.command)
+        elif len(self._pending) < MOST_PENDING:
+            self._ask(message.command, lambda _: None)
+
+    @on(Pane.Said)
+    def say_for_a_pane(self, message: Pane.Said) -> None:
+        """A pane has something to say."""
+        self.say(message.text)
+
+    @on(Pane.Copied)
+    def copy(self, message: Pane.Copied) -> None:
+        """Hand text to the terminal's clipboard (OSC 52), which works over SSH, too."""
+        self.copy_to_clipboard(message.text)
+        self.say(f"copied {message.what}, {len(message.text)} characters, if the terminal allows it (OSC 52)")
 
     @on(TapePane.Chosen)
     def go_to_event(self, message: TapePane.Chosen) -> None:
@@ -349,6 +374,32 @@ class NNWalkApp(App[None]):
         """The focused pane alone, and back."""
         self.main.zoom(not self.main.zoomed)
 
+    def screen_inspect(self, text: str) -> None:
+        """Any tensor; without an expression the pane and back."""
+        if not text.strip():
+            if self.main.current == "tensor":
+                self.main.leave("tensor")
+            else:
+                self.main.focus_pane("tensor")
+            return
+        expression, _, against = (part.strip() for part in text.partition(" vs "))
+        if expression.startswith("["):
+            expression = self.main.tensor.subject + expression
+        self._ask(f"place {expression}", partial(self._inspect, against=against))
+
+    def _inspect(self, answer: Answer, against: str) -> None:
+        place = answer.value
+        assert isinstance(place, dict)
+        self.main.focus_pane("tensor")
+        keep = place["expression"] == self.main.tensor.expression and not against
+        self.main.tensor.inspect(place["expression"], place["row"], place["column"], None if keep else against)
+
+    def _ask(self, text: str, reply: Callable[[Answer], None]) -> None:
+        if not self.over:
+            number = self.client.do(text)
+            self._pending[number] = (text, monotonic())
+            self._replies[number] = reply
+
     def screen_tape(self, _: str) -> None:
         """The tape, and back."""
         self.main.back_to_last("tape")
@@ -365,6 +416,8 @@ class NNWalkApp(App[None]):
             self.main.entered = False
         elif self.main.zoomed:
             self.main.zoom(False)
+        elif self.main.current == "tensor":
+            self.main.leave("tensor")
 
     def screen_command(self, text: str) -> None:
         """Let a command be typed."""

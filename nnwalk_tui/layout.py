@@ -17,9 +17,21 @@ _HERE = 11  # rows of the longest common rule, its other direction and a value
 _DIGITS = 10  # a row of pictures at half their size
 _LOSS = 14
 
-LEFT = ("graph", "tape")  # these share a place: the one that was visited last is seen
+LEFT = ("graph", "tape", "neurons")  # these share a place: the one that was visited last is seen
 BOTTOM = ("loss", "log")
-PANE_NAMES = ("graph", "layers", "here", "gradients", "loss", "digits", "tape", "log")  # in the order of Tab
+UPPER_RIGHT = ("layers", "here", "gradients", "tensor")  # the last takes the place of the others
+PANE_NAMES = (  # in the order of Tab
+    "graph",
+    "neurons",
+    "layers",
+    "here",
+    "gradients",
+    "tensor",
+    "loss",
+    "digits",
+    "tape",
+    "log",
+)
 
 
 class Box(NamedTuple):
@@ -85,15 +97,18 @@ def _all_panes(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]
     if body.width >= VERY_WIDE:
         return _all_panes_abreast(body, recent, needs)
     left = _between(needs.graph_width + _BORDER, body.width * 3 // 8, body.width * 2 // 5)
+    names = ["layers", "here", "gradients", "digits"]
     graph, loss = _shared(body.height, (14, 10), (needs.graph + _BORDER, _LOSS))
     rows = _shared(
         body.height,
         (5, 9, 5, _DIGITS),
         (needs.layers + _TABLE, _HERE, needs.parameters + _TABLE, _DIGITS),
     )
+    if _latest(UPPER_RIGHT, recent) == "tensor":
+        names, rows = ["tensor", "digits"], [sum(rows[:-1]), rows[-1]]
     return {
         **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (graph, loss)),
-        **_column(left, body.width - left, body.y, ("layers", "here", "gradients", "digits"), rows),
+        **_column(left, body.width - left, body.y, names, rows),
     }
 
 
@@ -105,8 +120,11 @@ def _all_panes_abreast(body: Box, recent: Sequence[str], needs: Needs) -> dict[s
     lower = body.height - upper
     table, here = _shared(upper, (5, 9), (tables, _HERE))
     gradients = right * 2 // 5
+    left_column = _column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (upper, lower))
+    if _latest(UPPER_RIGHT, recent) == "tensor":
+        return {**left_column, **_column(left, right, body.y, ("tensor", "digits"), (upper, lower))}
     return {
-        **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (upper, lower)),
+        **left_column,
         "layers": Box(left, body.y, right - gradients, table),
         "gradients": Box(left + right - gradients, body.y, gradients, table),
         **_column(left, right, body.y + table, ("here", "digits"), (here, lower)),

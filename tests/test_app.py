@@ -169,7 +169,16 @@ async def test_every_key_of_the_table_is_bound(tmp_path: Path) -> None:
             assert bound.get(key.keys) == f"press({key.text!r})" or key.keys in ("ctrl+p", "enter")
 
 
-PANE_KEYS = {"1": "graph", "2": "layers", "3": "gradients", "4": "loss", "5": "digits", "T": "tape", "x": "log"}
+PANE_KEYS = {
+    "1": "graph",
+    "2": "layers",
+    "3": "gradients",
+    "4": "loss",
+    "5": "digits",
+    "6": "neurons",
+    "T": "tape",
+    "x": "log",
+}
 
 
 @pytest.mark.parametrize(("key", "pane"), PANE_KEYS.items())

@@ -25,7 +25,7 @@ def header(snapshot: Snapshot, width: int) -> Line:
 
 def _experiment(snapshot: Snapshot, level: int) -> Line:
     run = snapshot.run
-    batch = f" · batch {run.batch_size}"
+    batch = f" · batch {run.batch_size}" if run.batch_size else ""
     data = f" · {run.data} · {run.optimizer}"
     rest = (f" {run.model}{data}{batch}", f" {run.model}{data}", f" {run.model}", "", None)[level]
     name: Line = [(" nnwalk", "title")]

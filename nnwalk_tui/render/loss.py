@@ -6,8 +6,6 @@ import math
 import re
 from typing import NamedTuple
 
-import plotext
-
 from engine.views import LossView
 from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import scientific
@@ -68,6 +66,8 @@ def _round_up(value: float) -> float:
 def _plot(line: Series, points: Series, span: tuple[float, float], end: int, width: int, height: int) -> list[Line]:
     if height < _LEAST_HEIGHT or width < GUTTER + 10:
         return [[(fit(f" {line.y[-1]:.4f}" if line.y else " ·", width), "text")]]
+    import plotext  # not before there is something to plot: the first screen need not wait for it
+
     marker = "*" if theme.ascii_only() else "braille"
     plotext.clear_figure()
     plotext.limit_size(False, False)

@@ -8,6 +8,7 @@ from engine.views import TapeRow
 from nnwalk_tui.render.text import Line, fit
 
 _PHASE = 8
+_NAMES, _MOST = 12, 28  # cells of a column of names, at least and at most
 _STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
 
 
@@ -16,7 +17,8 @@ class Columns(NamedTuple):
 
     number: int
     op: int
-    names: int  # of "reads", and of "writes"
+    reads: int  # 0 where there is room for one column of names
+    writes: int
     shape: int
 
 
@@ -26,15 +28,18 @@ def columns(rows: list[TapeRow], total: int, width: int, least: Columns | None =
     op = max(min(max((len(row.op) for row in rows), default=8), 20), least.op if least else 8)
     shape = max(min(max((len(row.shape) for row in rows), default=8), 16), least.shape if least else 8)
     names = (width - (number + 4) - _PHASE - op - 4 - shape - 6) // 2
-    if names < 8:
+    if names < _NAMES:
         names, shape = names + (shape + 2) // 2, 0
-    return Columns(number, op, max(4, min(names, 28)), shape)
+    if names < _NAMES:
+        return Columns(number, op, 0, max(4, 2 * names + 2), shape)
+    return Columns(number, op, min(names, _MOST), min(names, _MOST), shape)
 
 
 def heading(where: Columns) -> Line:
     """The titles of the columns."""
-    titles = f"{'#':>{where.number + 3}}  {'phase':<{_PHASE}}  {'op':<{where.op}}  {'reads':<{where.names}}  "
-    return [(f"{titles}{'writes':<{where.names}}{'  shape' if where.shape else ''}", "quiet")]
+    titles = f"{'#':>{where.number + 3}}  {'phase':<{_PHASE}}  {'op':<{where.op}}  "
+    reads = f"{'reads':<{where.reads}}  " if where.reads else ""
+    return [(f"{titles}{reads}{'writes':<{where.writes}}{'  shape' if where.shape else ''}", "quiet")]
 
 
 def row(event: TapeRow, where: Columns, cursor: int, chosen: bool) -> Line:
@@ -49,6 +54,7 @@ def row(event: TapeRow, where: Columns, cursor: int, chosen: bool) -> Line:
         (f"{number:>{where.number}}  ", style),
         (f"{event.phase:<{_PHASE}}  ", "here" if here else _STYLES.get(event.phase, "text") if done else "quiet"),
         (fit(event.op, where.op) + "  ", style),
-        (f"{fit(event.reads, where.names)}  {fit(event.writes, where.names)}", style),
+        (f"{fit(event.reads, where.reads)}  " if where.reads else "", style),
+        (fit(event.writes, where.writes), style),
         (f"  {fit(event.shape, where.shape)}" if where.shape else "", "quiet"),
     ]

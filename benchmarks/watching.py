@@ -1,0 +1,79 @@
+"""The cost of watches, of autosave, and of going on where a run was left."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.harness import Benchmark, Reading, ratio, seconds
+from benchmarks.subjects import PlainLoop, session
+from engine.autosave import Autosave, checkpoint_path
+from engine.experiment import Experiment
+from engine.launch import open_experiment, open_job
+from engine.recording import Job
+from engine.restore import restore
+from engine.session import Session
+
+_CHUNK = 80  # batches a turn
+_FAR = 5000  # batches into the run that is resumed
+_GRADIENTS = ("norm(dW[1]) < 1e-9", "max(abs(dW[2])) > 1e6", "nan(*)")
+
+
+def _watched(*expressions: str) -> Reading:
+    run, plain = session(), PlainLoop()
+    run.step()
+    for expression in expressions:
+        run.do(f"watch {expression}")
+    return Reading(ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=40))
+
+
+def _autosaved() -> Reading:
+    """The same run with and without, in turns; the first has what the engine process saves between batches."""
+    saved, bare = _long_run(), _long_run()
+    with tempfile.TemporaryDirectory() as folder:
+        autosave = Autosave(saved, Path(folder, "run.json"))
+
+        def keep() -> bool:
+            autosave.sometimes()
+            return False
+
+        saved.on_batch = keep
+        return Reading(ratio(lambda: saved.run(2000), lambda: bare.run(2000), pairs=6, warm_up=1))
+
+
+def _long_run(batches: int = 20_000) -> Session:
+    return open_experiment(Experiment(layers=(784, 128, 64, 10), optimizer="adam", epochs=batches // 157 + 1))
+
+
+def _resumed() -> Reading:
+    """Seconds of a resume 5,000 batches in, from a recording to its place, without the start of the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "run.json")
+        run = _long_run()
+        autosave = Autosave(run, path)
+        for _ in range(_FAR // 100):
+            run.run(100)
+            autosave.now()
+        job = Job(recording=str(path))
+        since = run.iteration - autosave.covered
+        taken = seconds(lambda: _open(job, path))
+        replay = seconds(lambda: run.run(since)) if since else 0.0
+        opening = seconds(_long_run)
+    return Reading(taken - opening, f"{since} batches since the checkpoint, which take {replay:.2f} s")
+
+
+def _open(job: Job, path: Path) -> None:
+    session, recording = open_job(job)
+    assert recording is not None
+    restore(session, recording, [checkpoint_path(path)])
+    assert session.iteration == _FAR
+
+
+BENCHMARKS = (
+    Benchmark("watch-gradients", "three watches on gradients, over the plain loop", 1.4, lambda: _watched(*_GRADIENTS)),
+    Benchmark(
+        "watch-iteration", "a watch on iterations, over the plain loop", 1.05, lambda: _watched("iteration == 0")
+    ),
+    Benchmark("autosave", "a run that is autosaved, over one that is not", 1.02, _autosaved),
+    Benchmark("resume", f"resume {_FAR:,} batches in: what it takes to get there", 10, _resumed, unit="s"),
+)

@@ -46,6 +46,7 @@ class Replay:
         self.distributions = Trace[bytes]()
         self.audit = False
         self.apply_edit: Callable[[Edit], None] = lambda edit: None
+        self.interrupted: Callable[[], bool] = lambda: False
         self._validation = validation
         self._tape_bytes = tape_bytes
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
@@ -56,7 +57,8 @@ class Replay:
     def fork(self, border: int) -> Replay:
         """A branch that shares what lies before a border, and the state there. The trainer must stand at the border."""
         other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
-        other.apply_edit, other.audit, other.calendar = self.apply_edit, self.audit, self.calendar.copy()
+        other.calendar = self.calendar.copy()
+        other.take_after(self)
         other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
         done = self.calendar.epochs_done(border)
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
@@ -72,7 +74,8 @@ class Replay:
     def anew(self, edits: list[Edit]) -> Replay:
         """A branch of the same run with these edits, before training, where the trainer must stand."""
         other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
-        other.apply_edit, other.audit, other.edits = self.apply_edit, self.audit, list(edits)
+        other.edits = list(edits)
+        other.take_after(self)
         first = [edit for edit in edits if edit.iteration == 0]
         for edit in first:
             other.make_edit(edit)
@@ -80,6 +83,10 @@ class Replay:
             other.history.forget_from(0)
             other.history.add_checkpoint(self.trainer.capture())
         return other
+
+    def take_after(self, other: Replay) -> None:
+        """Do as another branch of the same session does."""
+        self.apply_edit, self.interrupted, self.audit = other.apply_edit, other.interrupted, other.audit
 
     def make_optimizer_edits(self, iteration: int) -> None:
         """Let the trainer have the optimizer that it has after so many batches; its state is whoever's calls this."""
@@ -163,6 +170,8 @@ class Replay:
         self._note(iteration, result)
         if undo_to is not None:
             self.trainer.undo_update(undo_to)
+        if self.trainer.epoch_is_done:
+            self.validate(self.interrupted)  # before the border's edits, however often it is passed
         edits = [edit for edit in self.edits if edit.iteration == iteration]
         for edit in edits:
             self.make_edit(edit)

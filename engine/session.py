@@ -72,6 +72,7 @@ class Session:
         self.trainer = Trainer(model, loss, optimizer, loader, schedule, epochs)
         first = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self, edit), audit
+        first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
         self.watches = Watches()
         self.description = description or Description.of(model, loss, optimizer)
@@ -162,7 +163,6 @@ class Session:
         """Put the cursor at the end of the batch after the cursor's, with its tape at hand if it is new."""
         if target > self.replay.furthest:
             self._tape(target)
-            self.replay.validate(self.interrupted)
         self.stand(target, None)
 
     def _step_inside(self, unit: Unit) -> bool:
@@ -207,8 +207,6 @@ class Session:
             self.stand(iteration - 1, None)
         else:
             self.stand(iteration, None if event == len(tape) else event)
-        if self.event is None and self.trainer.iteration == self.iteration:
-            self.replay.validate(self.interrupted)
 
     # ── running and jumping ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -261,8 +259,6 @@ class Session:
                 else:
                     replay.train_batch()
                 self.stand(self.trainer.iteration, None)
-                if self.trainer.epoch_is_done:
-                    replay.validate(interrupted)
                 candidates = lookout.candidates()
                 if candidates and (hit := first_hit(self, candidates)):
                     return hit

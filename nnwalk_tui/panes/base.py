@@ -94,6 +94,14 @@ class Pane(Widget, can_focus=True):
         """The part of a snapshot that is drawn; None where the engine has not sent it."""
         raise NotImplementedError
 
+    def parts(self) -> frozenset[str]:
+        """The panes of a Look that this one is drawn from now."""
+        return self.looks
+
+    def asks(self) -> dict[str, Any]:
+        """How much of its part can be shown now, as fields of a Look."""
+        return {}
+
     def draw(self, width: int, height: int) -> list[Line]:
         """The content, `data` being known: at most `height` lines of at most `width` cells."""
         raise NotImplementedError

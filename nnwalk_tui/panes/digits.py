@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -64,6 +64,10 @@ class DigitsPane(Pane):
         """What to ask for."""
         order = PARTITIONS[self._partition] if self.kind == "confusion" else ORDERS[self._order]
         return BatchLook(self.kind, order, self._first)
+
+    def asks(self) -> dict[str, Any]:
+        """As many examples or pictures as can be seen."""
+        return {"digits": self.wanted, "batch": self.wanted_look}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The batch, and the picked row and neuron."""

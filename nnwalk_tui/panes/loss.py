@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 
@@ -40,6 +40,10 @@ class LossPane(Pane):
     def wanted(self) -> int:
         """How many buckets of the curve can be told apart: two a cell."""
         return max(1, 2 * (inner(*self.size)[0] - render.GUTTER - 1))
+
+    def asks(self) -> dict[str, Any]:
+        """As many buckets as can be told apart."""
+        return {"columns": self.wanted}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The curves, and how many batches an epoch has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -45,6 +45,10 @@ class NeuronsPane(Pane):
         width, height = inner(*self.size)
         columns = len(self.data[0].columns) if self.data else 4
         return NeuronsLook(self._layer, render.neurons_for(render.places(columns, _WORDS, width, height).rows))
+
+    def asks(self) -> dict[str, Any]:
+        """As many neurons as can be seen."""
+        return {"neurons": self.wanted}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The network, and the picked row and neuron."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
@@ -51,6 +51,11 @@ class TapePane(Pane):
         """First line and number of lines to ask for: a screenful before and after those in view; 0: at the cursor."""
         height = self._height()
         return (0 if self._choice is None else max(1, self._top + 1 - height)), 3 * height
+
+    def asks(self) -> dict[str, Any]:
+        """The lines in view."""
+        first, rows = self.wanted
+        return {"rows_from": first, "rows": rows, "folded": self.folded}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The tape."""

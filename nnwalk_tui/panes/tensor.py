@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from textual.binding import Binding, BindingType
@@ -72,6 +72,10 @@ class TensorPane(Pane):
             self.against = against or ""
         self.expression, self.chosen, self._first = expression, (row, column), (row, column)
         self.post_message(self.Wants())
+
+    def asks(self) -> dict[str, Any]:
+        """The part in view."""
+        return {"tensor": self.wanted}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The window; one of another tensor begins at its first element."""

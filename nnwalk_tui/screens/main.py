@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -14,7 +15,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from engine.commands import Look, NeuronsLook, TensorLook
+from engine.commands import Look
 from engine.views import Snapshot
 from nnwalk_tui.layout import PANE_NAMES, Box, Needs, Plan, plan
 from nnwalk_tui.panes.base import Pane
@@ -215,26 +216,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def look(self) -> Look:
         """What the panes on screen want to see."""
         visible = [self.header, self.timeline, *(self.panes[name] for name in self._visible)]
-        wanted = sorted(frozenset[str]().union(*(pane.looks for pane in visible)))
-        digits = self.panes["digits"]
-        tape = self.panes["tape"]
-        assert isinstance(digits, DigitsPane)
-        assert isinstance(tape, TapePane)
-        neurons = self.panes["neurons"]
-        assert isinstance(neurons, NeuronsPane)
-        tensor = self.tensor
-        first, rows = tape.wanted if "tape" in self._visible else (1, 0)
-        return Look(
-            panes=wanted,
-            columns=max(8, self.panes["loss"].size.width - 10),
-            digits=digits.wanted if "digits" in self._visible else 0,
-            batch=digits.wanted_look,
-            rows_from=first,
-            rows=rows,
-            folded=tape.folded,
-            tensor=tensor.wanted if "tensor" in self._visible else TensorLook(),
-            neurons=neurons.wanted if "neurons" in self._visible else NeuronsLook(),
-        )
+        wanted = sorted(frozenset[str]().union(*(pane.parts() for pane in visible)))
+        amounts: dict[str, Any] = {}
+        for pane in visible:
+            amounts |= pane.asks()
+        return Look(wanted, **amounts)
 
     def show_answer(self, text: str) -> None:
         """Show an answer of several lines over the panes; "" takes it away."""

@@ -43,6 +43,8 @@ class Replay:
         self.divergence = ""
         self.audit = False
         self.apply_edit: Callable[[Edit], None] = lambda edit: None
+        self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
+        self.on_arrival: Callable[[Replay, int], None] = lambda replay, iteration: None
         self._validation = validation
         self._tape_bytes = tape_bytes
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
@@ -54,6 +56,8 @@ class Replay:
         """A branch that shares what lies before a border, and the state there. The trainer must stand at the border."""
         other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
         other.apply_edit, other.audit, other.calendar = self.apply_edit, self.audit, self.calendar.copy()
+        other.on_arrival = self.on_arrival
+        other.plotted = {text: series[:border] for text, series in self.plotted.items()}
         other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
         done = self.calendar.epochs_done(border)
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
@@ -157,6 +161,7 @@ class Replay:
         """Note a batch's result and make the edits of the border it ends at; whether they, or an audit, changed it."""
         iteration = self.trainer.iteration
         self._note(iteration, result)
+        self.on_arrival(self, iteration)
         if undo_to is not None:
             self.trainer.undo_update(undo_to)
         edits = [edit for edit in self.edits if edit.iteration == iteration]
@@ -281,6 +286,8 @@ class Replay:
         """Drop the state at a border, and all that lies after it."""
         self.history.forget_from(border)
         del self.losses[border:], self.accuracies[border:]
+        for series in self.plotted.values():
+            del series[border:]
         for held in [i for i in self._tapes if i >= border]:
             del self._tapes[held]
         done = self.calendar.epochs_done(border)

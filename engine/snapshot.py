@@ -38,7 +38,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         graph=graph_view(session) if "graph" in panes else None,
         layers=layer_views(session) if "layers" in panes else None,
         gradients=gradient_views(session) if "gradients" in panes else None,
-        curves=loss_view(session, look.columns) if "curves" in panes else None,
+        curves=loss_view(session, look.plot, look.columns) if "curves" in panes else None,
         batch=digits_view(session, look.batch, look.digits) if "batch" in panes else None,
         tensor=tensor_view(session, look.tensor) if "tensor" in panes else None,
         neurons=neurons_view(session, look.neurons) if "neurons" in panes else None,

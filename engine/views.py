@@ -129,13 +129,25 @@ class Curve(View, frozen=True):
 
 
 class LossView(View, frozen=True):
-    """The loss plots. Losses are taken before the update, `valid_*` before training (x = 0) and after each epoch."""
+    """A quantity over the batches. Losses are taken before the update, `valid_*` before training and after epochs."""
 
     train: Curve
-    iterations: int  # how many batches the curve spans
+    iterations: int  # batches in the whole run
     valid_iterations: list[int]
     valid_loss: list[float]
     valid_accuracy: list[float]
+    quantity: str = "loss"
+    smooth: Curve = Curve("", [], [], [])  # means over `window` batches
+    window: int = 1
+    accuracy: Curve = Curve("", [], [], [])  # of the batches, smoothed
+    first: int = 1  # batches that the plot spans
+    last: int = 0  # 0: the whole run
+    position: int = 0  # the cursor's batch
+    epochs: list[int] = []  # where epochs end
+    branches: list[Curve] = []  # the other branches' curves, smoothed, by their names
+    chosen: Position | None = None  # the batch that is asked about …
+    values: list[float] = []  # … and its value and the mean there
+    quantities: list[str] = []  # what can be plotted
 
 
 class Example(View, frozen=True):

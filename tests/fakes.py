@@ -131,6 +131,10 @@ def curves(batches: int = 110, scale: float = 2.31) -> LossView:
     return LossView(
         train=Curve("loss", x, low, [value * 1.03 for value in low]),
         iterations=batches,
+        smooth=Curve("loss", x, low, low),
+        window=4,
+        position=batches,
+        quantities=["loss", "accuracy", "learning_rate"],
         valid_iterations=[0, batches],
         valid_loss=[scale, scale * 0.4],
         valid_accuracy=[0.1, 0.62],

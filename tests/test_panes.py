@@ -240,9 +240,9 @@ async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeyp
     made: list[int] = []
     original = loss.losses
 
-    def losses(view: LossView, width: int, height: int) -> list[Line]:
+    def losses(view: LossView, width: int, height: int, options: loss.Options) -> list[Line]:
         made.append(width)
-        return original(view, width, height)
+        return original(view, width, height, options)
 
     monkeypatch.setattr(loss, "losses", losses)
     app = Stage(LossPane())
@@ -255,16 +255,6 @@ async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeyp
         await shown(pilot, fakes.running())
         await pilot.resize_terminal(70, 12)
         assert made == [58, 58, 68]
-
-
-async def test_v_shows_the_accuracy_instead_of_the_loss() -> None:
-    app = Stage(LossPane())
-    async with app.run_test(size=(60, 12)) as pilot:
-        losses = await shown(pilot, fakes.backward())
-        app.pane.focus()
-        await pilot.press("v")
-        assert app.text() != losses
-        assert "      1┤" in app.text()
 
 
 async def test_panes_say_how_much_they_can_show() -> None:

@@ -532,10 +532,19 @@ class PlotLook(msgspec.Struct, frozen=True):
     at: int = 0  # the batch that is asked about; 0 is none
 
 
+class LandscapeLook(msgspec.Struct, frozen=True):
+    """What the landscape pane shows."""
+
+    kind: str = "parameter"  # or update, plane
+    parameter: str = ""  # "W[1][3,5]"; "": where the gradient of the last layer's weight is greatest
+    zoom: float = 1.0  # how far it reaches, as a multiple of the usual
+    seed: int = 0  # of the random directions
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch, tensor, neurons
+    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch, tensor, neurons, landscape
     columns: int = 100  # buckets of the curves
     plot: PlotLook = PlotLook()
     digits: int = 16  # examples of the batch, or pictures
@@ -545,6 +554,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     folded: bool = False  # bookkeeping has lines, too
     tensor: TensorLook = TensorLook()
     neurons: NeuronsLook = NeuronsLook()
+    landscape: LandscapeLook = LandscapeLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

@@ -293,6 +293,24 @@ class NeuronsView(View, frozen=True):
     problem: str = ""
 
 
+class LandscapeView(View, frozen=True):
+    """ℒ of the cursor's batch around its parameters, as far as it is computed."""
+
+    kind: str  # parameter, update, plane
+    problem: str = ""
+    title: str = ""
+    axis: str = ""
+    origin: float = 0.0  # the number at the middle of the axis
+    reach: float = 1.0  # from the middle to an edge
+    rows: int = 1  # 1 for a curve
+    columns: int = 1
+    values: list[float] = []  # row after row from the top left; NaN where it is not computed yet
+    slope: float | None = None  # of the curve at its middle
+    marks: list[tuple[str, float, float]] = []  # name, place on the axis, ℒ there
+    path: list[tuple[float, float]] = []  # where the parameters came from, across and up
+    done: int = 0  # points that are computed
+
+
 class TapeRow(View, frozen=True):
     """One line of the tape."""
 
@@ -360,6 +378,7 @@ class Snapshot(View, frozen=True):
     batch: BatchView | None = None
     tensor: TensorView | None = None
     neurons: NeuronsView | None = None
+    landscape: LandscapeView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
 
 

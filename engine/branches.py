@@ -46,6 +46,7 @@ class Branches:
         """Undo a fork that came to nothing."""
         self.all.remove(branch)
         self.current = self.find(branch.parent)
+        self.current.replay.history.share_no_more()
 
     def find(self, name: str) -> Branch:
         """A branch by its name. Raises CommandError, listing what there are."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from engine.course.requests import parse_request
 from engine.errors import CommandError
 from engine.views import Unit
 
@@ -121,6 +122,20 @@ class Stats(Command, frozen=True):
     """Statistics of an expression at the cursor."""
 
     expression: str
+
+
+class Compute(Command, frozen=True):
+    """A computation of the course: "similarity.accuracy distance=squared"."""
+
+    request: str
+
+
+class CheckFormula(Command, frozen=True):
+    """Whether a formula gives a target's value in a network: "dZ[1]", "3-2-3 sigmoid sigmoid bce"."""
+
+    target: str
+    network: str
+    formula: str
 
 
 class Set(Command, frozen=True):
@@ -331,6 +346,21 @@ def _bare(kind: Callable[[], Command], name: str) -> Callable[[str], Command]:
     return parse_bare
 
 
+def _compute(rest: str) -> Command:
+    parse_request(rest)
+    return Compute(rest.strip())
+
+
+def _check_formula(rest: str) -> Command:
+    head, colon, formula = rest.partition(":")
+    target, _, network = head.strip().partition(" ")
+    if not colon or not network or not formula.strip():
+        raise CommandError(
+            "formula needs a target, a network and a formula", "like formula dZ[2] 3-2-3 sigmoid sigmoid bce: A[2] - Y"
+        )
+    return CheckFormula(target, network.strip(), formula.strip())
+
+
 COMMANDS: tuple[Spec, ...] = (
     Spec("step", "step [op|layer|phase|batch|epoch] [N]", "go on by N units (batches)", _walk(Step, "step [UNIT] [N]")),
     Spec(
@@ -441,6 +471,14 @@ COMMANDS: tuple[Spec, ...] = (
         _with_argument(partial(Plot, wanted=False), "unplot norm(dW[1])"),
         True,
     ),
+    Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
+    Spec(
+        "formula",
+        "formula TARGET LAYERS HIDDEN OUTPUT LOSS: FORMULA",
+        "check a derivative of yours against autograd",
+        _check_formula,
+        True,
+    ),
     Spec("digest", "digest", "SHA-256 of parameters, buffers and optimizer state", _bare(Digest, "digest")),
     Spec(
         "save",
@@ -544,7 +582,7 @@ class LandscapeLook(msgspec.Struct, frozen=True):
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch, tensor, neurons, landscape
+    panes: list[str]  # of: tape here graph layers gradients distribution curves batch tensor neurons landscape
     columns: int = 100  # buckets of the curves
     plot: PlotLook = PlotLook()
     digits: int = 16  # examples of the batch, or pictures
@@ -552,6 +590,11 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
+    quantity: str = "A"  # whose history the layers show
+    points: int = 0  # batches of it at most
+    gradient_points: int = 0  # batches of the gradients' history
+    gradient: str = ""  # whose distribution is shown, "dW[1]"
+    bins: int = 0
     tensor: TensorLook = TensorLook()
     neurons: NeuronsLook = NeuronsLook()
     landscape: LandscapeLook = LandscapeLook()

@@ -117,7 +117,7 @@ _SLOPES = {
     "leaky-relu": _Slope(
         f"(Z[{{l}}] > 0) + {LEAKY_SLOPE} ∗ (Z[{{l}}] <= 0)",
         f"slope 1 above 0, else the leak {LEAKY_SLOPE}",
-        lambda Z, A: (Z > 0).to(Z) + LEAKY_SLOPE * (Z <= 0),
+        lambda Z, A: (Z > 0).to(Z) + LEAKY_SLOPE * (Z <= 0).to(Z),  # a bool times 0.01 would be float32
         "Z",
     ),
     "linear": _Slope("1 + 0 ∗ Z[{l}]", "A[{l}] is Z[{l}] itself: slope 1", lambda Z, A: torch.ones_like(Z), "Z"),

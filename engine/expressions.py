@@ -52,6 +52,7 @@ _SIGNS = {
 }
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ADDRESS = re.compile(r"\b(d?)([xzawb])([₀-₉]+)(?:[,،]([₀-₉]+))?\[(\d+)\](?:\((\d+)\))?")
+_PATH = re.compile(r"\bpath\s*([=!]=)\s*([\w.]+)")  # of a module: layer1.0.conv1
 _ALL = "__everywhere__"
 
 
@@ -96,6 +97,7 @@ def evaluate_tree(tree: ast.expr, values: Values) -> Any:
 
 def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
     text = _ADDRESS.sub(lambda match: _address(match, row_of), text)
+    text = _PATH.sub(r"path \1 '\2'", text)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
     for name in sorted((n for n in names if "." in n), key=len, reverse=True):
@@ -194,9 +196,7 @@ class _Evaluator(ast.NodeVisitor):
     def _word_or_value(self, node: ast.AST, beside: Any = None) -> Any:
         """A bare word beside a phase, operation or module is that word: `op == relu`."""
         if isinstance(beside, str):
-            return (
-                node.value if isinstance(node, ast.Constant) else ast.unparse(node).replace(" - ", "-").replace(" ", "")
-            )
+            return node.value if isinstance(node, ast.Constant) else bare_word(node)
         return self._value(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> bool:
@@ -271,8 +271,11 @@ class _Evaluator(ast.NodeVisitor):
 
     def _changed(self, argument: ast.expr) -> bool:
         """Whether parameters in an expression give another value than before this batch."""
-        now, before = self._value(argument), _Evaluator(self._values.before()).visit(argument)
-        before = self._values.before().get(before) if isinstance(before, Ref) else before
+        now, before = self._value(argument), _Evaluator(self._values.before())._value(argument)
+        if isinstance(now, str):
+            raise ExpressionError(
+                f"changed needs a parameter, not {ast.unparse(argument)}", "for example changed(W[1])"
+            )
         return not torch.equal(torch.as_tensor(now), torch.as_tensor(before))
 
     def _function(self, name: str) -> Function:
@@ -303,6 +306,11 @@ def _compute(function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any
         shapes = " and ".join(_shape(o) if isinstance(o, Tensor) else str(o) for o in operands)
         reason = str(error).splitlines()[0]
         raise ExpressionError(f"“{ast.unparse(node)}” does not fit: {shapes}", reason) from None
+
+
+def bare_word(node: ast.AST) -> str:
+    """A word with hyphens, which Python reads as a difference: log-softmax."""
+    return ast.unparse(node).replace(" - ", "-").replace(" ", "")
 
 
 def yes_or_no(value: Any, node: ast.AST) -> bool:

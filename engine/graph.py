@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.layers import gradient_norm
+from engine.gradients import gradient_norm
 from engine.tape import Event, Tape, Value
 from engine.views import GraphView, Mark, Node, Phase
 

@@ -81,6 +81,10 @@ class History:
             self.add_checkpoint(other._checkpoints[iteration])
         other._limit()
 
+    def share_no_more(self) -> None:
+        """Have the whole budget back, since the other history is gone."""
+        self.budget *= 2
+
     def _limit(self) -> None:
         while self._checkpoint_bytes > self.budget * _CHECKPOINTS_SHARE and len(self._checkpoints) > 2:
             self._thin()

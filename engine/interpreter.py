@@ -12,6 +12,8 @@ from torch import Tensor
 
 from engine import commands as ask
 from engine.answers import readable
+from engine.course.compute import compute
+from engine.course.formula import refused
 from engine.edits import RATES
 from engine.errors import CommandError, EngineError
 from engine.export import export
@@ -23,8 +25,8 @@ from engine.recording import write_recording
 from engine.restore import recording_of
 from engine.statistics import statistics
 from engine.tensor_files import write_tensor
-from engine.views import BranchView, Comparison, Hit, Phase, Position
-from engine.watches import Condition, Watch
+from engine.views import BranchView, Comparison, Hit, Layer, Phase, Position
+from engine.watches import Watch
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -68,6 +70,12 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             return _write(session, expression, file)
         case ask.Digest():
             return _said(session.digest())
+        case ask.Compute(request):
+            finding = compute(request)
+            return Outcome(finding, finding.text)
+        case ask.CheckFormula(target, network, formula):
+            judged = refused(network, target, formula)
+            return Outcome(judged, judged.said)
         case ask.Names():
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
             return Outcome(names, "  ".join(names))
@@ -118,7 +126,7 @@ def hit_text(hit: Hit) -> str:
     """A hit to read: what came true, where, with which value, and what to look at next."""
     at = hit.position
     return (
-        f"hit: {hit.expression}{f' — {hit.value}' if hit.value else ''}\n"
+        f"hit: {f'watch {hit.watch}, ' if hit.watch else ''}{hit.expression}{f' — {hit.value}' if hit.value else ''}\n"
         f"  came true at {at.epoch}:{at.batch}:{hit.event}, {hit.title}\n"
         f"  next: {hit.advice}"
     )
@@ -127,9 +135,14 @@ def hit_text(hit: Hit) -> str:
 def _print(session: Session, expression: str) -> Outcome:
     if expression == "layers":
         views = layer_views(session)
-        return Outcome(views, "\n".join(f"{v.index} {v.kind} {v.activation} {v.shapes}" for v in views))
+        return Outcome(views, "\n".join(map(_layer_text, views)))
     value = _evaluate(session, expression)
     return Outcome(value, readable(value))
+
+
+def _layer_text(layer: Layer) -> str:
+    warnings = "".join(f"\n  {badge.text}: {badge.why}" for badge in layer.badges)
+    return f"{layer.index} {layer.kind} {layer.activation} {layer.shapes}{warnings}"
 
 
 def _evaluate(session: Session, expression: str) -> Any:
@@ -223,16 +236,22 @@ def _edited(session: Session, name: str, value: str) -> Outcome:
 
 
 def _watch(session: Session, expression: str) -> Outcome:
-    watch = session.watches.add(Condition(expression, session.values()))
+    watch = session.watches.add(session.condition(expression))
     return Outcome({"watch": watch.number}, f"watch {watch.number}: {_says(session, watch)}")
 
 
 def _place(session: Session, words: list[str]) -> str:
     """`backward relu 2` as an expression: phases, operations, layers by number, modules by path."""
     modules = dict(session.trainer.model.named_modules())
-    terms = []
+    layers, terms = len(session.naming.layers), []
     for word in words:
         name = "layer" if word.isdecimal() else "phase" if word in set(Phase) else "path" if word in modules else "op"
+        if name == "layer" and not 1 <= int(word) <= layers:
+            raise CommandError(f"there is no layer “{word}”", f"layers are 1 to {layers}")
+        if name == "op" and "." in word:
+            raise CommandError(
+                f"there is no module “{word}”", f"there are {', '.join(path for path in modules if path)}"
+            )
         terms.append(f"{name} == {word}")
     return " and ".join(terms)
 

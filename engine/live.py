@@ -33,6 +33,7 @@ class LiveValues(Values):
         self._trainer = trainer
         self._parameters = dict(trainer.model.named_parameters())
         self._before = before
+        self._then = False  # whether parameters are those of before the last batch
 
     @property
     def optimizer(self) -> Optimizer:
@@ -45,6 +46,8 @@ class LiveValues(Values):
 
     def parameter(self, full_name: str) -> Tensor:
         """A live parameter."""
+        if self._then and full_name in self._before:
+            return self._before[full_name]
         return self._parameters[full_name].detach()
 
     def parameter_gradient(self, full_name: str) -> Tensor:
@@ -73,7 +76,7 @@ class LiveValues(Values):
         """Parameters as they were before the last batch."""
         earlier = LiveValues.__new__(LiveValues)
         earlier.__dict__.update(self.__dict__)
-        earlier._parameters = {**self._parameters, **self._before}  # type: ignore[dict-item]
+        earlier._then = True
         return earlier
 
 

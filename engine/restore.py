@@ -14,7 +14,6 @@ from engine.checkpoint import read_checkpoint
 from engine.errors import HistoryError, RecordingError
 from engine.experiment import Experiment
 from engine.recording import VERSION, Recording, SavedBranch, SavedWatch, Script
-from engine.watches import Condition
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -66,7 +65,7 @@ def restore(session: Session, recording: Recording, checkpoints: Sequence[Path] 
     if (session.iteration, session.event) != (iteration, event):
         raise HistoryError("the way to the recorded place was interrupted", "open it again")
     for watch in recording.watches:
-        session.watches.add(Condition(watch.expression, session.values())).enabled = watch.enabled
+        session.watches.add(session.condition(watch.expression)).enabled = watch.enabled
     return _verdict(session, recording)
 
 

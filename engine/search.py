@@ -11,7 +11,7 @@ from engine.errors import CommandError
 from engine.live import LiveValues
 from engine.values import Values
 from engine.views import Hit
-from engine.watches import Condition, Found, hit_at, parameters_changed
+from engine.watches import Condition, Found, hit_at
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -26,8 +26,7 @@ class Lookout:
         self._before: dict[str, Tensor] = {}
         self._live = LiveValues(session, self._before)
         self.needs_tape = any(condition.needs_tape for condition in conditions)
-        changing = [condition for condition in conditions if condition.needs_change]
-        self._copied = {name for condition in changing for name in parameters_changed(condition, self._live)}
+        self._copied = {name for condition in conditions for name in condition.parameters}
         self._named = dict(session.trainer.model.named_parameters())
 
     def before_batch(self) -> None:

@@ -28,7 +28,10 @@ _POLL_EVERY = 0.004  # seconds between looks at the connection while training
 _SLICE = 0.02  # seconds of work that a landscape takes between looks at the connection
 _FRAME_EVERY = 0.1  # seconds between frames of a run
 _PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
-_LOOKING = (ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Pick, ask.Place, ask.Write)
+_LOOKING = (
+    *(ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Pick, ask.Place, ask.Write),
+    *(ask.Compute, ask.CheckFormula),
+)
 
 
 class Server:

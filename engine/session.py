@@ -39,7 +39,7 @@ from engine.tape import Event, Tape
 from engine.trainer import Trainer
 from engine.values import Scalar, Values
 from engine.views import Answer, Comparison, Hit, Position, Status, Unit
-from engine.watches import Condition, Watches
+from engine.watches import Condition, Watches, check_places
 
 HISTORY_BYTES = 256 * 2**20
 TAPE_BYTES = 256 * 2**20
@@ -74,6 +74,7 @@ class Session:
         self.trainer = Trainer(model, loss, optimizer, loader, schedule, epochs)
         first = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self, edit), audit
+        first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
         self.watches = Watches()
         self.description = description or Description.of(model, loss, optimizer)
@@ -167,7 +168,6 @@ class Session:
         """Put the cursor at the end of the batch after the cursor's, with its tape at hand if it is new."""
         if target > self.replay.furthest:
             self._tape(target)
-            self.replay.validate(self.interrupted)
         self.stand(target, None)
 
     def _step_inside(self, unit: Unit) -> bool:
@@ -212,8 +212,6 @@ class Session:
             self.stand(iteration - 1, None)
         else:
             self.stand(iteration, None if event == len(tape) else event)
-        if self.event is None and self.trainer.iteration == self.iteration:
-            self.replay.validate(self.interrupted)
 
     # ── running and jumping ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -235,8 +233,14 @@ class Session:
             self.status = Status.PAUSED
 
     def _conditions(self, until: str) -> list[Condition]:
-        wanted = [Condition(until, self.values())] if until else []
+        wanted = [self.condition(until)] if until else []
         return [*wanted, *self.watches.enabled()]
+
+    def condition(self, text: str) -> Condition:
+        """A condition to stop at. Raises ExpressionError for a word that means nothing in this run."""
+        condition = Condition(text, self.values())
+        check_places(self, condition)
+        return condition
 
     def _rest_of_batch(self, conditions: list[Condition]) -> Hit | None:
         return None if self.event is None else first_hit(self, conditions, self.event)
@@ -260,8 +264,6 @@ class Session:
                 else:
                     replay.train_batch()
                 self.stand(self.trainer.iteration, None)
-                if self.trainer.epoch_is_done:
-                    replay.validate(interrupted)
                 candidates = lookout.candidates()
                 if candidates and (hit := first_hit(self, candidates)):
                     return hit
@@ -464,8 +466,8 @@ class Session:
             raise
         before.cursor = cursor
         self.stand(border, None)
-        if event is not None:
-            self._goto_event(border + 1, event)
+        if event is not None and (tape := self._tape(border + 1)) is not None:
+            self._put(border + 1, min(event, len(tape) - 1), tape)  # of a frozen layer, fewer events are left
         return self.branches.current
 
     def switch(self, name: str) -> Branch:

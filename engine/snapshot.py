@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from engine.commands import Look
 from engine.curves import loss_view
 from engine.equations import here_view, reads, writes, written_shape
+from engine.gradients import distribution_view, gradient_views
 from engine.graph import graph_view
 from engine.inspector import tensor_view
-from engine.layers import gradient_views, layer_views
+from engine.layers import layer_views
 from engine.neurons import neurons_view
 from engine.pictures import digits_view
 from engine.tape import Event, Tape
@@ -37,8 +38,9 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         tape=tape_view(session, look) if "tape" in panes else None,
         here=here_view(session) if "here" in panes else None,
         graph=graph_view(session) if "graph" in panes else None,
-        layers=layer_views(session) if "layers" in panes else None,
-        gradients=gradient_views(session) if "gradients" in panes else None,
+        layers=layer_views(session, look) if "layers" in panes else None,
+        gradients=gradient_views(session, look) if "gradients" in panes else None,
+        distribution=distribution_view(session, look) if "distribution" in panes else None,
         curves=loss_view(session, look.plot, look.columns) if "curves" in panes else None,
         batch=digits_view(session, look.batch, look.digits) if "batch" in panes else None,
         tensor=tensor_view(session, look.tensor) if "tensor" in panes else None,

@@ -79,6 +79,7 @@ class Tape:
         self.output: Tensor | None = None
         self.indices: list[int] = []
         self.loss = float("nan")
+        self.accuracy: float | None = None  # of the predictions that the loss was taken on; None for no classes
         self.parameter_gradients: dict[str, tuple[Tensor, int]] = {}  # full name → gradient, event that completes it
         self.bytes = 0
         self.statistics: dict[str, Statistics] = {}  # computed so far, by name

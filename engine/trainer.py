@@ -162,7 +162,8 @@ class Trainer:
         recorder.finish()
         tape.loss, tape.indices, tape.targets = loss.item(), self.indices(), batch.targets
         tape.output, tape.inputs = first_tensor(output), batch.inputs
-        return tape, Result(tape.loss, accuracy(output, batch.targets))
+        tape.accuracy = accuracy(output, batch.targets)
+        return tape, Result(tape.loss, tape.accuracy)
 
     def load(self) -> Batch:
         """The next mini-batch, of the next epoch where one ends; gradients are cleared and the rate is set."""

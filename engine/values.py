@@ -142,7 +142,9 @@ class Values:
     def _loss_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
         value = tape.values.get("ℒ")
         taken = value is not None and value.event is not None and value.event.number <= done
-        return {"loss": lambda: tape.loss} if taken else {"loss": lambda: None, "accuracy": lambda: None}
+        if not taken:
+            return {"loss": lambda: None, "accuracy": lambda: None}
+        return {"loss": lambda: tape.loss, "accuracy": lambda: tape.accuracy}
 
     def before(self) -> Values:
         """The values before this batch: parameters only."""
@@ -230,7 +232,7 @@ class Values:
         number = tape.updates().get(full_name)
         short = self.naming.short_name[full_name]
         if number is None:
-            raise ExpressionError(f"{short} is not updated in this batch", "it has no gradient, or is frozen")
+            raise NotComputedYetError(f"{short} is not updated in this batch", "it has no gradient, or is frozen")
         self._check_done(number, f"the change of {short}")
         return tape.before.tensors[full_name], tape.after.tensors[full_name]
 
@@ -240,7 +242,7 @@ class Values:
         tape = self._needs_tape(f"d{short}")
         found = tape.parameter_gradients.get(full_name)
         if found is None:
-            raise ExpressionError(f"no gradient reaches {short}", "it is frozen, or the loss does not depend on it")
+            raise NotComputedYetError(f"no gradient reaches {short}", "it is frozen, or ℒ does not depend on it")
         self._check_done(found[1], f"the gradient of {short}")
         return found[0]
 
@@ -402,4 +404,6 @@ def optimizer_symbol(values: Values, symbol: str, full_name: str) -> Tensor | No
 
 def is_bad(tensor: Tensor) -> bool:
     """Whether NaN or an infinity is among the values."""
-    return not math.isfinite(statistics.norm(tensor))
+    if math.isfinite(statistics.norm(tensor)):
+        return False
+    return not bool(torch.isfinite(tensor).all())  # large values overflow the norm

@@ -96,6 +96,15 @@ class Statistics(View, frozen=True):
     bad: float  # fraction of NaN and infinities, 0…1
 
 
+class Badge(View, frozen=True):
+    """A warning about a layer."""
+
+    name: str  # "dead", "saturated", "vanishing", "exploding" or "NaN"
+    value: float  # what was measured
+    text: str  # "dead 75%"
+    why: str  # what was measured, its value and its limit, in a sentence
+
+
 class Layer(View, frozen=True):
     """One layer: what it is, and what of it the cursor has reached."""
 
@@ -107,16 +116,36 @@ class Layer(View, frozen=True):
     tensors: dict[str, Statistics]  # keys W b Z A dZ dA dW db; those not computed yet are missing
     shapes: dict[str, list[int]]  # the same keys, as far as shapes are known
     missing: dict[str, str]  # why a key is not in `tensors`
+    memory: int = 0  # bytes: its parameters, and what its forward pass made of this batch
+    badges: list[Badge] = []
+    history: list[float] = []  # norms of the quantity looked at, up to the cursor, the latest last
 
 
 class Gradient(View, frozen=True):
-    """A parameter's gradient at the cursor."""
+    """A gradient at the cursor: of a parameter, or of a layer's pre-activations Z."""
 
     name: str  # "W[1]"
     layer: int
     norm: float | None  # ‖∂ℒ/∂θ‖; None while it is not computed yet
-    value_norm: float  # ‖θ‖ before the update
+    value_norm: float  # ‖θ‖ before the update; 0 for what is no parameter
     ratio: float | None  # ‖Δθ‖/‖θ‖ of the real Δθ; None while it is not updated yet
+    kind: str = ""  # "W", "b", "Z"; "" for other parameters
+    history: list[float] = []  # norms up to the cursor, the latest last
+
+
+class Distribution(View, frozen=True):
+    """The values of one gradient: how many there are of which size, now and in the batches before."""
+
+    name: str  # "dW[1]"
+    shape: list[int]
+    low: float  # the bins span low … high
+    high: float
+    counts: list[int]  # of the finite values, in bins of equal width
+    zeros: float  # fraction of exact zeros, 0…1
+    bad: float  # fraction of NaN and infinities, 0…1
+    decades: list[int]  # the least and greatest power of ten that `past` spans, in equal steps
+    iterations: list[int]  # the batches that were looked at, up to the cursor
+    past: list[bytes]  # of each of them: the share of |values| in each step, 0…255, the least first
 
 
 class Curve(View, frozen=True):
@@ -374,6 +403,7 @@ class Snapshot(View, frozen=True):
     graph: GraphView | None = None
     layers: list[Layer] | None = None
     gradients: list[Gradient] | None = None
+    distribution: Distribution | None = None
     curves: LossView | None = None
     batch: BatchView | None = None
     tensor: TensorView | None = None
@@ -386,6 +416,7 @@ class Hit(View, frozen=True):
     """A condition that came true: where, with which value, and what to look at next."""
 
     expression: str
+    watch: int  # its number; 0 where it was given with until
     position: Position  # where the run stopped
     event: int  # that made it true, counted from 1
     title: str  # of that event, "backward · relu 2"

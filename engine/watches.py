@@ -11,16 +11,17 @@ from __future__ import annotations
 import ast
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from engine.answers import readable
-from engine.errors import CommandError, NotComputedYetError
-from engine.expressions import evaluate_tree, parse, yes_or_no
+from engine.errors import CommandError, ExpressionError, NotComputedYetError
+from engine.expressions import bare_word, evaluate_tree, parse, yes_or_no
 from engine.tape import Event, Tape
 from engine.values import Ref, Values, is_bad
-from engine.views import Hit
+from engine.views import Hit, Phase
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -63,14 +64,18 @@ class Condition:
         self.needs_tape = bool(_names(self.tree) & _FORWARD_SYMBOLS) or "grad" in self.functions
         scalar_only = not self.functions and not any(isinstance(node, ast.Subscript) for node in ast.walk(self.tree))
         self.on_scalars = scalar_only and not self.on_place and _names(self.tree) <= frozenset(values.scalars)
-        self.needs_change = bool(self.functions & {"ratio", "delta", "changed"})
+        self.parameters = parameters_read(self.tree, values)
+        self._read_parameters = [bool(parameters_read(term, values)) for term in self._batch_terms]
         self._matching: tuple[int, bool] = (0, False)
         self._try_out(values)
 
     def _try_out(self, values: Values) -> None:
-        """Find wrong words now, rather than in the middle of a run."""
+        """Find wrong words now, rather than in the middle of a run; each by itself, since not all is computed yet."""
         with suppress(NotComputedYetError):
             self.holds(values)
+        for name in _free_names(self.tree):
+            with suppress(NotComputedYetError):
+                evaluate_tree(name, values)
 
     def holds(self, values: Values) -> bool:
         """Whether it is true at a cursor. Raises ExpressionError, NotComputedYetError for what comes later."""
@@ -80,10 +85,7 @@ class Condition:
         """Whether it may have come true in a batch, seen from its end: false only where it surely has not."""
         if self._place_terms and template is not None and not self._place_may_match(values, template):
             return False
-        try:
-            return all(yes_or_no(evaluate_tree(term, values), term) for term in self._batch_terms)
-        except NotComputedYetError:
-            return True
+        return all(map(partial(_term_may_hold, values), self._batch_terms, self._read_parameters))
 
     def _place_may_match(self, values: Values, template: Tape) -> bool:
         """Whether some event of a tape of the same structure is at the place; remembered for each structure."""
@@ -131,7 +133,8 @@ class Condition:
         for node in ast.walk(self.tree):
             side = node.left if isinstance(node, ast.Compare) else None
             if side is not None and not isinstance(side, ast.Constant):
-                shown.append(f"{ast.unparse(side)} = {_short(evaluate_tree(side, values))}")
+                with suppress(NotComputedYetError):  # of `layer == 3 or loss < 1`, the loss may be still to come
+                    shown.append(f"{ast.unparse(side)} = {_short(evaluate_tree(side, values))}")
         return ", ".join(dict.fromkeys(shown))
 
     def advice(self) -> str:
@@ -166,6 +169,10 @@ class Watches:
     def enabled(self) -> list[Condition]:
         """The conditions that stop a run."""
         return [watch.condition for watch in self.all if watch.enabled]
+
+    def number_of(self, condition: Condition) -> int:
+        """The number of a condition's watch; 0 where it is none's."""
+        return next((watch.number for watch in self.all if watch.condition is condition), 0)
 
     def find(self, number: str) -> list[Watch]:
         """The watch of a number, or all. Raises CommandError, listing what there are."""
@@ -206,15 +213,26 @@ def hit_at(session: Session, found: Found) -> Hit:
     assert tape is not None
     value = _first_bad_words(session, tape) if condition.looks_everywhere else condition.actual(session.values())
     event = title(session, tape.events[found.event - 1])
-    return Hit(condition.text, session.position, found.event, event, value, condition.advice())
+    return Hit(
+        condition.text,
+        session.watches.number_of(condition),
+        session.position,
+        found.event,
+        event,
+        value,
+        condition.advice(),
+    )
 
 
 def _first_bad_words(session: Session, tape: Tape) -> str:
     from engine.equations import title, writes
 
+    before = next((n for n, t in tape.before.tensors.items() if t.is_floating_point() and is_bad(t)), "")
+    if before:
+        return f"NaN or infinity was in {session.naming.short_name.get(before, before)} before this batch"
     bad = first_bad_event(tape)
     if bad is None:
-        return "NaN or infinity was there before this batch"
+        return "NaN or infinity is in a buffer"
     layer = f", layer {bad.layer} ({bad.path or session.naming.layers[bad.layer - 1].path})" if bad.layer else ""
     return f"{title(session, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
 
@@ -235,22 +253,70 @@ def _names(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+def _free_names(tree: ast.AST) -> list[ast.Name]:
+    """The names that stand for a value of their own: not those of functions or layers, nor words beside a place."""
+    bound = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    bound |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
+    bound |= {id(side) for _, sides in _compared_places(tree) for side in sides}
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in bound and n.id != "__everywhere__"]
+
+
+def _compared_places(tree: ast.AST) -> list[tuple[str, list[ast.expr]]]:
+    """What the words of a place are compared with: ("op", [relu])."""
+    return [
+        (node.left.id, node.comparators)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id in PLACES
+    ]
+
+
+def check_places(session: Session, condition: Condition) -> None:
+    """Raise ExpressionError for a phase, operation, layer or module path that this model does not have."""
+    for place, sides in _compared_places(condition.tree):
+        known = _known_places(session, place)
+        for side in sides:
+            word = str(side.value) if isinstance(side, ast.Constant) else bare_word(side)
+            if known and word not in known:
+                raise ExpressionError(f"there is no {place} “{word}”", f"there are {', '.join(known)}")
+
+
+def _known_places(session: Session, place: str) -> list[str]:
+    """The words that a place may be compared with; none where any number will do."""
+    if place == "phase":
+        return list(Phase)
+    if place == "path":
+        return [path for path, _ in session.trainer.model.named_modules() if path]
+    if place == "op":
+        tapes = (session.tape(), session.first_tape())
+        return list(dict.fromkeys(event.op.name for tape in tapes if tape is not None for event in tape.events))
+    return []
+
+
+def _term_may_hold(values: Values, term: ast.expr, reads_parameters: bool) -> bool:
+    """Within the batch a parameter was old, then new: a term may hold with either."""
+    try:
+        if yes_or_no(evaluate_tree(term, values), term):
+            return True
+        return reads_parameters and yes_or_no(evaluate_tree(term, values.before()), term)
+    except NotComputedYetError:
+        return True
+
+
 def _called(node: ast.AST) -> str:
     return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
 
 
-def parameters_changed(condition: Condition, values: Values) -> set[str]:
-    """Full names of the parameters whose change a condition asks for."""
+def parameters_read(tree: ast.AST, values: Values) -> set[str]:
+    """Full names of the parameters, rather than their gradients, that an expression reads."""
     found = set()
-    for node in ast.walk(condition.tree):
-        if (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.value, ast.Name)
-            and isinstance(node.slice, ast.Constant)
-        ):
-            name = values.parameter_name(Ref(f"{node.value.id}[{node.slice.value!r}]"))
-            found |= {name} if name else set()
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            name = values.parameter_name(Ref(node.value))
-            found |= {name} if name else set()
+    for node in ast.walk(tree):
+        ref = None
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            ref = Ref(ast.unparse(node)) if isinstance(node.slice, ast.Constant) else None
+        elif isinstance(node, ast.Name):
+            ref = Ref(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            ref = Ref(node.value)
+        name = None if ref is None or ref.is_gradient else values.parameter_name(ref)
+        found |= {name} if name else set()
     return found

@@ -13,6 +13,7 @@ from engine.errors import EngineError, ModelError
 from engine.experiment import MODELS, Experiment, resolve
 from engine.recording import Job, Script, check_recording, read_recording
 from nnwalk_tui import __version__
+from nnwalk_tui.lessons.command import lesson
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
 from nnwalk_tui.terminal import can_show_screen
 
@@ -64,6 +65,9 @@ def _add_model(name: str, summary: str) -> None:
 
 for _name, _summary in MODELS.items():
     _add_model(_name, _summary)
+
+
+commands.add_command(lesson)
 
 
 @commands.command("run", short_help="your own model: FILE.py:FUNCTION")

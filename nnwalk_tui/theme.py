@@ -164,6 +164,13 @@ _TWINS = str.maketrans(
         **dict.fromkeys("║╡", "H"),
         **dict.fromkeys("▏▎▍▌", "-"),
         **dict.fromkeys("▋▊▉", "="),
+        "▁": "_",
+        "▂": ".",
+        "▃": ":",
+        "▄": "-",
+        "▅": "=",
+        "▆": "+",
+        "▇": "*",
         "█": "#",
         "▒": "+",
         "░": ".",
@@ -226,6 +233,7 @@ def _plain(character: str) -> str:
     if character == "⁻":
         return "-"
     base = unicodedata.normalize("NFKD", character)[:1]
+    wide = unicodedata.east_asian_width(character) in "WF"
     if base.isascii():
-        return base
-    return "??" if unicodedata.east_asian_width(character) in "WF" else "?"
+        return f"{base} " if wide else base
+    return "??" if wide else "?"

@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 
 from engine.views import (
+    Badge,
     BatchView,
     Curve,
+    Distribution,
     Example,
     Gradient,
     GraphView,
@@ -112,17 +114,40 @@ def layers(known: str = "W b Z A dZ dA", value: float = 0.28, bad: float = 0.0) 
         tensors = {key: statistics(f"{key}[{layer}]", shapes[key], value * layer, bad) for key in known.split()}
         missing = {key: "not computed yet" for key in shapes if key not in tensors}
         name = "relu" if layer < 3 else "softmax"
-        found.append(Layer(layer, f"layers.{layer - 1}", "linear", name, out * into + out, tensors, shapes, missing))
+        size = out * into + out
+        memory = 4 * (size + 2 * BATCH * out)
+        history = [value * step for step in range(1, 9)]
+        path = f"layers.{layer - 1}"
+        found.append(Layer(layer, path, "linear", name, size, tensors, shapes, missing, memory, badges(layer), history))
     return found
 
 
+def badges(layer: int) -> list[Badge]:
+    """None for the first layer, two for the others."""
+    dead = Badge("dead", 0.75, "dead 75%", "12 of 16 neurons give 0; the badge is for 25% and more")
+    words = "‖dZ[2]‖ / ‖dZ[3]‖ = 0.0073; the badge is for 0.01 and less"
+    vanishing = Badge("vanishing", 0.0073, "vanishing 1/137", words)
+    saturated = Badge("saturated", 0.98, "saturated 98%", "98% lies near 0 or 1; the badge is for 50% and more")
+    return {1: [], 2: [dead, vanishing], 3: [saturated, dead]}[layer]
+
+
 def parameters(done: int, norm: float = 0.03) -> list[Gradient]:
-    """The gradients of all parameters, of which the last `done` are computed."""
+    """The gradients of all parameters, of which the last `done` are computed, and those of all Z."""
     names = [(f"{name}[{layer}]", layer) for layer in (1, 2, 3) for name in "Wb"]
-    return [
-        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, 3.0 + layer, None)
+    history = [norm * step for step in range(1, 9)]
+    found = [
+        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, 3.0 + layer, None, name[0], history)
         for at, (name, layer) in enumerate(names)
     ]
+    found += [Gradient(f"Z[{layer}]", layer, norm * layer if done else None, 0.0, None, "Z") for layer in (1, 2, 3)]
+    return found
+
+
+def distribution(name: str = "dW[1]") -> Distribution:
+    """A bell about 0, and twenty batches in which it became narrower."""
+    counts = [round(1000 * math.exp(-(((at - 100) / 25) ** 2))) for at in range(201)]
+    past = [bytes(max(0, 200 - 60 * abs(step - 22 + batch // 4)) for step in range(32)) for batch in range(20)]
+    return Distribution(name, [32, 784], -0.02, 0.02, counts, 0.4, 0.0, [-12, 4], list(range(1, 21)), past)
 
 
 def curves(batches: int = 110, scale: float = 2.31) -> LossView:
@@ -297,7 +322,8 @@ def before_training() -> Snapshot:
 def running() -> Snapshot:
     """A whole batch done, training on."""
     gradients = {node.id: 0.03 for node in chain(99, {}).nodes if node.gradient_mark is not None}
-    updated = [Gradient(it.name, it.layer, it.norm, it.value_norm, 1e-3) for it in parameters(6)]
+    ratios = [1e-3, 2e-2, 5e-5, 1e-3, 1e-3, 1e-3, None, None, None]
+    updated = [msgspec.structs.replace(it, ratio=ratio) for it, ratio in zip(parameters(6), ratios, strict=True)]
     return Snapshot(
         run=run(),
         status=Status.RUNNING,
@@ -312,6 +338,7 @@ def running() -> Snapshot:
         graph=chain(99, gradients, direction="update"),
         layers=layers("W b Z A dZ dA dW db", 0.41),
         gradients=updated,
+        distribution=distribution(),
         curves=curves(300),
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
         tensor=tensor("Z[2]", 1.5, 64, 16),
@@ -360,7 +387,10 @@ def broken() -> Snapshot:
     nan, inf = math.nan, math.inf
     gradients = dict.fromkeys(["ℒ", "Z[3]", "A[2]"], nan) | {"Z[2]": inf}
     norms = [nan, inf, -inf, 0.0, 1e-45, 3e38]
-    parameters_ = [Gradient(it.name, it.layer, norm, nan, norm) for it, norm in zip(parameters(6), norms, strict=True)]
+    parameters_ = [
+        Gradient(it.name, it.layer, norm, nan, norm, it.kind, norms)
+        for it, norm in zip(parameters(6), norms, strict=False)
+    ]
     return _with(
         backward(),
         loss=nan,
@@ -368,6 +398,7 @@ def broken() -> Snapshot:
         graph=chain(99, gradients, "Z[2]", "backward"),
         layers=layers("W b Z A dZ dA", nan, bad=1.0),
         gradients=parameters_,
+        distribution=Distribution("dW[1]", [32, 784], nan, nan, [], 0.0, 1.0, [-12, 4], [1], [bytes(32)]),
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
         tensor=tensor("dZ[2]", nan),
         neurons=neurons(nan),
@@ -381,7 +412,7 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor", "neurons"}
+    fields = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch", "tensor", "neurons"}
     return _with(backward(), **dict.fromkeys(fields))
 
 

@@ -67,6 +67,12 @@ class Stage(App[None]):
     def on_tape_pane_chosen(self, message: TapePane.Chosen) -> None:
         self.messages.append(message)
 
+    def on_pane_wants(self, message: Pane.Wants) -> None:
+        self.messages.append(message)
+
+    def on_pane_said(self, message: Pane.Said) -> None:
+        self.messages.append(message)
+
     def on_timeline_pane_cursor_moved(self, message: TimelinePane.CursorMoved) -> None:
         self.messages.append(message)
 
@@ -236,6 +242,103 @@ async def test_v_goes_through_the_quantities_of_the_layers() -> None:
         assert "·" in app.lines()[2]
 
 
+async def test_the_layers_ask_for_the_history_of_the_quantity_shown() -> None:
+    pane = LayersPane()
+    app = Stage(pane)
+    async with app.run_test(size=(100, 8)) as pilot:
+        await shown(pilot, fakes.backward())
+        app.pane.focus()
+        assert pane.asks()["quantity"] == "A"
+        await pilot.press("v", "v")
+        assert pane.asks()["quantity"] == "dZ"
+        assert sum(isinstance(message, Pane.Wants) for message in app.messages) == 2
+
+
+async def test_a_layer_that_is_chosen_is_explained_below_the_table() -> None:
+    app = Stage(LayersPane())
+    async with app.run_test(size=(100, 14)) as pilot:
+        before = await shown(pilot, fakes.backward())
+        app.pane.focus()
+        await pilot.press("down")
+        assert "›2▸ linear" in app.text()
+        assert "dead 75%: 12 of 16 neurons give 0; the badge is for 25% and more" in app.text()
+        await pilot.press("up")
+        assert "›1  linear" in app.text()
+        assert "no badge" in app.text()
+        await pilot.press("end")
+        assert "saturated 98%: 98% lies near 0 or 1" in app.text()
+        app.pane.blur()
+        await pilot.pause()
+        assert app.text() == before
+        assert not any(isinstance(message, Pane.Said) for message in app.messages)
+
+
+async def test_a_layer_is_explained_elsewhere_where_the_pane_has_no_room() -> None:
+    app = Stage(LayersPane())
+    async with app.run_test(size=(100, 6)) as pilot:
+        await shown(pilot, fakes.backward())
+        app.pane.focus()
+        await pilot.press("down")
+        (said,) = (message.text for message in app.messages if isinstance(message, Pane.Said))
+        assert said.startswith("layer 2: dead 75%: 12 of 16 neurons give 0; the badge is for 25% and more; vanishing")
+        assert all(f"{layer}" in app.text() for layer in ("1  linear", "2▸ linear", "3  linear"))
+
+
+async def test_v_goes_through_the_kinds_of_gradients_on_one_scale() -> None:
+    app = Stage(GradientsPane())
+    async with app.run_test(size=(90, 12)) as pilot:
+        await shown(pilot, fakes.running())
+        app.pane.focus()
+        await pilot.pause()
+        heading = app.lines()[1]
+        for key, mode, names in (
+            ("v", "dW", ["dW[1]", "dW[2]", "dW[3]"]),
+            ("v", "db", ["db[1]", "db[2]", "db[3]"]),
+            ("v", "dZ", ["dZ[1]", "dZ[2]", "dZ[3]"]),
+            ("V", "db", ["db[1]", "db[2]", "db[3]"]),
+        ):
+            await pilot.press(key)
+            assert f"v {mode} ─" in app.text()
+            rows = [line[2:7] for line in app.lines()[2:-1] if line[2:7].strip()]
+            assert rows == names
+            assert app.lines()[1] == heading
+
+
+async def test_a_ratio_far_from_the_guide_is_marked() -> None:
+    app = Stage(GradientsPane())
+    async with app.run_test(size=(90, 12)) as pilot:
+        await shown(pilot, fakes.running())
+        ratios = [line.rstrip("│ ").split("▄▅▆▇█ ")[-1].strip() for line in app.lines()[2:5]]
+        assert ratios == ["1·10⁻³", "2·10⁻² ▲", "5·10⁻⁵ ▼"]
+
+
+async def test_h_shows_the_histogram_of_the_chosen_gradient_and_then_its_past() -> None:
+    pane = GradientsPane()
+    app = Stage(pane)
+    async with app.run_test(size=(90, 16)) as pilot:
+        bars = await shown(pilot, fakes.running())
+        app.pane.focus()
+        assert pane.parts() == {"gradients"}
+        await pilot.press("h")
+        assert pane.parts() == {"gradients", "distribution"}
+        assert pane.asks()["gradient"] == "dW[1]"
+        assert "dW[1]  32×784  log count by value" in app.text()
+        assert "zero 40%" in app.text()
+        assert "−0.0200" in app.lines()[-2]
+        assert "10²┤" in app.text()
+        await pilot.press("h")
+        assert pane.asks()["gradient_points"] >= 88
+        assert "batches 1 … 20" in app.text()
+        assert "10⁻¹┤" in app.text()
+        await pilot.press("down")
+        assert pane.asks()["gradient"] == "db[1]"
+        assert "db[1] is not computed yet" in app.text()
+        await pilot.press("up", "h")
+        app.pane.blur()
+        await pilot.pause()
+        assert app.text() == bars
+
+
 async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     original = loss.losses
@@ -355,7 +458,5 @@ async def test_no_pane_s_name_or_number_is_another_s() -> None:
     numbers = [kind.number for kind in FRAMED if kind.number]
     assert sorted(numbers) == list(range(1, 7))
     assert all(kind.about and kind.pane_title for kind in ALL)
-    assert all(
-        kind.looks <= {"tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor", "neurons"}
-        for kind in ALL
-    )
+    known = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch", "tensor", "neurons"}
+    assert all(kind.looks <= known for kind in ALL)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
@@ -234,11 +235,21 @@ def _strip(line: Line, palette: theme.Palette) -> Strip:
     for text, name in merge(line):
         style = palette.style(name)
         twin = theme.to_ascii(text) if ascii_only else text
-        if segments and segments[-1].style == style:  # a picture's black may be the background's
-            segments[-1] = Segment(segments[-1].text + twin, style)
+        if segments and (joint := _joint(segments[-1], twin, style)) is not None:
+            segments[-1] = Segment(segments[-1].text + twin, joint)
         else:
             segments.append(Segment(twin, style))
     return Strip(segments)
+
+
+def _joint(before: Segment, text: str, style: Style) -> Style | None:
+    """The one style in which both look as they do in their own; blanks show the background alone."""
+    own = before.style
+    if own is None or own.bgcolor != style.bgcolor:
+        return None
+    if own == style or text.isspace():
+        return own
+    return style if before.text.isspace() else None
 
 
 def _difference(old: Strip, new: Strip) -> tuple[int, int] | None:

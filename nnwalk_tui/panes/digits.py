@@ -59,15 +59,10 @@ class DigitsPane(Pane):
         layout = self._layout(*inner(*self.size))
         return max(1, layout.pictures if layout else _TABLE)
 
-    @property
-    def wanted_look(self) -> BatchLook:
-        """What to ask for."""
-        order = PARTITIONS[self._partition] if self.kind == "confusion" else ORDERS[self._order]
-        return BatchLook(self.kind, order, self._first)
-
     def asks(self) -> dict[str, Any]:
-        """As many examples or pictures as can be seen."""
-        return {"digits": self.wanted, "batch": self.wanted_look}
+        """As many examples as can be seen, in the order chosen."""
+        order = PARTITIONS[self._partition] if self.kind == "confusion" else ORDERS[self._order]
+        return {"digits": self.wanted, "batch": BatchLook(self.kind, order, self._first)}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The batch, and the picked row and neuron."""

@@ -47,7 +47,7 @@ class NeuronsPane(Pane):
         return NeuronsLook(self._layer, render.neurons_for(render.places(columns, _WORDS, width, height).rows))
 
     def asks(self) -> dict[str, Any]:
-        """As many neurons as can be seen."""
+        """As many neurons as fit."""
         return {"neurons": self.wanted}
 
     def part(self, snapshot: Snapshot) -> object | None:

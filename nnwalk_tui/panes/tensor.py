@@ -74,7 +74,7 @@ class TensorPane(Pane):
         self.post_message(self.Wants())
 
     def asks(self) -> dict[str, Any]:
-        """The part in view."""
+        """The window in view."""
         return {"tensor": self.wanted}
 
     def part(self, snapshot: Snapshot) -> object | None:

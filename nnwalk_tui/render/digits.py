@@ -176,7 +176,9 @@ def _nearest(greys: list[int], level: int) -> int:
 
 
 def _run(greys: list[int], cells: list[tuple[int, int]]) -> Span:
-    paper, ink = min(greys), max(greys)
+    """The cells in one style. Its background is the grey that fills more of them: a blank is a third of a block."""
+    low, high = min(greys), max(greys)
+    paper, ink = (high, low) if cells.count((high, high)) > cells.count((low, low)) else (low, high)
     blocks = {(ink, ink): "█", (ink, paper): "▀", (paper, ink): "▄"} | {(paper, paper): " "}
     text = "".join(blocks[cell] for cell in cells)
     return text, f"grey:{ink if ink != paper else ''}:{paper}"

@@ -24,6 +24,7 @@ from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.header import HeaderPane
 from nnwalk_tui.panes.here import HerePane
+from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
@@ -31,7 +32,7 @@ from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
-from nnwalk_tui.render import graph
+from nnwalk_tui.render import gradients, graph
 from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
@@ -43,6 +44,7 @@ PANES: tuple[type[Pane], ...] = (
     HerePane,
     GradientsPane,
     TensorPane,
+    LandscapePane,
     LossPane,
     DigitsPane,
     TapePane,
@@ -207,7 +209,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             max(self._needs.graph_width, graph.needed_width(lines)) if lines else self._needs.graph_width,
             len(lines) or self._needs.graph,
             len(snapshot.layers or ()) or self._needs.layers,
-            len(snapshot.gradients or ()) or self._needs.parameters,
+            len(gradients.shown(snapshot.gradients or [], gradients.MODES[0])) or self._needs.parameters,
         )
         before, self._needs = self.plan, needs
         if self.plan != before:

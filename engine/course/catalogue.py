@@ -1,0 +1,133 @@
+"""The table of what lessons can have computed. A new computation is a row here and a function in its module.
+
+Importing this loads no torch, so that a lesson file can be checked without the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.experiment import ACTIVATIONS, INITS
+
+Value = str | int | float
+
+_HIDDEN = tuple(name for name in ACTIVATIONS if name != "linear")
+_DISTANCES = ("absolute", "squared")
+_LOSSES = ("mean-difference", "mae", "half-mse", "bce")
+_SURFACES = ("ravine", "bumps")
+_OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad")
+
+
+@dataclass(frozen=True)
+class Computation:
+    """A name in a lesson, the function behind it ("module:function"), and its arguments' defaults, choices, limits."""
+
+    name: str
+    function: str
+    summary: str
+    defaults: dict[str, Value] = field(default_factory=dict)
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+_SEED = {"seed": (0.0, 2.0**31)}
+_SOURCE: dict[str, Value] = {"source": "subset"}
+
+_ROWS = (
+    Computation("data.shapes", "dataset:shapes", "shapes of the partitions, of X and of Y", _SOURCE),
+    Computation("data.normalised", "dataset:normalised", "pixels before and after normalisation", _SOURCE),
+    Computation("data.one-hot", "dataset:one_hot", "labels and their rows of Y", {"count": 5},
+                limits={"count": (1, 20)}),
+    Computation("data.samples", "dataset:samples", "training images", {"count": 6, "first": 1},
+                limits={"count": (1, 20), "first": (1, 4000)}),
+    Computation("data.counts", "dataset:counts", "examples of each digit", _SOURCE),
+    Computation("data.missing", "dataset:missing", "what happens to a digit that is rare", {"digit": 9, "keep": 10},
+                limits={"digit": (0, 9), "keep": (0, 500)}),
+    Computation("data.broadcast", "dataset:broadcast", "(N,1) − (N) is (N,N)", {"n": 5}, limits={"n": (2, 1000)}),
+    Computation("similarity.averages", "similarity:averages", "the mean image of each digit", _SOURCE),
+    Computation("similarity.accuracy", "similarity:accuracy", "accuracy of the nearest average",
+                {**_SOURCE, "distance": "absolute"}, {"distance": _DISTANCES}),
+    Computation("similarity.random", "similarity:random_guess", "accuracy of a random guess", {"seed": 0},
+                limits=_SEED),
+    Computation("similarity.mistakes", "similarity:mistakes", "what each digit is taken for",
+                {**_SOURCE, "distance": "absolute"}, {"distance": _DISTANCES}),
+    Computation("similarity.distances", "similarity:distances", "one image against each average",
+                {"example": 1, "distance": "absolute"}, {"distance": _DISTANCES}, {"example": (1, 2000)}),
+    Computation("similarity.ink", "similarity:ink", "how much ink each digit has", _SOURCE),
+    Computation("neuron.three-ways", "neuron:three_ways", "z by loop, dot product and matrix product",
+                {"n": 1000, "nx": 4}, limits={"n": (1, 5000), "nx": (1, 784)}),
+    Computation("neuron.train", "neuron:train", "1 against 7 by hand-written gradients",
+                {**_SOURCE, "seed": 0, "epochs": 4, "rate": 0.01, "start": "drawn"},
+                {"start": ("drawn", "flipped")}, {**_SEED, "epochs": (1, 200), "rate": (0, 100)}),
+    Computation("neuron.bands", "neuron:bands", "the same over many seeds", {**_SOURCE, "seeds": 200},
+                limits={"seeds": (2, 2000)}),
+    Computation("neuron.rates", "neuron:rates", "learning rates raced", {"seed": 0}, limits=_SEED),
+    Computation("activation.curve", "curves:activation", "g and its slope, plotted", {"name": "sigmoid"},
+                {"name": _HIDDEN}),
+    Computation("activation.at", "curves:activation_at", "g and its slope at z", {"name": "sigmoid", "z": 0.0},
+                {"name": _HIDDEN}, {"z": (-50, 50)}),
+    Computation("activation.slopes", "curves:slopes", "slopes of all activations"),
+    Computation("activation.softmax", "curves:softmax", "scores as probabilities", {"shift": 10.0},
+                limits={"shift": (-100, 100)}),
+    Computation("losses.table", "curves:losses", "four losses compared"),
+    Computation("losses.of", "curves:loss_of", "one loss of one example", {"name": "bce", "yhat": 0.1, "y": 0.0},
+                {"name": _LOSSES}, {"yhat": (1e-9, 1 - 1e-9), "y": (0, 1)}),
+    Computation("losses.log-of-zero", "curves:log_of_zero", "where BCE written out becomes NaN"),
+    Computation("landscape.wavy", "curves:landscape", "a point, its tangent and its step",
+                {"rate": 0.5, "steps": 1}, limits={"rate": (0, 1000), "steps": (0, 200)}),
+    Computation("landscape.neuron", "curves:slice_of_neuron", "the real loss along one weight", {"k": 407, "rate": 1.0},
+                limits={"k": (1, 784), "rate": (0, 1000)}),
+    Computation("regression.exact", "regression:exact", "normal equation beside descent",
+                {"n": 100, "features": 3, "seed": 0},
+                limits={"n": (10, 2000), "features": (1, 6), **_SEED}),
+    Computation("network.shapes", "backprop:shapes", "shapes of every layer", {"layers": "3-2-3", "n": 7},
+                limits={"n": (1, 60000)}),
+    Computation("network.ones", "backprop:ones", "1·bᵀ", {"n": 4, "width": 3}, limits={"n": (1, 12), "width": (1, 8)}),
+    Computation("backprop.factors", "backprop:factors", "derivation beside autograd",
+                {"layers": "3-2-3", "n": 7, "activation": "sigmoid", "output": "sigmoid", "loss": "bce", "layer": 0,
+                 "criterion": "course"},
+                {"activation": ACTIVATIONS, "output": ("sigmoid", "softmax", "linear"),
+                 "loss": ("bce", "cross-entropy", "mse", "half-mse"), "criterion": ("course", "torch")},
+                {"n": (1, 500), "layer": (0, 20)}),
+    Computation("backprop.mean", "backprop:mean_of_batch", "dW with and without 1/N", {"n": 10},
+                limits={"n": (2, 100)}),
+    Computation("two-layer.train", "twolayer:train", "784-2-1 on 1 against 7",
+                {**_SOURCE, "init": "normal", "rate": 0.01, "epochs": 4, "seed": 0},
+                {"init": ("normal", "scaled-normal")}, {"rate": (0, 100), "epochs": (1, 200), **_SEED}),
+    Computation("two-layer.seeds", "twolayer:seeds", "the same over seeds",
+                {**_SOURCE, "init": "normal", "rate": 0.01, "epochs": 4, "count": 21},
+                {"init": ("normal", "scaled-normal")}, {"rate": (0, 100), "epochs": (1, 100), "count": (1, 101)}),
+    Computation("autodiff.graph", "autodiff:graph", "the 20-10-7-13 program, op by op", {"order": "forward"},
+                {"order": ("forward", "reverse")}),
+    Computation("autodiff.ways", "autodiff:ways", "four ways to differentiate", {"h": 1e-5},
+                limits={"h": (1e-14, 1.0)}),
+    Computation("autodiff.step-sizes", "autodiff:step_sizes", "numeric error by step size"),
+    Computation("autodiff.check", "autodiff:check", "a gradient check", {"broken": "no"}, {"broken": ("no", "yes")}),
+    Computation("autodiff.rules", "autodiff:rules", "a table of symbolic rules"),
+    Computation("deep.collapse", "deep:collapse", "linear layers are one layer", {"layers": "4-16-16-2"}),
+    Computation("deep.xor", "deep:xor", "XOR with or without a hidden layer",
+                {"hidden": 0, "activation": "tanh", "seed": 0}, {"activation": ACTIVATIONS},
+                {"hidden": (0, 64), **_SEED}),
+    Computation("deep.outputs", "deep:outputs", "output activations on the same scores"),
+    Computation("depth.gradients", "deep:gradients", "gradient norm by layer",
+                {"activation": "sigmoid", "init": "xavier", "layers": 10, "batch_norm": "off"},
+                {"activation": ACTIVATIONS, "init": tuple(INITS), "batch_norm": ("off", "on")}, {"layers": (1, 40)}),
+    Computation("depth.table", "deep:table", "the first layer's gradient, by init", {"layers": 10},
+                limits={"layers": (1, 40)}),
+    Computation("depth.inputs", "deep:input_scale", "inputs of unlike scale"),
+    Computation("descent.count", "races:count", "updates in an epoch", {"n": 60000, "size": 64},
+                limits={"n": (1, 1e7), "size": (1, 1e7)}),
+    Computation("descent.race", "races:batches", "batch, mini-batch, stochastic",
+                {"epochs": 3, "rate": 0.01, "seed": 0},
+                limits={"epochs": (1, 20), "rate": (0, 10), **_SEED}),
+    Computation("optimizers.race", "races:optimizers", "all on one surface", {"surface": "ravine", "steps": 60},
+                {"surface": _SURFACES}, {"steps": (1, 500)}),
+    Computation("optimizers.path", "races:path", "one optimizer's path",
+                {"optimizer": "momentum", "surface": "ravine", "steps": 60},
+                {"optimizer": _OPTIMIZERS, "surface": _SURFACES}, {"steps": (1, 500)}),
+    Computation("optimizers.digits", "races:digits", "all on the digits", {"epochs": 1, "seed": 0},
+                limits={"epochs": (1, 5), **_SEED}),
+    Computation("optimizers.agree", "races:agree", "update rules against torch.optim", {"steps": 20},
+                limits={"steps": (1, 200)}),
+)  # fmt: skip
+CATALOGUE: dict[str, Computation] = {row.name: row for row in _ROWS}

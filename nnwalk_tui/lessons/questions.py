@@ -1,0 +1,134 @@
+"""Judging an answer, with the reason: numbers, shapes, choices and lines here, formulas by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from nnwalk_tui.lessons.answers import line_numbers, number_of, shape_of
+from nnwalk_tui.lessons.document import Call, Question
+from nnwalk_tui.lessons.pieces import text_of, written
+
+Resolve = Callable[[Call], object]  # the value that the engine gave
+_WITHIN = 0.01  # of a number, relative, where the lesson does not say
+
+
+class Verdict(NamedTuple):
+    """`right` is None where the answer could not be read, and does not count."""
+
+    right: bool | None
+    said: str
+
+
+def judge(question: Question, given: str, resolve: Resolve) -> Verdict:
+    """What is said of an answer to any question but a formula."""
+    text = given.strip()
+    if not text:
+        return Verdict(None, "type an answer")
+    return _JUDGES[question.kind](question, text, resolve)
+
+
+def formula_command(question: Question, given: str) -> str:
+    """The command that lets the engine judge a formula."""
+    return f"formula {question.target} {question.network}: {given}"
+
+
+def right_answer(question: Question, resolve: Resolve) -> str:
+    """The right answer as text."""
+    if isinstance(question.answer, Call):
+        return written(resolve(question.answer), question.answer.style)
+    if question.kind == "choice":
+        return f"{question.answer} — {dict(question.choices)[question.answer]}"
+    return question.answer
+
+
+def hint(question: Question) -> str:
+    """What kind of answer is wanted."""
+    return {
+        "number": "a number",
+        "shape": "a shape, like N × 3",
+        "choice": "a letter",
+        "formula": f"{question.target} = …  (@ is ·, * is ∗, .T is ᵀ)",
+        "line": "line numbers, like 3 or 5-7",
+    }[question.kind]
+
+
+def _number(question: Question, text: str, resolve: Resolve) -> Verdict:
+    percent = isinstance(question.answer, Call) and question.answer.style.startswith("%")
+    given = number_of(text, percent)
+    if given is None:
+        return Verdict(None, f"“{text}” is not a number; write for example 0.25, 67 % or 1/4")
+    wanted = _as_number(question.answer, resolve)
+    if _close(given, wanted, question.within):
+        return Verdict(True, f"right: {right_answer(question, resolve)}")
+    for value, reason in question.wrong:
+        if _close(given, _as_number(value, resolve), question.within):
+            return Verdict(False, text_of(reason, resolve))
+    if percent and not 0 <= given <= 1:
+        return Verdict(False, "a share lies between 0 and 100 %")
+    if wanted and _close(-given, wanted, question.within):
+        return Verdict(False, "the size is right, the sign is not")
+    return Verdict(False, f"{'too much' if given > wanted else 'too little'}: it is {right_answer(question, resolve)}")
+
+
+def _as_number(value: str | Call, resolve: Resolve) -> float:
+    found = resolve(value) if isinstance(value, Call) else number_of(value)
+    return float(found) if isinstance(found, int | float) else float("nan")
+
+
+def _close(given: float, wanted: float, within: float | None) -> bool:
+    room = _WITHIN * abs(wanted) if within is None else within
+    return abs(given - wanted) <= room + 1e-12
+
+
+def _shape(question: Question, text: str, resolve: Resolve) -> Verdict:
+    given = shape_of(text)
+    if not given:
+        return Verdict(None, f"“{text}” is not a shape; write for example 60000 × 784, or N × n_l")
+    found = resolve(question.answer) if isinstance(question.answer, Call) else question.answer
+    wanted = [str(size) for size in found] if isinstance(found, list) else shape_of(str(found))
+    if given == wanted:
+        return Verdict(True, f"right: {right_answer(question, resolve)}")
+    for value, reason in question.wrong:
+        if isinstance(value, str) and given == shape_of(value):
+            return Verdict(False, text_of(reason, resolve))
+    if given == wanted[::-1]:
+        return Verdict(False, "rows and columns are swapped: rows are examples, or, in W[l], the layer's own neurons")
+    if len(given) != len(wanted):
+        return Verdict(False, f"it has {len(wanted)} sizes, not {len(given)}: it is {right_answer(question, resolve)}")
+    at = next(at for at, (one, other) in enumerate(zip(given, wanted, strict=True)) if one != other)
+    return Verdict(False, f"size {at + 1} is {wanted[at]}, not {given[at]}")
+
+
+def _choice(question: Question, text: str, resolve: Resolve) -> Verdict:
+    letter = text.strip("() .").lower()
+    letters = [name for name, _ in question.choices]
+    if letter not in letters:
+        return Verdict(None, f"choose one of {', '.join(letters)}")
+    if letter == question.answer:
+        return Verdict(True, f"right: {dict(question.choices)[letter]}")
+    reasons = {str(value): reason for value, reason in question.wrong}
+    return Verdict(False, text_of(reasons[letter], resolve))
+
+
+def _line(question: Question, text: str, resolve: Resolve) -> Verdict:
+    given, wanted = line_numbers(text), line_numbers(str(question.answer))
+    if not given:
+        return Verdict(None, f"“{text}” is not a line’s number; write for example 3 or 5-7")
+    if given == wanted:
+        return Verdict(True, f"right: {question.answer}")
+    for value, reason in question.wrong:
+        if given & line_numbers(str(value)) and not line_numbers(str(value)) & wanted:
+            return Verdict(False, text_of(reason, resolve))
+    missing = sorted(wanted - given)
+    if given < wanted:
+        return Verdict(False, f"so far right, but there is more: line {missing[0]} too")
+    return Verdict(False, f"line {sorted(given - wanted)[0]} does something else; it is {question.answer}")
+
+
+_JUDGES: dict[str, Callable[[Question, str, Resolve], Verdict]] = {
+    "number": _number,
+    "shape": _shape,
+    "choice": _choice,
+    "line": _line,
+}

@@ -176,6 +176,7 @@ PANE_KEYS = {
     "4": "loss",
     "5": "digits",
     "6": "neurons",
+    "7": "landscape",
     "T": "tape",
     "x": "log",
 }

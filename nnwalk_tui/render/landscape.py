@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from engine.views import LandscapeView
 from nnwalk_tui import theme
@@ -72,7 +73,7 @@ def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
             at = place(x, loss)
             canvas.put(int(at[0]) // ACROSS, int(at[1]) // DOWN, sign, "here" if sign == "◉" else "backward")
     if len(view.marks) > 1:
-        canvas_put_here(canvas, place(view.marks[0][1], view.marks[0][2]))
+        _put_here(canvas, place(view.marks[0][1], view.marks[0][2]))
     ticks = {0: high, (rows - 1) // 2: (low + high) / 2, rows - 1: low}
     lines = [
         [
@@ -84,13 +85,13 @@ def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
     return [fit_line(line, width) for line in (*lines, *_axis(view, cells))]
 
 
-def canvas_put_here(canvas: Canvas, at: tuple[float, float]) -> None:
+def _put_here(canvas: Canvas, at: tuple[float, float]) -> None:
     """The point where the parameters are lies over all others."""
     canvas.put(int(at[0]) // ACROSS, int(at[1]) // DOWN, "◉", "here")
 
 
-def _tangent(view: LandscapeView, canvas: Canvas, place: object) -> None:
-    if view.slope is None or not view.marks or not callable(place):
+def _tangent(view: LandscapeView, canvas: Canvas, place: Callable[[float, float], tuple[float, float]]) -> None:
+    if view.slope is None or not view.marks:
         return
     _, x, loss = view.marks[0]
     reach = view.reach * 0.6
@@ -119,8 +120,7 @@ def _map(view: LandscapeView, width: int, height: int) -> list[Line]:
     rows = max(1, min(height, cells // 2))
     low, high = _log(min(known)), _log(max(known))
     levels = bytes(_level(value, low, high) for value in view.values)
-    picture = digits.picture(levels, view.rows, view.columns, cells, rows, theme.grey_steps(), theme.ascii_only())
-    grid = [[(character, style) for text, style in line for character in text] for line in picture]
+    grid = _bands(levels, view, rows, cells)
     for across, up in view.path:
         _put(grid, view, across, up, "•")
     _put(grid, view, 0.0, 0.0, "◉")
@@ -130,6 +130,19 @@ def _map(view: LandscapeView, width: int, height: int) -> list[Line]:
     return [
         [*side, *line, (words[0] if at == 0 and width - cells > len(words[0]) + 1 else "", "quiet")]
         for at, line in enumerate(grid)
+    ]
+
+
+def _bands(levels: bytes, view: LandscapeView, rows: int, cells: int) -> list[Line]:
+    """The levels as cells, each exact: where two greys meet is a contour."""
+    if not theme.grey_steps():
+        picture = digits.picture(levels, view.rows, view.columns, cells, rows, False, theme.ascii_only())
+        return [[(character, style) for text, style in line for character in text] for line in picture]
+    means = digits.resample(levels, view.rows, view.columns, rows * 2, cells)
+    greys = [[round(level * (theme.GREYS - 1) / 255) for level in line] for line in means]
+    return [
+        [(" ", f"grey::{up}") if up == low else ("▀", f"grey:{up}:{low}") for up, low in zip(*pair, strict=True)]
+        for pair in zip(greys[::2], greys[1::2], strict=True)
     ]
 
 

@@ -162,6 +162,13 @@ class Place(Command, frozen=True):
     expression: str
 
 
+class Plot(Command, frozen=True):
+    """Plot an expression over the batches, or no more."""
+
+    expression: str
+    wanted: bool = True
+
+
 class Write(Command, frozen=True):
     """Save an expression's value to a file."""
 
@@ -450,6 +457,20 @@ COMMANDS: tuple[Spec, ...] = (
         True,
     ),
     Spec("write", "write EXPRESSION FILE", "save a value as .npy, .safetensors or .csv", _write, True),
+    Spec(
+        "plot",
+        "plot EXPRESSION",
+        "plot a number over the batches, from here on",
+        _with_argument(Plot, "plot norm(dW[1])"),
+        True,
+    ),
+    Spec(
+        "unplot",
+        "unplot EXPRESSION",
+        "plot it no more",
+        _with_argument(partial(Plot, wanted=False), "unplot norm(dW[1])"),
+        True,
+    ),
     Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
     Spec(
         "formula",
@@ -540,11 +561,30 @@ class NeuronsLook(msgspec.Struct, frozen=True):
     rows: int = 12  # neurons that a column has room for
 
 
+class PlotLook(msgspec.Struct, frozen=True):
+    """What the plot shows."""
+
+    quantity: str = "loss"  # or accuracy, learning_rate, a plotted expression
+    first: int = 1  # batches that it spans; last 0 is the whole run
+    last: int = 0
+    at: int = 0  # the batch that is asked about; 0 is none
+
+
+class LandscapeLook(msgspec.Struct, frozen=True):
+    """What the landscape pane shows."""
+
+    kind: str = "parameter"  # or update, plane
+    parameter: str = ""  # "W[1][3,5]"; "": where the gradient of the last layer's weight is greatest
+    zoom: float = 1.0  # how far it reaches, as a multiple of the usual
+    seed: int = 0  # of the random directions
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape, here, graph, layers, gradients, distribution, curves, batch, tensor, neurons
+    panes: list[str]  # of: tape here graph layers gradients distribution curves batch tensor neurons landscape
     columns: int = 100  # buckets of the curves
+    plot: PlotLook = PlotLook()
     digits: int = 16  # examples of the batch, or pictures
     batch: BatchLook = BatchLook()
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
@@ -557,6 +597,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     bins: int = 0
     tensor: TensorLook = TensorLook()
     neurons: NeuronsLook = NeuronsLook()
+    landscape: LandscapeLook = LandscapeLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

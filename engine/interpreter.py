@@ -64,6 +64,8 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
         case ask.Place(expression):
             found = place_of(session, expression)
             return Outcome(found, f"{found.expression} row {found.row} column {found.column}")
+        case ask.Plot(expression, wanted):
+            return _plot(session, expression, wanted)
         case ask.Write(expression, file):
             return _write(session, expression, file)
         case ask.Digest():
@@ -168,6 +170,14 @@ def _pick(session: Session, row: int, neuron: int | None) -> Outcome:
     index = tape.indices[row - 1] if tape is not None and tape.indices else 0
     of = f", example {index} of the data set" if index else ""
     return Outcome({"row": row, "neuron": session.picked[1]}, f"row {row}{of}, neuron {session.picked[1]}")
+
+
+def _plot(session: Session, expression: str, wanted: bool) -> Outcome:
+    if not wanted:
+        session.plots.remove(expression)
+        return _said(f"{expression} is plotted no more")
+    session.plots.add(session, expression)
+    return _said(f"{expression} is plotted from here on, and of earlier batches as they are replayed")
 
 
 def _write(session: Session, expression: str, file: str) -> Outcome:

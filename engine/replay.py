@@ -46,6 +46,8 @@ class Replay:
         self.distributions = Trace[bytes]()
         self.audit = False
         self.apply_edit: Callable[[Edit], None] = lambda edit: None
+        self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
+        self.on_arrival: Callable[[Replay, int], None] = lambda replay, iteration: None
         self.interrupted: Callable[[], bool] = lambda: False
         self._validation = validation
         self._tape_bytes = tape_bytes
@@ -59,6 +61,7 @@ class Replay:
         other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
         other.calendar = self.calendar.copy()
         other.take_after(self)
+        other.plotted = {text: series[:border] for text, series in self.plotted.items()}
         other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
         done = self.calendar.epochs_done(border)
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
@@ -87,6 +90,7 @@ class Replay:
     def take_after(self, other: Replay) -> None:
         """Do as another branch of the same session does."""
         self.apply_edit, self.interrupted, self.audit = other.apply_edit, other.interrupted, other.audit
+        self.on_arrival = other.on_arrival
 
     def make_optimizer_edits(self, iteration: int) -> None:
         """Let the trainer have the optimizer that it has after so many batches; its state is whoever's calls this."""
@@ -168,6 +172,7 @@ class Replay:
         """Note a batch's result and make the edits of the border it ends at; whether they, or an audit, changed it."""
         iteration = self.trainer.iteration
         self._note(iteration, result)
+        self.on_arrival(self, iteration)
         if undo_to is not None:
             self.trainer.undo_update(undo_to)
         if self.trainer.epoch_is_done:
@@ -296,6 +301,8 @@ class Replay:
         self.trace.forget_from(border)
         self.distributions.forget_from(border)
         del self.losses[border:], self.accuracies[border:]
+        for series in self.plotted.values():
+            del series[border:]
         for held in [i for i in self._tapes if i >= border]:
             del self._tapes[held]
         done = self.calendar.epochs_done(border)

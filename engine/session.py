@@ -28,7 +28,9 @@ from engine.errors import CommandError, EngineError, HistoryError, ModelError
 from engine.experiment import Experiment
 from engine.inspector import Held
 from engine.interpreter import carry_out
+from engine.landscape import Landscape
 from engine.naming import Naming
+from engine.plots import Plots
 from engine.recording import Edit, Script
 from engine.replay import Replay
 from engine.search import Lookout, first_hit, reverse
@@ -86,6 +88,9 @@ class Session:
         self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
         self.inspected = Held()  # what the tensor pane looked at last
         self.confusion = ConfusionHeld()
+        self.landscape = Landscape()
+        self.plots = Plots()
+        first.on_arrival = lambda replay, iteration: self.plots.note(self, replay, iteration)
         self.kept: dict[str, Any] = {}  # what panes computed of what never changes, by name
         self.interrupted: Callable[[], bool] = lambda: False
         self.progress: Callable[[str, int, int], None] = lambda label, done, total: None

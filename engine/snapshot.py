@@ -25,6 +25,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
     """What the screen shows of a session, at its cursor."""
     found = session.validation()
     panes = set(look.panes)
+    session.landscape.active = "landscape" in panes
     return Snapshot(
         run=run_view(session),
         status=_status(session),
@@ -40,10 +41,11 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         layers=layer_views(session, look) if "layers" in panes else None,
         gradients=gradient_views(session, look) if "gradients" in panes else None,
         distribution=distribution_view(session, look) if "distribution" in panes else None,
-        curves=loss_view(session, look.columns) if "curves" in panes else None,
+        curves=loss_view(session, look.plot, look.columns) if "curves" in panes else None,
         batch=digits_view(session, look.batch, look.digits) if "batch" in panes else None,
         tensor=tensor_view(session, look.tensor) if "tensor" in panes else None,
         neurons=neurons_view(session, look.neurons) if "neurons" in panes else None,
+        landscape=session.landscape.view(session, look.landscape) if "landscape" in panes else None,
         picked=session.picked,
     )
 

@@ -158,13 +158,25 @@ class Curve(View, frozen=True):
 
 
 class LossView(View, frozen=True):
-    """The loss plots. Losses are taken before the update, `valid_*` before training (x = 0) and after each epoch."""
+    """A quantity over the batches. Losses are taken before the update, `valid_*` before training and after epochs."""
 
     train: Curve
-    iterations: int  # how many batches the curve spans
+    iterations: int  # batches in the whole run
     valid_iterations: list[int]
     valid_loss: list[float]
     valid_accuracy: list[float]
+    quantity: str = "loss"
+    smooth: Curve = Curve("", [], [], [])  # means over `window` batches
+    window: int = 1
+    accuracy: Curve = Curve("", [], [], [])  # of the batches, smoothed
+    first: int = 1  # batches that the plot spans
+    last: int = 0  # 0: the whole run
+    position: int = 0  # the cursor's batch
+    epochs: list[int] = []  # where epochs end
+    branches: list[Curve] = []  # the other branches' curves, smoothed, by their names
+    chosen: Position | None = None  # the batch that is asked about …
+    values: list[float] = []  # … and its value and the mean there
+    quantities: list[str] = []  # what can be plotted
 
 
 class Example(View, frozen=True):
@@ -310,6 +322,24 @@ class NeuronsView(View, frozen=True):
     problem: str = ""
 
 
+class LandscapeView(View, frozen=True):
+    """ℒ of the cursor's batch around its parameters, as far as it is computed."""
+
+    kind: str  # parameter, update, plane
+    problem: str = ""
+    title: str = ""
+    axis: str = ""
+    origin: float = 0.0  # the number at the middle of the axis
+    reach: float = 1.0  # from the middle to an edge
+    rows: int = 1  # 1 for a curve
+    columns: int = 1
+    values: list[float] = []  # row after row from the top left; NaN where it is not computed yet
+    slope: float | None = None  # of the curve at its middle
+    marks: list[tuple[str, float, float]] = []  # name, place on the axis, ℒ there
+    path: list[tuple[float, float]] = []  # where the parameters came from, across and up
+    done: int = 0  # points that are computed
+
+
 class TapeRow(View, frozen=True):
     """One line of the tape."""
 
@@ -378,6 +408,7 @@ class Snapshot(View, frozen=True):
     batch: BatchView | None = None
     tensor: TensorView | None = None
     neurons: NeuronsView | None = None
+    landscape: LandscapeView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
 
 

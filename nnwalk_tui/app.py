@@ -25,8 +25,10 @@ from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snaps
 from nnwalk_tui import actions, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.layout import LARGE
 from nnwalk_tui.pacing import AsciiFilter, PacedDriver
 from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
@@ -394,6 +396,14 @@ class NNWalkApp(App[None]):
         keep = place["expression"] == self.main.tensor.expression and not against
         self.main.tensor.inspect(place["expression"], place["row"], place["column"], None if keep else against)
 
+    def screen_landscape(self, parameter: str) -> None:
+        """The loss around the parameters; with a parameter, along it."""
+        pane = self.main.panes["landscape"]
+        assert isinstance(pane, LandscapePane)
+        if parameter.strip():
+            pane.along(parameter.strip())
+        self.main.focus_pane("landscape")
+
     def _ask(self, text: str, reply: Callable[[Answer], None]) -> None:
         if not self.over:
             number = self.client.do(text)
@@ -416,8 +426,8 @@ class NNWalkApp(App[None]):
             self.main.entered = False
         elif self.main.zoomed:
             self.main.zoom(False)
-        elif self.main.current == "tensor":
-            self.main.leave("tensor")
+        elif self.main.current in LARGE:
+            self.main.leave(self.main.current)
 
     def screen_command(self, text: str) -> None:
         """Let a command be typed."""

@@ -19,7 +19,8 @@ _LOSS = 14
 
 LEFT = ("graph", "tape", "neurons")  # these share a place: the one that was visited last is seen
 BOTTOM = ("loss", "log")
-UPPER_RIGHT = ("layers", "here", "gradients", "tensor")  # the last takes the place of the others
+LARGE = ("tensor", "landscape")  # these take the place of the tables at the upper right
+UPPER_RIGHT = ("layers", "here", "gradients", *LARGE)
 PANE_NAMES = (  # in the order of Tab
     "graph",
     "neurons",
@@ -27,6 +28,7 @@ PANE_NAMES = (  # in the order of Tab
     "here",
     "gradients",
     "tensor",
+    "landscape",
     "loss",
     "digits",
     "tape",
@@ -104,8 +106,8 @@ def _all_panes(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]
         (5, 9, 5, _DIGITS),
         (needs.layers + _TABLE, _HERE, needs.parameters + _TABLE, _DIGITS),
     )
-    if _latest(UPPER_RIGHT, recent) == "tensor":
-        names, rows = ["tensor", "digits"], [sum(rows[:-1]), rows[-1]]
+    if (large := _latest(UPPER_RIGHT, recent)) in LARGE:
+        names, rows = [large, "digits"], [sum(rows[:-1]), rows[-1]]
     return {
         **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (graph, loss)),
         **_column(left, body.width - left, body.y, names, rows),
@@ -121,8 +123,8 @@ def _all_panes_abreast(body: Box, recent: Sequence[str], needs: Needs) -> dict[s
     table, here = _shared(upper, (5, 9), (tables, _HERE))
     gradients = right * 2 // 5
     left_column = _column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (upper, lower))
-    if _latest(UPPER_RIGHT, recent) == "tensor":
-        return {**left_column, **_column(left, right, body.y, ("tensor", "digits"), (upper, lower))}
+    if (large := _latest(UPPER_RIGHT, recent)) in LARGE:
+        return {**left_column, **_column(left, right, body.y, (large, "digits"), (upper, lower))}
     return {
         **left_column,
         "layers": Box(left, body.y, right - gradients, table),

@@ -17,6 +17,7 @@ from engine.views import (
     Gradient,
     GraphView,
     Here,
+    LandscapeView,
     Layer,
     LossView,
     Mark,
@@ -156,6 +157,10 @@ def curves(batches: int = 110, scale: float = 2.31) -> LossView:
     return LossView(
         train=Curve("loss", x, low, [value * 1.03 for value in low]),
         iterations=batches,
+        smooth=Curve("loss", x, low, low),
+        window=4,
+        position=batches,
+        quantities=["loss", "accuracy", "learning_rate"],
         valid_iterations=[0, batches],
         valid_loss=[scale, scale * 0.4],
         valid_accuracy=[0.1, 0.62],
@@ -244,6 +249,17 @@ def neurons(value: float = 0.5, known: bool = True) -> NeuronsView:
     return NeuronsView(columns, weights, "example 17, row 1, label 7", 1, 2, ["z₂[1](17) = 0.5", "a₂[1](17) = 0.5"])
 
 
+def landscape(rows: int = 1, value: float = 2.0) -> LandscapeView:
+    """A bowl, as a curve or as a map of 9 × 9 points, of which one is not computed yet."""
+    values = [value + 0.1 * (x - 4) ** 2 + 0.1 * (y - rows // 2) ** 2 for y in range(rows) for x in range(9)]
+    values[0] = math.nan
+    marks = [("here", 0.0, value), ("−η·slope", 0.1, value)]
+    title = "ℒ along w₃,₅[1]"
+    return LandscapeView(
+        "parameter", "", title, "w₃,₅[1]", 0.0, 1.0, rows, 9, values, 0.5, marks, [(0.5, 0.5)], rows * 9 - 1
+    )
+
+
 def here() -> Here:
     return Here(
         number=14,
@@ -289,6 +305,7 @@ def backward() -> Snapshot:
         batch=BatchView(size=BATCH, right=34, examples=examples()),
         tensor=tensor(),
         neurons=neurons(),
+        landscape=landscape(),
     )
 
 
@@ -312,6 +329,7 @@ def before_training() -> Snapshot:
         batch=None,
         tensor=TensorView("", "", "no batch has run — step, or name a parameter: inspect W[1]"),
         neurons=neurons(known=False),
+        landscape=LandscapeView("parameter", "no batch has run — step a batch"),
     )
 
 
@@ -339,6 +357,7 @@ def running() -> Snapshot:
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
         tensor=tensor("Z[2]", 1.5, 64, 16),
         neurons=neurons(0.8),
+        landscape=landscape(9),
     )
 
 
@@ -398,6 +417,7 @@ def broken() -> Snapshot:
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
         tensor=tensor("dZ[2]", nan),
         neurons=neurons(nan),
+        landscape=landscape(1, nan),
     )
 
 
@@ -408,7 +428,19 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch", "tensor", "neurons"}
+    fields = {
+        "tape",
+        "here",
+        "graph",
+        "layers",
+        "gradients",
+        "distribution",
+        "curves",
+        "batch",
+        "tensor",
+        "neurons",
+        "landscape",
+    }
     return _with(backward(), **dict.fromkeys(fields))
 
 

@@ -24,6 +24,7 @@ from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.header import HeaderPane
 from nnwalk_tui.panes.here import HerePane
+from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
@@ -46,6 +47,7 @@ FRAMED: list[type[Pane]] = [
     LogPane,
     TensorPane,
     NeuronsPane,
+    LandscapePane,
 ]
 ALL: list[type[Pane]] = [HeaderPane, TimelinePane, *FRAMED]
 
@@ -343,9 +345,9 @@ async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeyp
     made: list[int] = []
     original = loss.losses
 
-    def losses(view: LossView, width: int, height: int) -> list[Line]:
+    def losses(view: LossView, width: int, height: int, options: loss.Options) -> list[Line]:
         made.append(width)
-        return original(view, width, height)
+        return original(view, width, height, options)
 
     monkeypatch.setattr(loss, "losses", losses)
     app = Stage(LossPane())
@@ -358,16 +360,6 @@ async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeyp
         await shown(pilot, fakes.running())
         await pilot.resize_terminal(70, 12)
         assert made == [58, 58, 68]
-
-
-async def test_v_shows_the_accuracy_instead_of_the_loss() -> None:
-    app = Stage(LossPane())
-    async with app.run_test(size=(60, 12)) as pilot:
-        losses = await shown(pilot, fakes.backward())
-        app.pane.focus()
-        await pilot.press("v")
-        assert app.text() != losses
-        assert "      1┤" in app.text()
 
 
 async def test_panes_say_how_much_they_can_show() -> None:
@@ -466,7 +458,19 @@ async def test_a_new_batch_of_pictures_is_few_bytes(size: tuple[int, int], most:
 async def test_no_pane_s_name_or_number_is_another_s() -> None:
     assert len({kind.pane_name for kind in ALL}) == len(ALL)
     numbers = [kind.number for kind in FRAMED if kind.number]
-    assert sorted(numbers) == list(range(1, 7))
+    assert sorted(numbers) == list(range(1, 8))
     assert all(kind.about and kind.pane_title for kind in ALL)
-    known = {"tape", "here", "graph", "layers", "gradients", "distribution", "curves", "batch", "tensor", "neurons"}
+    known = {
+        "tape",
+        "here",
+        "graph",
+        "layers",
+        "gradients",
+        "distribution",
+        "curves",
+        "batch",
+        "tensor",
+        "neurons",
+        "landscape",
+    }
     assert all(kind.looks <= known for kind in ALL)

@@ -43,6 +43,10 @@ class Canvas:
             self._dots.pop((x, y), None)
             self._styles[(x, y)], self._signs[(x, y)] = style, character
 
+    def is_blank(self, x: int, y: int) -> bool:
+        """Whether nothing is drawn in a cell."""
+        return (x, y) not in self._styles
+
     def lines(self) -> list[Line]:
         """What was drawn."""
         return [[self._cell(x, y) for x in range(self.width)] for y in range(self.height)]

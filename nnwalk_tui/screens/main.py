@@ -24,6 +24,7 @@ from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.header import HeaderPane
 from nnwalk_tui.panes.here import HerePane
+from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
@@ -43,6 +44,7 @@ PANES: tuple[type[Pane], ...] = (
     HerePane,
     GradientsPane,
     TensorPane,
+    LandscapePane,
     LossPane,
     DigitsPane,
     TapePane,

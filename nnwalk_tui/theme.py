@@ -146,6 +146,7 @@ _TWINS = str.maketrans(
         **dict.fromkeys("│╷‖", "|"),
         **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼", "+"),
         "╌": ".",
+        "┊": ":",
         **dict.fromkeys("║╡", "H"),
         **dict.fromkeys("▏▎▍▌", "-"),
         **dict.fromkeys("▋▊▉", "="),

@@ -579,6 +579,17 @@ class LandscapeLook(msgspec.Struct, frozen=True):
     seed: int = 0  # of the random directions
 
 
+class GraphLook(msgspec.Struct, frozen=True):
+    """What the graph pane shows."""
+
+    level: str = "layers"  # or "ops": every single operation
+    toggled: list[str] = []  # modules that are open where they usually are folded, or the other way round
+    first: int = 1  # line that is wanted, and so many after it …
+    rows: int = 400
+    follow: bool = True  # … or as many around the cursor's, where that is not well within
+    search: str = ""
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
@@ -590,6 +601,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
+    graph: GraphLook = GraphLook()
     quantity: str = "A"  # whose history the layers show
     points: int = 0  # batches of it at most
     gradient_points: int = 0  # batches of the gradients' history

@@ -37,7 +37,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         valid_accuracy=None if found is None or math.isnan(found[1]) else found[1],
         tape=tape_view(session, look) if "tape" in panes else None,
         here=here_view(session) if "here" in panes else None,
-        graph=graph_view(session) if "graph" in panes else None,
+        graph=graph_view(session, look.graph) if "graph" in panes else None,
         layers=layer_views(session, look) if "layers" in panes else None,
         gradients=gradient_views(session, look) if "gradients" in panes else None,
         distribution=distribution_view(session, look) if "distribution" in panes else None,

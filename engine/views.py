@@ -370,7 +370,7 @@ class Node(View, frozen=True):
 
     id: str
     label: str
-    kind: str  # "value", "parameter", "input", "target" or "loss"
+    kind: str  # "value", "loss" or "input"; as leaves "parameter", "target" or "constant"
     op: str  # the operation that makes it; "" for leaves
     layer: int
     shape: list[int]
@@ -378,13 +378,21 @@ class Node(View, frozen=True):
     mark: Mark = Mark.TODO
     gradient: float | None = None  # norm of the gradient that has arrived here; None where none has yet
     gradient_mark: Mark | None = None  # None where no gradient ever goes
+    module: str = ""  # what folding would fold, or, where this is `closed`, what unfolding would open; "" for nothing
+    closed: bool = False  # whether it stands for a whole module
 
 
 class GraphView(View, frozen=True):
-    """The compute graph, nodes in execution order."""
+    """Some lines of the compute graph: its values in execution order, and what else enters them."""
 
     nodes: list[Node]
     direction: str  # "forward", "backward", "update" or "load": which way data flows now
+    others: list[Node] = []  # leaves, and values further up
+    first: int = 1  # the line that `nodes` begin with; lines count from 1
+    lines: int = 0  # how many there are in all
+    at: int = 0  # the cursor's line; 0 where no event is done
+    widths: list[int] = []  # the longest label of a leaf, of a value, shape and operation
+    found: list[int] = []  # lines of what is searched for
 
 
 class Snapshot(View, frozen=True):

@@ -28,6 +28,7 @@ from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.layout import LARGE
 from nnwalk_tui.pacing import AsciiFilter, PacedDriver
 from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
@@ -417,6 +418,13 @@ class NNWalkApp(App[None]):
     def screen_log(self, _: str) -> None:
         """The log, and back."""
         self.main.back_to_last("log")
+
+    def screen_find(self, text: str) -> None:
+        """Search the graph."""
+        pane = self.main.panes["graph"]
+        assert isinstance(pane, GraphPane)
+        self.main.focus_pane("graph")
+        pane.find(text)
 
     def screen_escape(self, _: str) -> None:
         """Back out of the innermost thing; never quits."""

@@ -161,6 +161,7 @@ _TWINS = str.maketrans(
         **dict.fromkeys("│╷‖", "|"),
         **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼", "+"),
         "╌": ".",
+        "┊": ":",
         **dict.fromkeys("║╡", "H"),
         **dict.fromkeys("▏▎▍▌", "-"),
         **dict.fromkeys("▋▊▉", "="),

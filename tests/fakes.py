@@ -35,6 +35,7 @@ from engine.views import (
     TensorView,
     Term,
 )
+from nnwalk_tui.render.graph import Row, rows
 
 SIZES = (784, 32, 16, 10)
 BATCH = 64
@@ -77,6 +78,23 @@ def tape(cursor: int) -> TapeView:
     return TapeView(phases, cursor, len(OPS), first=1, rows=rows, lines=len(OPS), at=cursor)
 
 
+def whole_graph(nodes: list[Node], direction: str) -> GraphView:
+    """A graph of which every line is sent."""
+    view = GraphView(nodes, direction)
+    lines = rows(view)
+    at = next((at for at, row in enumerate(lines, 1) if Mark.HERE in _marks(row)), 0)
+    side = max((len(row.side.label) for row in lines if row.side), default=0)
+    label = max((len(row.node.label) + row.node.closed for row in lines), default=0)
+    op = max((len(row.node.op) for row in lines), default=0)
+    sizes = max(("×".join(map(str, row.node.shape)) for row in lines), key=len, default="")
+    return msgspec.structs.replace(view, lines=len(lines), at=at, widths=[side, label, len(sizes), op])
+
+
+def _marks(row: Row) -> set[Mark | None]:
+    node = row.side if row.edge else row.node
+    return {node.mark, node.gradient_mark} if node else set()
+
+
 def chain(reached: int, gradients: dict[str, float], here: str = "", direction: str = "forward") -> GraphView:
     """The graph of the network, of whose values `reached` are done."""
     nodes: list[Node] = []
@@ -99,7 +117,7 @@ def chain(reached: int, gradients: dict[str, float], here: str = "", direction: 
         add(a, "value", "relu" if layer < 3 else "softmax", layer, [BATCH, SIZES[layer]], [z], flows=layer < 3)
     add("y", "target", "", 0, [BATCH], [], flows=False)
     add("ℒ", "loss", "cross-entropy", 0, [], ["A[3]", "y"])
-    return GraphView(nodes=nodes, direction=direction)
+    return whole_graph(nodes, direction)
 
 
 def statistics(name: str, shape: list[int], mean: float, bad: float = 0.0) -> Statistics:
@@ -389,7 +407,7 @@ def residual(blocks: int = 15) -> GraphView:
             Node(total, total, "value", "add", block, shape, [act, before], here, None, Mark.TODO),
         ]
         before = total
-    return GraphView(nodes=nodes, direction="forward")
+    return whole_graph(nodes, "forward")
 
 
 def resnet() -> Snapshot:

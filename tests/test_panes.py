@@ -16,7 +16,8 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.views import BatchView, LossView, Snapshot
+from engine.commands import GraphLook
+from engine.views import BatchView, LossView, Node, Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
@@ -204,21 +205,35 @@ async def test_focus_is_marked_by_sign(kind: type[Pane]) -> None:
         assert "╭─ ▶ " in app.text()
 
 
-async def test_arrows_scroll_and_the_border_says_how_much_is_hidden() -> None:
+async def test_arrows_choose_a_line_of_the_graph_and_the_border_says_how_much_is_hidden() -> None:
     app = Stage(GraphPane())
     async with app.run_test(size=(46, 12)) as pilot:
         await shown(pilot, fakes.backward())
         app.pane.focus()
         await pilot.press("home")
+        assert app.lines()[1].startswith("│›")
         assert "A[0]" in app.lines()[1]
         assert "▼ 8 more" in app.lines()[-1]
         await pilot.press("end")
         assert "cross-entropy" in app.text()
         assert "▲ 8 more" in app.lines()[-1]
-        await pilot.press("up", "pageup")
+        await pilot.press("up")
+        (chosen,) = (line for line in app.lines() if line.startswith("│›"))
+        assert "cross-entropy" in chosen
+        await pilot.press("pageup", "pageup")
         assert "A[0]" in app.lines()[1]
+
+
+async def test_arrows_scroll_a_pane_that_has_no_lines_to_choose() -> None:
+    app = Stage(DigitsPane())
+    async with app.run_test(size=(46, 8)) as pilot:
+        await shown(pilot, fakes.without_pictures())
+        app.pane.focus()
+        assert app.lines()[1].startswith("│     1 ")
         await pilot.press("down")
-        assert "W[1]" in app.lines()[1]
+        assert app.lines()[1].startswith("│     2 ")
+        await pilot.press("pageup", "end")
+        assert app.lines()[-2].startswith("│    16 ")
 
 
 async def test_a_scrolled_graph_comes_back_to_the_cursor_when_it_moves() -> None:
@@ -230,6 +245,68 @@ async def test_a_scrolled_graph_comes_back_to_the_cursor_when_it_moves() -> None
         assert "▶ Z[2]" not in app.text()
         moved = msgspec.structs.replace(fakes.backward(), graph=fakes.chain(99, {}, "Z[1]", "backward"))
         assert "▶ Z[1]" in await shown(pilot, moved)
+
+
+async def test_the_keys_of_the_graph_say_what_is_asked_of_the_engine() -> None:
+    pane = GraphPane()
+    app = Stage(pane)
+
+    def asked() -> GraphLook:
+        look = pane.asks()["graph"]
+        assert isinstance(look, GraphLook)
+        return look
+
+    async with app.run_test(size=(46, 9)) as pilot:
+        nodes = [Node("x", "x", "input", "", 0, [8], [])]
+        nodes += [
+            Node(f"a{at}", f"layer{at}", "value", "9 operations", 1, [8], ["x"], module=f"layer{at}", closed=True)
+            for at in range(9)
+        ]
+        view = msgspec.structs.replace(fakes.whole_graph(nodes, "forward"), found=[3, 7])
+        await shown(pilot, msgspec.structs.replace(fakes.backward(), graph=view))
+        app.pane.focus()
+        await pilot.press("home", "down", "down", "plus")
+        assert asked().toggled == ["layer0"]
+        await pilot.press("plus")
+        assert asked().toggled == []
+        await pilot.press("minus")  # it is folded already
+        assert asked().toggled == []
+        await pilot.press("v")
+        assert (asked().level, asked().follow) == ("ops", True)
+        assert "v ops" in app.text()
+        await pilot.press("f")
+        assert not asked().follow
+        assert "f still" in app.text()
+        await pilot.press("f", "v")
+        assert (asked().level, asked().follow) == ("layers", True)
+        pane.find("LAYER")
+        assert asked().search == "layer"
+        await shown(pilot, msgspec.structs.replace(fakes.backward(), loss=1.0, graph=view))
+        assert "/layer 1/2" in app.text()
+        await pilot.press("n")
+        assert "/layer 2/2" in app.text()
+        await pilot.press("n")
+        assert "/layer 1/2" in app.text()
+        await pilot.press("N")
+        assert "/layer 2/2" in app.text()
+        assert pane.asks()["graph"].rows == 21
+
+
+async def test_a_wide_graph_is_panned() -> None:
+    app = Stage(GraphPane())
+    async with app.run_test(size=(30, 12)) as pilot:
+        narrow = await shown(pilot, fakes.resnet())
+        app.pane.focus()
+        await pilot.press("greater_than_sign")
+        assert app.text() != narrow
+        await pilot.press(*["greater_than_sign"] * 9)
+        end = app.text()
+        await pilot.press("greater_than_sign", "right")
+        assert app.text() == end
+        await pilot.press(*["less_than_sign"] * 9, "left")
+        app.pane.blur()
+        await pilot.pause()
+        assert app.text() == narrow
 
 
 async def test_v_goes_through_the_quantities_of_the_layers() -> None:

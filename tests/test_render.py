@@ -37,8 +37,9 @@ def ascii_theme() -> Iterator[None]:
 
 
 def graph_lines(view: GraphView, width: int = 44, value: float | None = 1.842) -> list[str]:
-    rows = graph.rows(view.nodes)
-    where = graph.columns(rows, width)
+    view = fakes.whole_graph(view.nodes, view.direction)
+    rows = graph.rows(view)
+    where = graph.columns(view.widths, width)
     return [plain(graph.draw(row, view, value, where, width)) for row in rows]
 
 
@@ -220,7 +221,7 @@ def test_a_branch_that_starts_elsewhere_says_where() -> None:
     nodes = [
         Node("x", "x", "input", "", 0, shape, []),
         Node("a", "a", "value", "relu", 1, shape, ["x"]),
-        Node("w", "w", "parameter", "", 2, shape, []),
+        Node("w", "w", "parameter", "", 2, shape, [], gradient_mark=Mark.TODO),
         Node("b", "b", "value", "linear", 2, shape, ["x", "w"]),
         Node("c", "c", "value", "tanh", 2, shape, ["x"]),
     ]
@@ -235,14 +236,29 @@ def test_every_line_of_the_graph_has_its_width(width: int, make: Callable[[], Sn
     assert {len(line) for line in graph_lines(view, width)} == {width}
 
 
-def test_the_graph_knows_where_the_cursor_is() -> None:
-    rows = graph.rows(fakes.chain(99, {"W[2]": 0.1}, "W[2]", "backward").nodes)
-    at = graph.here(rows)
-    assert at is not None
-    entering = rows[at].side
-    assert entering is not None
-    assert entering.label == "W[2]"
-    assert graph.here(graph.rows(fakes.chain(99, {}).nodes)) is None
+def test_edges_are_dashed_where_no_gradient_goes() -> None:
+    lines = graph_lines(fakes.chain(99, {}))
+    assert lines[1].split() == ["W[1]", "●──────┤"]
+    assert lines[-2].split() == ["y", "●╌╌╌╌╌╌┤", "cross-entropy"]
+    nodes = [Node("x", "x", "input", "", 0, [8], []), Node("a", "a", "value", "relu", 1, [8], ["x"])]
+    assert graph_lines(GraphView(nodes, "forward"))[1].split() == ["┊", "relu"]
+
+
+def test_a_folded_module_is_marked_and_a_long_operation_ends_in_an_ellipsis() -> None:
+    folded = Node("a", "layer1", "value", "a very long name of an operation", 1, [8], ["x"], closed=True)
+    lines = graph_lines(GraphView([Node("x", "x", "input", "", 0, [8], []), folded], "forward"), width=36)
+    assert "+layer1 ○ 8" in lines[2]
+    assert "…" in lines[1]
+
+
+@given(st.integers(0, 60), st.integers(1, 60))
+def test_a_panned_line_is_a_part_of_the_whole_one(by: int, width: int) -> None:
+    view = fakes.backward().graph
+    assert view is not None
+    rows, where = graph.rows(view), graph.columns(view.widths, 60)
+    for row in rows:
+        whole = graph.draw(row, view, 1.0, where, 60)
+        assert plain(graph.panned(whole, by, width)) == plain(whole)[by : by + width].ljust(width)
 
 
 def layer_table(width: int, found: list[Layer], quantity: str = "A") -> tuple[str, list[str]]:

@@ -204,10 +204,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _make_room(self, snapshot: Snapshot) -> None:
         """Lay out anew where the run's graph or tables turn out to need other room: as a rule once, at its start."""
-        lines = graph.rows(snapshot.graph.nodes) if snapshot.graph else []
+        view, pane = snapshot.graph, self.panes["graph"]
+        assert isinstance(pane, GraphPane)
+        usual = view if pane.usual else None
         needs = Needs(
-            max(self._needs.graph_width, graph.needed_width(lines)) if lines else self._needs.graph_width,
-            len(lines) or self._needs.graph,
+            max(self._needs.graph_width, graph.needed_width(usual.widths) if usual else 0),
+            usual.lines if usual else self._needs.graph,
             len(snapshot.layers or ()) or self._needs.layers,
             len(gradients.shown(snapshot.gradients or [], gradients.MODES[0])) or self._needs.parameters,
         )

@@ -155,12 +155,24 @@ class Guide:
             self._given[question.name] = Given(text, None)
             self._send(formula_command(question, text), "formula", question)
             return ""
-        try:
-            verdict = judge(question, text, self._value)
-        except KeyError:
-            return "the engine is still computing the answer: a moment"
-        self._settle(question, text, verdict)
+        self._given[question.name] = Given(text, None)
+        self._judge(question, text)
         return ""
+
+    def _judge(self, question: Question, text: str) -> None:
+        """Judge an answer, now or when what it is compared with has been computed."""
+        try:
+            self._settle(question, text, judge(question, text, self._value))
+        except KeyError:
+            for call in calls(question):
+                if call.command in self._errors:
+                    self._given[question.name] = Given(text, Verdict(None, self._errors[call.command]))
+
+    def _judge_late(self) -> None:
+        for question in self.lesson.pages[self.page].questions:
+            given = self._given.get(question.name)
+            if given is not None and given.verdict is None and question.kind != "formula":
+                self._judge(question, given.text)
 
     def reveal(self) -> bool:
         """Show the answer of the open question; False where none is open."""
@@ -192,6 +204,7 @@ class Guide:
             self._errors[about.command] = answer.error
         elif kind == "value":
             self._values[about.command] = answer.value
+        self._judge_late()
         return True
 
     def _take_formula(self, question: Question, answer: Answer) -> None:

@@ -27,6 +27,7 @@ PANES = {
     "landscape": "7",
     "tape": "T",
     "log": "x",
+    "lesson": "t",
 }
 UNITS = tuple(Unit)
 
@@ -75,6 +76,12 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("command", "command [TEXT]", "type a command", _free("command")),
     Spec("palette", "palette", "search all commands", _screen("palette")),
     Spec("help", "help [COMMAND]", "all keys and commands, or how one is used", _free("help")),
+    Spec("lesson", "lesson [NAME]", "the lessons, or one of them", _free("lesson")),
+    Spec("page", "page next|previous|NUMBER", "turn the lesson's page", _free("page"), True),
+    Spec("answer", "answer TEXT", "answer the lesson's question", _free("answer"), True),
+    Spec("show", "show", "show the answer of the lesson's question", _screen("show")),
+    Spec("try", "try", "do the next thing that the lesson suggests", _screen("try")),
+    Spec("leave", "leave", "leave the lesson; it goes on where it was", _screen("leave")),
     Spec("restart", "restart", "start the engine process again", _screen("restart")),
     Spec("suspend", "suspend", "back to the shell; fg returns here", _screen("suspend")),
     Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
@@ -123,6 +130,11 @@ KEYS: tuple[Key, ...] = (
     Key("T", "T", "tape", "the tape", "panes"),
     Key("x", "x", "log", "the log", "panes"),
     Key("slash", "/", "command find ", "search the graph", "panes"),
+    Key("t", "t", "lesson", "the lessons", "lesson"),
+    Key("n", "n", "page next", "the next page", "lesson"),
+    Key("N", "N", "page previous", "the page before", "lesson"),
+    Key("a", "a", "command answer ", "answer a question", "lesson"),
+    Key("d", "d", "try", "do what is suggested", "lesson"),
     Key("escape", "esc", "escape", "back out", "program"),
     Key("colon", ":", "command", "type a command", "program"),
     Key("ctrl+p", "ctrl+p", "palette", "search commands", "program"),

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
@@ -21,11 +21,13 @@ from textual.screen import Screen
 
 from engine.commands import Command, Look
 from engine.errors import CommandError
+from engine.experiment import Experiment
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
 from nnwalk_tui import actions, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.layout import LARGE
+from nnwalk_tui.layout import LARGE, LESSON
+from nnwalk_tui.lessons.progress import Progress as LessonProgress
 from nnwalk_tui.pacing import AsciiFilter, PacedDriver
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.graph import GraphPane
@@ -37,6 +39,7 @@ from nnwalk_tui.screens.command_line import CommandLine, Tone
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
+from nnwalk_tui.teaching import Client, Plan, TeachingApp, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
 PATIENCE = 0.3  # seconds until a step that is not done is spoken of
@@ -45,18 +48,7 @@ WALKS = ("step", "back", "goto")
 ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
 
 
-class Client(Protocol):
-    """What the app needs of an engine client."""
-
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None: ...
-    def do(self, text: str) -> int: ...
-    def look(self, look: Look) -> None: ...
-    def interrupt(self) -> None: ...
-    def restart(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class NNWalkApp(App[None]):
+class NNWalkApp(TeachingApp):
     """The screen of a training run that is walked through."""
 
     TITLE = "nnwalk"
@@ -79,8 +71,10 @@ class NNWalkApp(App[None]):
         ascii: bool = False,
         colours: theme.Colours = theme.Colours.FULL,
         state: Path | None = None,
+        lessons: Plan | None = None,
+        new_client: Callable[[Experiment], Client] = start_engine,
     ) -> None:
-        """`state` is the folder of the command history, by default the user's state folder."""
+        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine."""
         theme.use(ascii=ascii, colours=colours)
         super().__init__(driver_class=PacedDriver)
         if colours is not theme.Colours.FULL:
@@ -101,7 +95,9 @@ class NNWalkApp(App[None]):
         self._names: list[str] = []
         self._begun = monotonic()
         self.over = ""  # why there is no engine to talk to; "" while there is one
-        self.main = MainScreen((state or _state_folder()) / "history", lambda: self._names)
+        state = state or _state_folder()
+        self.main = MainScreen(state / "history", lambda: self._names)
+        self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen."""
@@ -124,10 +120,30 @@ class NNWalkApp(App[None]):
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
         self.client.on_message(self._receive)
+        self.call_after_refresh(self.open_first_lesson)
 
     def on_unmount(self) -> None:
         """Listen no more."""
         self.client.on_message(lambda _: None)
+        self.end_teaching()
+
+    def show_run_of(self, client: Client, snapshot: Snapshot | None) -> None:
+        """Show another engine's run."""
+        self.client.on_message(lambda _: None)
+        self.client = client
+        for waiting in (self._inbox, self._pending, self._silent):
+            waiting.clear()
+        self._progress = None
+        self.over, self.snapshot, self._look_is_out, self._begun = "", snapshot, False, monotonic()
+        self.main.forget()
+        client.on_message(self._receive)
+        if snapshot is not None:
+            self.main.show_snapshot(snapshot)
+        self.ask_for_frame()
+
+    def hear(self, message: FromEngine | EngineDied) -> None:
+        """Take a message of the engine's."""
+        self._receive(message)
 
     # What comes from the engine
 
@@ -188,6 +204,8 @@ class NNWalkApp(App[None]):
         self.client.look(look)
 
     def _take_answer(self, answer: Answer) -> None:
+        if self.take_lesson_answer(answer):
+            return
         text, _ = self._pending.pop(answer.id, (answer.command, 0.0))
         if answer.warning:
             self.log_lines(f"warning: {answer.warning}")
@@ -363,15 +381,20 @@ class NNWalkApp(App[None]):
 
     def screen_focus(self, name: str) -> None:
         """Go to a pane, by name, number or neighbourhood."""
-        if name in ("next", "previous"):
+        if name == LESSON and self.guide is None:
+            self.list_lessons()
+        elif name in ("next", "previous"):
             self.main.focus_beside(1 if name == "next" else -1)
         else:
             numbers = {number: pane for pane, number in actions.PANES.items() if number}
             self.main.focus_pane(numbers.get(name, name))
 
     def screen_enter(self, _: str) -> None:
-        """Give the arrows to the pane."""
-        self.main.entered = True
+        """Give the arrows to the pane; go on in a lesson."""
+        if self.main.current == LESSON and self.guide is not None:
+            self.go_on()
+        else:
+            self.main.entered = True
 
     def screen_zoom(self, _: str) -> None:
         """The focused pane alone, and back."""
@@ -516,11 +539,13 @@ def _state_folder() -> Path:
     return user_state_path("nnwalk-tui")
 
 
-def run(client: Client, *, ascii: bool = False, mouse: bool = True) -> int:
+def run(client: Client, *, ascii: bool = False, mouse: bool = True, lessons: Plan | None = None) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
-    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=theme.Colours(terminal.colours()))
+    colours = theme.Colours(terminal.colours())
+    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons)
     try:
         app.run(mouse=mouse)
     finally:
+        app.client.close()
         client.close()
     return app.return_code or 0

@@ -16,6 +16,7 @@ _BORDER, _TABLE = 2, 3  # rows of a border; of a table's border and heading
 _HERE = 11  # rows of the longest common rule, its other direction and a value
 _DIGITS = 10  # a row of pictures at half their size
 _LOSS = 14
+LESSON_WIDE, LESSON_TALL = 66, 20  # cells of a lesson's text; rows from which live panes stand beside it
 
 LEFT = ("graph", "tape", "neurons")  # these share a place: the one that was visited last is seen
 BOTTOM = ("loss", "log")
@@ -34,6 +35,7 @@ PANE_NAMES = (  # in the order of Tab
     "tape",
     "log",
 )
+LESSON = "lesson"
 
 
 class Box(NamedTuple):
@@ -63,16 +65,24 @@ class Plan(NamedTuple):
     @property
     def panes(self) -> tuple[str, ...]:
         """The panes on screen, in the order of Tab."""
-        return tuple(name for name in PANE_NAMES if name in self.boxes)
+        return tuple(name for name in (LESSON, *PANE_NAMES) if name in self.boxes)
 
 
 USUAL = Needs()
 
 
-def plan(width: int, height: int, recent: Sequence[str], zoomed: bool = False, needs: Needs = USUAL) -> Plan:
+def plan(
+    width: int,
+    height: int,
+    recent: Sequence[str],
+    zoomed: bool = False,
+    needs: Needs = USUAL,
+    beside: Sequence[str] | None = None,
+) -> Plan:
     """Places for the bars and panes of a terminal of this size.
 
-    `recent` are all panes, the focused one first, then those visited before.
+    `recent` are all panes, the focused one first, then those visited before. `beside` are the panes that stand beside a
+    lesson's text, None where no lesson is open.
     """
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Plan({"too-small": Box(0, 0, width, height)})
@@ -88,11 +98,29 @@ def plan(width: int, height: int, recent: Sequence[str], zoomed: bool = False, n
     body = Box(0, 2, width, height - 2 - bars)
     if zoomed:
         return Plan({**boxes, recent[0]: body})
+    if beside is not None:
+        return _lesson(boxes, body, recent, beside, needs)
     if width >= WIDE and height >= TALL:
         return Plan({**boxes, **_all_panes(body, recent, needs)})
     if width >= SIDE_BY_SIDE and height >= TABBED:
         return _two_and_a_tab(boxes, body, recent)
     return _one(boxes, body, recent)
+
+
+def _lesson(boxes: dict[str, Box], body: Box, recent: Sequence[str], beside: Sequence[str], needs: Needs) -> Plan:
+    """A lesson's text, and beside it the live panes; where there is no room, one of them at a time, as tabs."""
+    live = list(beside)
+    if recent[0] != LESSON and recent[0] not in live:
+        live = [*live[:-1], recent[0]] if len(live) > 1 else [*live, recent[0]]
+    if not live:
+        return Plan({**boxes, LESSON: body})
+    if body.width < WIDE or body.height < LESSON_TALL:
+        return _one(boxes, body, recent, (LESSON, *live))
+    left = _between(body.width // 2, LESSON_WIDE, body.width - needs.graph_width - _BORDER)
+    wanted = {"graph": needs.graph + _BORDER, "layers": needs.layers + _TABLE, "here": _HERE,
+              "gradients": needs.parameters + _TABLE}  # fmt: skip
+    rows = _shared(body.height, [5] * len(live), [wanted.get(name, _LOSS) for name in live])
+    return Plan({**boxes, LESSON: body._replace(width=left), **_column(left, body.width - left, body.y, live, rows)})
 
 
 def _all_panes(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]:
@@ -176,11 +204,11 @@ def _two_and_a_tab(boxes: dict[str, Box], body: Box, recent: Sequence[str]) -> P
     return Plan({**boxes, **panes}, tabs)
 
 
-def _one(boxes: dict[str, Box], body: Box, recent: Sequence[str]) -> Plan:
+def _one(boxes: dict[str, Box], body: Box, recent: Sequence[str], tabs: tuple[str, ...] = PANE_NAMES) -> Plan:
     if body.height + 3 < TABS_ROW:
         return Plan({**boxes, recent[0]: body})
     pane = Box(0, body.y + 1, body.width, body.height - 1)
-    return Plan({**boxes, "tabs": Box(0, body.y, body.width, 1), recent[0]: pane}, PANE_NAMES)
+    return Plan({**boxes, "tabs": Box(0, body.y, body.width, 1), recent[0]: pane}, tabs)
 
 
 def _latest(names: Sequence[str], recent: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from engine.recording import Job
 from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.library import COURSE, find, lessons
 from nnwalk_tui.lessons.parser import read_lesson
@@ -130,4 +131,20 @@ def _headless(name: str, folder: Path, as_json: bool, reason: str | None) -> int
 
 
 def _show(chosen: Lesson | None, folder: Path, ascii_only: bool, no_mouse: bool) -> int:
-    raise click.UsageError("the lesson screen is not there yet: use --headless")
+    """Open the screen on a lesson, or on the list."""
+    from engine.experiment import Experiment
+    from nnwalk_tui.engine_client import EngineClient
+    from nnwalk_tui.lessons.guide import experiment_at
+
+    page = Progress(default_path()).of(chosen).page if chosen else 0
+    experiment = (experiment_at(chosen, page) if chosen else None) or Experiment(model="neuron")
+    client = EngineClient(Job(experiment=experiment))
+    client.start()
+    try:
+        from nnwalk_tui.app import run
+        from nnwalk_tui.teaching import Plan
+
+        plan = Plan(folder, chosen.slug if chosen else "", experiment)
+        return run(client, ascii=ascii_only, mouse=not no_mouse, lessons=plan)
+    finally:
+        client.close()

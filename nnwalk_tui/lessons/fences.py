@@ -177,9 +177,10 @@ def read_layout(line: int, argument: str, body: Body) -> Beside:
     names = f"{argument} {' '.join(text for _, text in body)}".replace(",", " ").split()
     if not names:
         raise LineError(line, f"a layout needs panes: {', '.join(PANES)}")
+    known = [name for name in PANES if name != "lesson"]
     for name in names:
-        if name not in PANES:
-            raise LineError(line, f"there is no pane “{name}”; there are {', '.join(PANES)}")
+        if name not in known:
+            raise LineError(line, f"there is no pane “{name}”; there are {', '.join(known)}")
     return Beside(line, tuple(names))
 
 

@@ -28,6 +28,18 @@ HINTS: tuple[tuple[str, str, int], ...] = (
     ("?", "help", 1),
     ("q", "quit", 0),
 )
+LESSON_HINTS: tuple[tuple[str, str, int], ...] = (
+    ("enter", "go on", 0),
+    ("n N", "page", 2),
+    ("a", "answer", 3),
+    ("↑↓", "scroll", 5),
+    ("tab", "pane", 4),
+    ("o l p b e", "step", 7),
+    ("t", "lessons", 1),
+    (":leave", "", 8),
+    ("?", "help", 6),
+    ("q", "quit", 1),
+)
 
 
 class Bar(Widget):
@@ -97,9 +109,18 @@ class TabBar(Bar):
 class KeysBar(Bar):
     """The keys that matter, as many as fit."""
 
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._hints = HINTS
+
+    def use(self, hints: tuple[tuple[str, str, int], ...]) -> None:
+        """Show other keys."""
+        self._hints = hints
+        self.on_resize()
+
     def on_resize(self) -> None:
         """Fit the new width."""
-        self.put([hints(self.size.width)])
+        self.put([hints(self.size.width, self._hints)])
 
 
 class AnswerBox(Bar):
@@ -126,9 +147,9 @@ def strip_of(widget: Widget, line: Line) -> Strip:
     return Strip([Segment(_glyphs(text), base + palette.style(style)) for text, style in spans], widget.size.width)
 
 
-def hints(width: int) -> Line:
+def hints(width: int, of: tuple[tuple[str, str, int], ...] = HINTS) -> Line:
     """The row of keys: on a narrow terminal those go first that matter least."""
-    shown = list(HINTS)
+    shown = list(of)
     while len(shown) > 1 and _width(shown) > width:
         shown.remove(max(shown, key=lambda hint: hint[2]))
     line: Line = []

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from engine.commands import Look
 from engine.views import Snapshot
-from nnwalk_tui.layout import PANE_NAMES, Box, Needs, Plan, plan
+from nnwalk_tui.layout import LESSON, PANE_NAMES, Box, Needs, Plan, plan
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
 from nnwalk_tui.panes.gradients import GradientsPane
@@ -26,6 +26,7 @@ from nnwalk_tui.panes.header import HeaderPane
 from nnwalk_tui.panes.here import HerePane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.layers import LayersPane
+from nnwalk_tui.panes.lesson import LessonPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
 from nnwalk_tui.panes.neurons import NeuronsPane
@@ -33,7 +34,7 @@ from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import gradients, graph
-from nnwalk_tui.screens.bars import AnswerBox, Bar, KeysBar, TabBar
+from nnwalk_tui.screens.bars import HINTS, LESSON_HINTS, AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
 
@@ -49,6 +50,7 @@ PANES: tuple[type[Pane], ...] = (
     DigitsPane,
     TapePane,
     LogPane,
+    LessonPane,
 )
 
 
@@ -88,7 +90,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def __init__(self, history: Path, names: Callable[[], list[str]]) -> None:
         super().__init__()
         self._arrangement = PlanLayout(self)
-        self._recent = list(PANE_NAMES)
+        self._recent = [*PANE_NAMES, LESSON]
+        self._beside: tuple[str, ...] | None = None
         self._needs = Needs()
         self._answer_rows = 0
         self._snapshot: Snapshot | None = None
@@ -136,7 +139,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def plan_for(self, size: Size) -> Plan:
         """What stands where at a size."""
-        return plan(size.width, size.height, self._recent, self.zoomed, self._needs)
+        return plan(size.width, size.height, self._recent, self.zoomed, self._needs, self._beside)
 
     def boxes(self, size: Size) -> dict[str, Box]:
         """Where every child stands, those that lie over the panes too."""
@@ -181,7 +184,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def focus_beside(self, by: int) -> None:
         """Go to the pane that is `by` places further in the order of Tab; tabs are places, too."""
         here = self.plan
-        order = [name for name in PANE_NAMES if name in here.boxes or name in here.tabs]
+        order = [name for name in (LESSON, *PANE_NAMES) if name in here.boxes or name in here.tabs]
         self.focus_pane(order[(order.index(self.current) + by) % len(order)])
 
     def back_to_last(self, name: str) -> None:
@@ -192,6 +195,34 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Show the focused pane alone, or with the others."""
         self.zoomed = zoomed
         self.rearrange()
+
+    def open_lesson(self, beside: tuple[str, ...]) -> None:
+        """Give the room to the lesson's text and the panes beside it."""
+        self._beside = beside
+        self.keys_bar.use(LESSON_HINTS)
+        self.rearrange()
+        self.focus_pane(LESSON)
+
+    def close_lesson(self) -> None:
+        """Give the room back to the panes."""
+        self._beside, self.zoomed = None, False
+        self.keys_bar.use(HINTS)
+        self.rearrange()
+        if self.current == LESSON:
+            self.focus_pane(self._recent[1])
+
+    @property
+    def lesson(self) -> LessonPane:
+        """The pane of the lesson's text."""
+        pane = self.panes[LESSON]
+        assert isinstance(pane, LessonPane)
+        return pane
+
+    def forget(self) -> None:
+        """Another run begins: show nothing of the last one."""
+        self._snapshot, self._needs = None, Needs()
+        for pane in (self.header, self.timeline, *self.panes.values()):
+            pane.show(None)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Hand a snapshot to the panes that are seen."""

@@ -1,0 +1,46 @@
+"""The lesson that is being read."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from engine.views import Snapshot
+from nnwalk_tui.lessons.guide import Guide
+from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.render.lesson import page
+from nnwalk_tui.render.text import Line
+
+
+class LessonPane(Pane):
+    """A page of a lesson; it draws what its guide says, whatever the snapshot."""
+
+    pane_name: ClassVar[str] = "lesson"
+    pane_title: ClassVar[str] = "lesson"
+    about: ClassVar[str] = (
+        "enter goes on: it does the next thing, answers, or turns the page; n N turn pages, a answers, t lists"
+    )
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """The lesson does not follow the run."""
+
+    def part(self, snapshot: Snapshot) -> object | None:
+        """Nothing of the snapshot."""
+        return None
+
+    def tell(self, guide: Guide | None, *, from_top: bool = False) -> None:
+        """Draw what the guide says now."""
+        self.data = guide
+        if from_top:
+            self._top, self._followed = 0, None
+        self.redraw()
+
+    def status(self) -> str:
+        """Which lesson, and which of its pages."""
+        guide: Guide = self.data
+        return f"{guide.lesson.slug} · {guide.page + 1} of {len(guide.lesson.pages)}"
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The page, as far as there is room."""
+        shown = page(self.data, width)
+        top = self.window(len(shown.lines), height, shown.follow if shown.follow > height else None)
+        return shown.lines[top : top + height]

@@ -1,0 +1,240 @@
+"""A page of a lesson as lines: text, equations with their shapes, computed tables, questions, things to try."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from rich.cells import cell_len
+
+from nnwalk_tui.lessons.document import Block, Call, Computed, Equation, Question, Script, Text, Verbatim
+from nnwalk_tui.lessons.guide import PENDING, Given, Guide, Outcome
+from nnwalk_tui.lessons.questions import hint
+from nnwalk_tui.render.findings import finding_lines
+from nnwalk_tui.render.text import Line, Span, measure
+
+WIDEST = 92  # cells that text may take: longer lines are hard to read
+_MARKUP = re.compile(r"(\*\*[^*]+\*\*|`[^`]+`|\*[^* ][^*]*\*)")
+_INDENT = "  "
+
+
+class Page(NamedTuple):
+    """The lines of a page, and the one that matters now: it is brought into view."""
+
+    lines: list[Line]
+    follow: int
+
+
+def page(guide: Guide, width: int) -> Page:
+    """All lines of the guide's page, in `width` cells."""
+    room = max(20, min(width - 2, WIDEST))
+    lines: list[Line] = [[(guide.title, "title")], []]
+    follow = 0
+    now = guide.next_thing()
+    for block in guide.visible():
+        drawn = _block(guide, block, room, now)
+        if not drawn:
+            continue
+        lines += [*drawn, []]
+        if block is now or (isinstance(block, Script) and now in block.commands):
+            follow = len(lines)
+    lines += [[(text, "quiet")] for text in _wrap_plain(_next(guide), room)]
+    return Page(
+        [[(" ", "blank"), *line] if line else [] for line in lines], min(follow + 1, len(lines) - 1) if follow else 0
+    )
+
+
+def _next(guide: Guide) -> str:
+    """What Enter does, in a line."""
+    now = guide.next_thing()
+    if isinstance(now, Question):
+        return "enter answers · :show reveals · N the page before"
+    if isinstance(now, Call):
+        return f"enter does: {now.command} · n leaves it · N the page before"
+    if guide.is_last:
+        return f"That was “{guide.lesson.title}”. enter: the list of lessons · or go on playing with what is here"
+    return "enter the next page · N the page before"
+
+
+def _block(guide: Guide, block: Block, width: int, now: object) -> list[Line]:
+    match block:
+        case Text():
+            return _text(guide, block, width)
+        case Verbatim(kind="code", rows=rows):
+            return [[(f"{number:>3} ", "quiet"), (row, "text")] for number, row in enumerate(rows, 1)]
+        case Verbatim(rows=rows):
+            return [[(row, "text")] for row in rows]
+        case Equation():
+            return equation(block, width)
+        case Computed(call=call):
+            finding = guide.finding(call)
+            if finding is not None:
+                return finding_lines(finding, width)
+            error = guide.error(call)
+            return [
+                [
+                    (
+                        error or f"computing {call.command.removeprefix('compute ')} {PENDING}",
+                        "wrong" if error else "quiet",
+                    )
+                ]
+            ]
+        case Question():
+            return _question(guide, block, width)
+        case Script(by_learner=True):
+            return _tries(guide, block, width, now)
+    return []
+
+
+def _text(guide: Guide, block: Text, width: int) -> list[Line]:
+    spans = _spans(guide, block.pieces)
+    if block.kind == "heading":
+        return [[(text, "title") for text, _ in spans]]
+    if block.kind == "bullet":
+        lines = wrap(spans, width - 2)
+        return [[("· " if at == 0 else "  ", "quiet"), *line] for at, line in enumerate(lines)]
+    return wrap(spans, width)
+
+
+def _spans(guide: Guide, pieces: tuple[str | Call, ...]) -> Line:
+    spans: Line = []
+    for piece in pieces:
+        if isinstance(piece, Call):
+            spans.append((guide.text(piece), "title"))
+        else:
+            spans += styled(piece)
+    return spans
+
+
+def styled(text: str) -> Line:
+    """Markdown's **strong**, *emphasis* and `code`, without their marks."""
+    spans: Line = []
+    for part in _MARKUP.split(text):
+        if part.startswith("**") or (part.startswith("*") and part.endswith("*") and len(part) > 2):
+            spans.append((part.strip("*"), "title"))
+        elif part.startswith("`") and len(part) > 2:
+            spans.append((part[1:-1], "forward"))
+        elif part:
+            spans.append((part, "text"))
+    return spans
+
+
+def wrap(spans: Line, width: int) -> list[Line]:
+    """Styled text in lines of at most `width` cells, broken at blanks."""
+    lines: list[Line] = [[]]
+    room = width
+    for word in _words(spans):
+        size = measure(word)
+        blank = bool(lines[-1])
+        if blank and size + 1 > room:
+            lines.append([])
+            room, blank = width, False
+        if blank:
+            lines[-1].append((" ", "text"))
+            room -= 1
+        lines[-1] += word
+        room -= size
+    return lines
+
+
+def _words(spans: Line) -> list[Line]:
+    """The words of styled text; a word may have more than one style."""
+    words: list[Line] = []
+    glued = False
+    for text, style in spans:
+        if text and text[0].isspace():
+            glued = False
+        for at, word in enumerate(text.split()):
+            if at == 0 and glued and words:
+                words[-1].append((word, style))
+            else:
+                words.append([(word, style)])
+        if text.strip():
+            glued = not text[-1].isspace()
+        elif text:
+            glued = False
+    return words
+
+
+def _wrap_plain(text: str, width: int) -> list[str]:
+    return ["".join(part for part, _ in line) for line in wrap([(text, "text")], width)]
+
+
+def equation(block: Equation, width: int) -> list[Line]:
+    """Terms, and under each its shape; a row that is too long is broken between terms."""
+    lines: list[Line] = []
+    for row in block.rows:
+        upper = lower = _INDENT
+        for term, shape in row:
+            size = max(cell_len(term), cell_len(shape))
+            if cell_len(upper) + size > width and upper.strip():
+                lines += _equation_lines(upper, lower)
+                upper = lower = _INDENT * 3
+            upper += _centred(term, size) + " "
+            lower += _centred(shape, size) + " "
+        lines += _equation_lines(upper, lower)
+    return lines
+
+
+def _equation_lines(upper: str, lower: str) -> list[Line]:
+    shown: list[Line] = [[(upper.rstrip(), "text")]]
+    return [*shown, [(lower.rstrip(), "quiet")]] if lower.strip() else shown
+
+
+def _centred(text: str, size: int) -> str:
+    spare = size - cell_len(text)
+    return " " * (spare // 2) + text + " " * (spare - spare // 2)
+
+
+def _question(guide: Guide, question: Question, width: int) -> list[Line]:
+    is_open = guide.is_open(question)
+    mark: Span = ("? ", "here") if is_open else ("✓ ", "right")
+    lines = _hanging(mark, _spans(guide, question.ask), width)
+    for letter, text in question.choices:
+        lines += _hanging((f"  {letter}  ", "title"), styled(text), width)
+    given = guide.given(question)
+    if given is not None:
+        lines += _given(given, width)
+    if is_open:
+        if given is None:
+            lines.append([(f"  your answer: {hint(question)}", "quiet")])
+        return lines
+    answer, because = guide.solution(question)
+    if given is None or given.verdict is None or not given.verdict.right:
+        lines += _hanging(("  = ", "right"), [(answer, "title")], width)
+    return [*lines, *_hanging(("    ", "text"), styled(because), width)]
+
+
+def _given(given: Given, width: int) -> list[Line]:
+    lines: list[Line] = [[("  > ", "quiet"), (given.text, "text")]]
+    verdict = given.verdict
+    if verdict is None:
+        return [*lines, [(f"    checking {PENDING}", "quiet")]]
+    sign, style = {True: ("  ✓ ", "right"), False: ("  ✗ ", "wrong"), None: ("  · ", "quiet")}[verdict.right]
+    return [*lines, *_hanging((sign, style), styled(verdict.said), width)]
+
+
+def _tries(guide: Guide, block: Script, width: int, now: object) -> list[Line]:
+    lines: list[Line] = []
+    for call in block.commands:
+        outcome = guide.outcome(call)
+        mark = ("▶ ", "here") if call is now else ("● ", "right") if outcome else ("○ ", "quiet")
+        note = f"   {call.part}" if call.part else ""
+        lines += _hanging(mark, [(f":{call.command}", "forward"), (note, "quiet")], width)
+        if outcome is not None:
+            lines += _outcome(outcome, width)
+    return lines
+
+
+def _outcome(outcome: Outcome, width: int) -> list[Line]:
+    if outcome.finding is not None:
+        return [[("  ", "blank"), *line] for line in finding_lines(outcome.finding, width - 2)]
+    style = "wrong" if outcome.failed else "text"
+    return [line for text in outcome.text.splitlines() for line in _hanging(("  ", "blank"), [(text, style)], width)]
+
+
+def _hanging(mark: Span, spans: Line, width: int) -> list[Line]:
+    """A mark, then text that keeps clear of it."""
+    indent = cell_len(mark[0])
+    lines = wrap(spans, width - indent)
+    return [[mark if at == 0 else (" " * indent, "blank"), *line] for at, line in enumerate(lines)]

@@ -1,0 +1,254 @@
+"""The lessons' part of the application: the list, the page, answers, and the engine that a lesson runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from textual.app import App
+
+from engine.commands import Look
+from engine.experiment import Experiment
+from engine.recording import Job
+from engine.views import Answer, FromEngine, Snapshot
+from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.lessons.document import Lesson, Question
+from nnwalk_tui.lessons.guide import Guide
+from nnwalk_tui.lessons.library import COURSE, LessonError, find, lessons
+from nnwalk_tui.lessons.progress import Progress
+from nnwalk_tui.screens.command_line import Tone
+from nnwalk_tui.screens.lessons import LessonsScreen
+from nnwalk_tui.screens.main import MainScreen
+
+
+class Client(Protocol):
+    """What the app needs of an engine client."""
+
+    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None: ...
+    def do(self, text: str) -> int: ...
+    def look(self, look: Look) -> None: ...
+    def interrupt(self) -> None: ...
+    def restart(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Plan(NamedTuple):
+    """Which lessons there are, and with which the program begins ("" for the list, None for none)."""
+
+    folder: Path = COURSE
+    first: str | None = None
+    experiment: Experiment | None = None  # that the first engine was started with, for a lesson
+
+
+class Parked(NamedTuple):
+    """The user's own run while a lesson has the screen: it lives on, paused."""
+
+    client: Client
+    snapshot: Snapshot | None
+    messages: deque[FromEngine | EngineDied]
+
+
+def start_engine(experiment: Experiment) -> Client:
+    """A new engine process on an experiment."""
+    client = EngineClient(Job(experiment=experiment))
+    client.start()
+    return client
+
+
+class TeachingApp(App[None]):
+    """What the application does about lessons; the rest of it is in nnwalk_tui.app."""
+
+    main: MainScreen
+    client: Client
+    snapshot: Snapshot | None
+
+    def begin_teaching(self, plan: Plan, progress: Progress, new_client: Callable[[Experiment], Client]) -> None:
+        """Be ready for lessons."""
+        self._plan = plan
+        self._learnt = progress
+        self._new_client = new_client
+        self.guide: Guide | None = None
+        self._parked: Parked | None = None
+        self._lesson_run = plan.experiment  # what the engine on screen runs, if a lesson chose it
+
+    # What the application must offer
+
+    def say(self, text: str, tone: Tone = "text") -> None:
+        """Show a line."""
+        raise NotImplementedError
+
+    def show_run_of(self, client: Client, snapshot: Snapshot | None) -> None:
+        """Show another engine's run."""
+        raise NotImplementedError
+
+    def screen_command(self, text: str) -> None:
+        """Let a command be typed."""
+        raise NotImplementedError
+
+    # Beginning and ending
+
+    def open_first_lesson(self) -> None:
+        """Open what the program was started with."""
+        if self._plan.first:
+            self._open_lesson(self._plan.first)
+        elif self._plan.first == "":
+            self.list_lessons()
+
+    def end_teaching(self) -> None:
+        """The program ends: so does the engine that a lesson started, and the user's that was parked."""
+        if self._parked is not None:
+            self.client.close()
+            self.client = self._parked.client
+
+    def take_lesson_answer(self, answer: Answer) -> bool:
+        """Whether an answer was the lesson's."""
+        if self.guide is None or not self.guide.take(answer):
+            return False
+        self.main.lesson.tell(self.guide)
+        return True
+
+    # Commands
+
+    def screen_lesson(self, name: str) -> None:
+        """Open a lesson; without a name, go to the one that is open, or choose from the list."""
+        if name.strip():
+            self._open_lesson(name.strip())
+        elif self.guide is not None and self.main.current != "lesson":
+            self.main.focus_pane("lesson")
+        else:
+            self.list_lessons()
+
+    def list_lessons(self) -> None:
+        """Choose from the list."""
+        try:
+            every = lessons(self._plan.folder)
+        except LessonError as error:
+            self.say(str(error), "wrong")
+            return
+        current = self.guide.lesson.slug if self.guide else ""
+        self.push_screen(LessonsScreen(every, self._learnt, current), self._chosen)
+
+    def _chosen(self, name: str | None) -> None:
+        if name is not None:
+            self._open_lesson(name)
+
+    def _open_lesson(self, name: str) -> None:
+        try:
+            lesson = find(name, self._plan.folder)
+        except LessonError as error:
+            self.say(str(error), "wrong")
+            return
+        self.guide = self._guide(lesson)
+        self.guide.resume()
+        self._show_page()
+
+    def _guide(self, lesson: Lesson) -> Guide:
+        return Guide(lesson, self._learnt, lambda text: self.client.do(text), self._run, self._lesson_run)
+
+    def _show_page(self) -> None:
+        assert self.guide is not None
+        self.main.lesson.tell(self.guide, from_top=True)
+        self.main.open_lesson(self.guide.beside)
+
+    def screen_page(self, where: str) -> None:
+        """Turn the page; after the last, the list."""
+        guide = self._open_guide()
+        if guide is None:
+            return
+        word = where.strip()
+        if not word.isdecimal() and word not in ("next", "previous"):
+            self.say(f"there is no page “{word}” — use: page next | previous | NUMBER", "wrong")
+            return
+        if word == "next" and guide.is_last:
+            self.list_lessons()
+            return
+        guide.open_page(int(word) - 1 if word.isdecimal() else guide.page + (1 if word == "next" else -1))
+        self._show_page()
+
+    def screen_answer(self, text: str) -> None:
+        """Answer the open question."""
+        guide = self._open_guide()
+        if guide is not None:
+            problem = guide.answer(text)
+            if problem:
+                self.say(problem, "wrong")
+            self.main.lesson.tell(guide)
+            self.main.focus_pane("lesson")
+
+    def screen_show(self, _: str) -> None:
+        """Show the answer of the open question."""
+        guide = self._open_guide()
+        if guide is not None:
+            if not guide.reveal():
+                self.say("no question is open on this page")
+            self.main.lesson.tell(guide)
+
+    def screen_try(self, _: str) -> None:
+        """Do the next thing that the page suggests."""
+        guide = self._open_guide()
+        if guide is not None:
+            if not guide.try_next():
+                self.say("all of this page is done — n turns it")
+            self.main.lesson.tell(guide)
+
+    def go_on(self) -> None:
+        """Enter, in the lesson: whatever comes next."""
+        guide = self._open_guide()
+        if guide is None:
+            return
+        thing = guide.next_thing()
+        if isinstance(thing, Question):
+            self.screen_command("answer ")
+        elif thing is not None:
+            self.screen_try("")
+        else:
+            self.screen_page("next")
+
+    def screen_leave(self, _: str) -> None:
+        """Leave the lesson: back to the user's own run, or on with the lesson's where there is none."""
+        if self.guide is None:
+            self.say("no lesson is open")
+            return
+        self.guide = None
+        self.main.lesson.tell(None)
+        self.main.close_lesson()
+        if self._parked is not None:
+            parked, self._parked = self._parked, None
+            self._lesson_run = None
+            self._end(self.client)
+            self.show_run_of(parked.client, parked.snapshot)
+            for message in parked.messages:
+                self.hear(message)
+
+    def hear(self, message: FromEngine | EngineDied) -> None:
+        """Take a message of the engine's."""
+        raise NotImplementedError
+
+    def _open_guide(self) -> Guide | None:
+        if self.guide is None:
+            self.say("no lesson is open — t lists them")
+        return self.guide
+
+    # The engine that a lesson runs on
+
+    def _run(self, experiment: Experiment) -> None:
+        """Run the lesson's experiment; the user's own run is parked, the lesson's last one ends."""
+        before, snapshot = self.client, self.snapshot
+        if self._lesson_run is None:
+            messages: deque[FromEngine | EngineDied] = deque(maxlen=100)
+            before.interrupt()
+            self.show_run_of(self._new_client(experiment), None)
+            before.on_message(lambda message: messages.append(message) if isinstance(message, EngineDied) else None)
+            self._parked = Parked(before, snapshot, messages)
+        else:
+            self.show_run_of(self._new_client(experiment), None)
+            self._end(before)
+        self._lesson_run = experiment
+
+    def _end(self, client: Client) -> None:
+        """End an engine without waiting for it."""
+        client.on_message(lambda _: None)
+        self.run_worker(asyncio.to_thread(client.close))

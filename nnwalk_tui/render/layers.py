@@ -97,7 +97,7 @@ _COLUMNS: dict[str, Column] = {
     "badge": Column("badge", _BADGE, _badge, "<"),
 }  # fmt: skip
 _IMPORTANCE = (
-    "W", "mean", "badge", "std", "A", "history", "zero", "norm", "Z", "NaN", "params", "b", "memory", "min", "max",
+    "W", "Z", "A", "mean", "badge", "history", "std", "zero", "norm", "NaN", "params", "b", "memory", "min", "max",
 )  # fmt: skip
 
 

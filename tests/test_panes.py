@@ -224,18 +224,6 @@ async def test_arrows_choose_a_line_of_the_graph_and_the_border_says_how_much_is
         assert "A[0]" in app.lines()[1]
 
 
-async def test_arrows_scroll_a_pane_that_has_no_lines_to_choose() -> None:
-    app = Stage(DigitsPane())
-    async with app.run_test(size=(46, 8)) as pilot:
-        await shown(pilot, fakes.without_pictures())
-        app.pane.focus()
-        assert app.lines()[1].startswith("│     1 ")
-        await pilot.press("down")
-        assert app.lines()[1].startswith("│     2 ")
-        await pilot.press("pageup", "end")
-        assert app.lines()[-2].startswith("│    16 ")
-
-
 async def test_a_scrolled_graph_comes_back_to_the_cursor_when_it_moves() -> None:
     app = Stage(GraphPane())
     async with app.run_test(size=(46, 9)) as pilot:

@@ -45,7 +45,7 @@ def factors_of(net: Network, X: Tensor, Y: Tensor) -> list[Factor]:
 
 
 networks = st.builds(
-    lambda widths, n, activation, pair, seed: drawn(widths, n, activation, *pair, seed),
+    lambda widths, n, activation, pair, seed: drawn(widths, n, activation, pair[0], pair[1], seed),
     st.lists(st.integers(1, 20), min_size=2, max_size=6),
     st.integers(1, 17),
     st.sampled_from(HIDDEN),

@@ -22,7 +22,11 @@ from engine.snapshot import snapshot
 from engine.views import Frame, Unit
 
 _EVERYTHING = Look(
-    ["tape", "here", "graph", "layers", "gradients", "curves", "batch"], columns=100, digits=16, rows_from=0, rows=40
+    ["tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor", "neurons", "landscape"],
+    columns=100,
+    digits=16,
+    rows_from=0,
+    rows=40,
 )
 
 

@@ -70,6 +70,6 @@ class Autosave:
         if state.iteration <= at:
             return
         began = time.monotonic()
-        write_checkpoint(checkpoint_path(self._path), replay, state)
+        write_checkpoint(checkpoint_path(self._path), self._session, state)
         self._cost = time.monotonic() - began
         self._covered = (self._session.branches.current.name, state.iteration)

@@ -6,9 +6,10 @@ only a short cut: one that does not read, or does not fit the recording, is left
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -18,9 +19,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from engine.errors import RecordingError
-from engine.recording import Edit, write_atomically
+from engine.experiment import Experiment
+from engine.recording import Edit, Script, write_atomically
 from engine.replay import Replay
 from engine.state import RandomState, State, size_of
+
+if TYPE_CHECKING:
+    from engine.session import Session
 
 _RANDOM = "random"
 _EPOCH = "epoch_random"
@@ -34,6 +39,8 @@ class _Random(msgspec.Struct):
 class _About(msgspec.Struct):
     """All of a State that is no tensor, and what the branch has noted up to there."""
 
+    experiment: Experiment | None
+    script: Script | None
     edits: list[Edit]
     epoch: int
     batch: int
@@ -51,8 +58,12 @@ class _About(msgspec.Struct):
     epoch_sizes: list[int]
 
 
-def write_checkpoint(path: Path, replay: Replay, state: State) -> None:
-    """Write a state of a branch. Raises RecordingError where it cannot be written, or holds what JSON cannot."""
+def write_checkpoint(path: Path, session: Session, state: State) -> None:
+    """Write a state of the current branch.
+
+    Raises RecordingError where it cannot be written, or holds what JSON cannot.
+    """
+    replay, recipe = session.replay, session.recipe
     tensors = {f"p.{name}": tensor for name, tensor in state.tensors.items()}
     plain: dict[str, Any] = {}
     for index, items in state.optimizer.items():
@@ -65,6 +76,8 @@ def write_checkpoint(path: Path, replay: Replay, state: State) -> None:
         tensors |= _random_tensors(_EPOCH, state.epoch_random)
     done = replay.calendar.epochs_done(state.iteration)
     about = _About(
+        recipe if isinstance(recipe, Experiment) else None,
+        recipe if isinstance(recipe, Script) else None,
         [edit for edit in replay.edits if edit.iteration <= state.iteration],
         state.epoch,
         state.batch,
@@ -82,10 +95,20 @@ def write_checkpoint(path: Path, replay: Replay, state: State) -> None:
         replay.calendar.sizes,
     )
     try:
-        metadata = {"about": msgspec.json.encode(about).decode()}
+        said = msgspec.json.encode(about).decode()
     except (TypeError, msgspec.MsgspecError) as error:
         raise RecordingError(f"the optimizer holds what cannot be saved: {error}", "it is replayed instead") from None
-    write_atomically(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata))
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
+
+
+def _sum(about: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over all of it: a checkpoint with a bit changed would be taken for another arithmetic."""
+    sha = hashlib.sha256(about.encode())
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return sha.hexdigest()
 
 
 def _random(state: RandomState) -> _Random:
@@ -99,14 +122,18 @@ def _random_tensors(name: str, state: RandomState) -> dict[str, Tensor]:
     return found if state.loader_state is None else found | {f"{name}.loader": state.loader_state}
 
 
-def read_checkpoint(path: Path, replay: Replay) -> bool:
-    """Give a branch, which stands before training, what a checkpoint of it holds; False where none fits."""
+def read_checkpoint(path: Path, session: Session) -> bool:
+    """Give the current branch, before it trains, what a checkpoint of it holds; False where none fits."""
+    replay = session.replay
     try:
         with safe_open(path, "pt") as file:
-            about = msgspec.json.decode((file.metadata() or {}).get("about", ""), type=_About)
+            metadata = file.metadata() or {}
+            about = msgspec.json.decode(metadata.get("about", ""), type=_About)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — it is no dict
     except (OSError, SafetensorError, msgspec.MsgspecError, RuntimeError, ValueError):
         return False
+    if metadata.get("sum") != _sum(metadata["about"], tensors) or session.recipe != (about.experiment or about.script):
+        return False  # damaged, or of another run
     if about.edits != [edit for edit in replay.edits if edit.iteration <= about.iteration]:
         return False  # of another branch, or of before an edit
     return _fits(replay, tensors, about) and _take(replay, tensors, about)

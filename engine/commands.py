@@ -149,6 +149,33 @@ class Digest(Command, frozen=True):
     """SHA-256 of parameters, buffers and optimizer state at the cursor."""
 
 
+class Pick(Command, frozen=True):
+    """Let every pane follow one example, by its row in the batch, and one neuron."""
+
+    row: int
+    neuron: int | None = None
+
+
+class Place(Command, frozen=True):
+    """Which tensor an expression looks into, and at which row and column of its table."""
+
+    expression: str
+
+
+class Plot(Command, frozen=True):
+    """Plot an expression over the batches, or no more."""
+
+    expression: str
+    wanted: bool = True
+
+
+class Write(Command, frozen=True):
+    """Save an expression's value to a file."""
+
+    expression: str
+    file: str
+
+
 class Names(Command, frozen=True):
     """What `print` can show at the cursor."""
 
@@ -278,6 +305,22 @@ def _compare(rest: str) -> Command:
     return Compare(*words)
 
 
+def _pick(rest: str) -> Command:
+    usage = "pick ROW [NEURON]"
+    words = rest.split()
+    _too_many(words, 2, usage)
+    if not words:
+        raise CommandError("pick needs a row of the batch", f"use: {usage}")
+    return Pick(*(_count(word, usage) for word in words))
+
+
+def _write(rest: str) -> Command:
+    expression, _, file = rest.strip().rpartition(" ")
+    if not expression.strip():
+        raise CommandError("write needs an expression and a file", "for example: write W[1] weights.npy")
+    return Write(expression.strip(), file)
+
+
 def _with_argument(kind: Callable[[str], Command], example: str) -> Callable[[str], Command]:
     def parse_argument(rest: str) -> Command:
         if not rest.strip():
@@ -405,6 +448,29 @@ COMMANDS: tuple[Spec, ...] = (
         True,
     ),
     Spec("compare", "compare BRANCH [BRANCH]", "where two branches first differ", _compare, True),
+    Spec("pick", "pick ROW [NEURON]", "the example, and the neuron, that every pane follows", _pick, True),
+    Spec(
+        "place",
+        "place EXPRESSION",
+        "the tensor, row and column that an address means",
+        _with_argument(Place, "place z₃[2](17)"),
+        True,
+    ),
+    Spec("write", "write EXPRESSION FILE", "save a value as .npy, .safetensors or .csv", _write, True),
+    Spec(
+        "plot",
+        "plot EXPRESSION",
+        "plot a number over the batches, from here on",
+        _with_argument(Plot, "plot norm(dW[1])"),
+        True,
+    ),
+    Spec(
+        "unplot",
+        "unplot EXPRESSION",
+        "plot it no more",
+        _with_argument(partial(Plot, wanted=False), "unplot norm(dW[1])"),
+        True,
+    ),
     Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
     Spec(
         "formula",
@@ -466,15 +532,84 @@ class Do(msgspec.Struct, frozen=True, tag="do"):
     text: str
 
 
+class TensorLook(msgspec.Struct, frozen=True):
+    """What the tensor pane shows: rows and columns are those of the tensor's table, from 1."""
+
+    expression: str = ""  # "" follows the cursor: what its event has just made
+    against: str = ""  # "gradient", "before" (one batch earlier), a position, or an expression of the same shape
+    row: int = 1  # first of the window, or of the whole table where `whole`
+    column: int = 1
+    rows: int = 0
+    columns: int = 0
+    at_row: int = 1  # the chosen element
+    at_column: int = 1
+    whole: bool = False  # the whole table in rows × columns blocks, instead of a window of it
+
+
+class BatchLook(msgspec.Struct, frozen=True):
+    """What the digits pane shows."""
+
+    kind: str = "examples"  # or averages, input gradient, first layer, confusion
+    order: str = "batch"  # of the examples: batch, wrong, least sure, highest loss, class; confusion: validation, batch
+    first: int = 1  # place in the order of the first
+
+
+class NeuronsLook(msgspec.Struct, frozen=True):
+    """What the neuron pane shows."""
+
+    layer: int = 1  # of the picked neuron; 0 is the input
+    rows: int = 12  # neurons that a column has room for
+
+
+class PlotLook(msgspec.Struct, frozen=True):
+    """What the plot shows."""
+
+    quantity: str = "loss"  # or accuracy, learning_rate, a plotted expression
+    first: int = 1  # batches that it spans; last 0 is the whole run
+    last: int = 0
+    at: int = 0  # the batch that is asked about; 0 is none
+
+
+class LandscapeLook(msgspec.Struct, frozen=True):
+    """What the landscape pane shows."""
+
+    kind: str = "parameter"  # or update, plane
+    parameter: str = ""  # "W[1][3,5]"; "": where the gradient of the last layer's weight is greatest
+    zoom: float = 1.0  # how far it reaches, as a multiple of the usual
+    seed: int = 0  # of the random directions
+
+
+class GraphLook(msgspec.Struct, frozen=True):
+    """What the graph pane shows."""
+
+    level: str = "layers"  # or "ops": every single operation
+    toggled: list[str] = []  # modules that are open where they usually are folded, or the other way round
+    first: int = 1  # line that is wanted, and so many after it …
+    rows: int = 400
+    follow: bool = True  # … or as many around the cursor's, where that is not well within
+    search: str = ""
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape, here, graph, layers, gradients, curves, batch
+    panes: list[str]  # of: tape here graph layers gradients distribution curves batch tensor neurons landscape
     columns: int = 100  # buckets of the curves
-    digits: int = 16  # examples of the batch
+    plot: PlotLook = PlotLook()
+    digits: int = 16  # examples of the batch, or pictures
+    batch: BatchLook = BatchLook()
     rows_from: int = 1  # first line of the tape; 0 centres on the cursor
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
+    graph: GraphLook = GraphLook()
+    quantity: str = "A"  # whose history the layers show
+    points: int = 0  # batches of it at most
+    gradient_points: int = 0  # batches of the gradients' history
+    gradient: str = ""  # whose distribution is shown, "dW[1]"
+    bins: int = 0
+    tensor: TensorLook = TensorLook()
+    neurons: NeuronsLook = NeuronsLook()
+    landscape: LandscapeLook = LandscapeLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

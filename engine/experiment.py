@@ -37,7 +37,7 @@ INITS = {
 PIXELS = 28 * 28
 DIGITS = 10
 WHOLE_SET = 0  # as a batch size
-_MOST_EPOCHS, _MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
+MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
 
 _T = TypeVar("_T")
 
@@ -161,9 +161,9 @@ def _check_numbers(experiment: Experiment) -> None:
     size = experiment.batch_size or 0
     _require(size >= 0, f"the batch size {size} is negative", f"use 64, or {WHOLE_SET} for all examples in one batch")
     _require(experiment.epochs >= 1, f"{experiment.epochs} epochs train nothing", "use a number from 1")
-    _require(experiment.epochs <= _MOST_EPOCHS, f"{experiment.epochs} epochs are too many", f"use 1 to {_MOST_EPOCHS}")
+    _require(experiment.epochs <= MOST_EPOCHS, f"{experiment.epochs} epochs are too many", f"use 1 to {MOST_EPOCHS}")
     _require(
-        experiment.threads <= _MOST_THREADS,
+        experiment.threads <= MOST_THREADS,
         f"{experiment.threads} threads are too many",
         "1 gives the same bits everywhere",
     )

@@ -69,25 +69,20 @@ def _as_gradient(values: Values, ref: Ref) -> Ref:
 
 
 def _dead(value: Any) -> float:
-    """The fraction of neurons (columns) that are zero for every example of the batch (Lu et al. 2019, dying ReLU)."""
-    columns = _floating(value).flatten(2).amax(2) if _tensor(value).dim() > 2 else _floating(value)
-    return float((columns == 0).all(0).float().mean())
-
-
-_LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+    """The fraction of neurons (columns) that are zero for every example of the batch."""
+    return statistics.dead(_tensor(value))
 
 
 def _saturated(values: Values, ref: Ref) -> float:
-    """The fraction of sigmoid or tanh outputs within 0.05 of a limit, where the slope is nearly gone (course §4.2)."""
+    """The fraction of sigmoid or tanh outputs within 0.05 of a limit."""
     tensor, made = values.get(ref), values.value(ref)
     op = "" if made is None or made.event is None else made.event.op.name
-    if op not in _LIMITS:
+    if op not in statistics.LIMITS:
         raise ExpressionError(
             f"{ref.name} is made by {op or 'no operation'}, which has no limits to saturate at",
             "saturated takes the output of a sigmoid or tanh; for relu see dead",
         )
-    low, high = _LIMITS[op]
-    return float(((tensor < low + 0.05) | (tensor > high - 0.05)).float().mean())
+    return statistics.saturated(tensor, op)
 
 
 def _nan_everywhere(values: Values) -> bool:

@@ -1,29 +1,25 @@
-"""Tape → compute graph: values as nodes in execution order, and how far the cursor has got with each."""
+"""Tape → compute graph: the lines that are looked at, and how far the cursor has got with each value."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.layers import gradient_norm
+import msgspec
+from torch import Tensor
+
+from engine.commands import GraphLook
+from engine.gradients import gradient_norm
+from engine.graph_plan import LEAVES, GraphPlan, Item, graph_plan
 from engine.tape import Event, Tape, Value
 from engine.views import GraphView, Mark, Node, Phase
 
 if TYPE_CHECKING:
     from engine.session import Session
 
-_FORWARD = (Phase.FORWARD, Phase.LOSS)
+_MOST_FOUND = 500
 
 
-@dataclass
-class _Built:
-    """The graph's structure, which belongs to the tape alone, and the value behind each node."""
-
-    nodes: list[Node] = field(default_factory=list)
-    values: dict[str, Value] = field(default_factory=dict)
-
-
-def graph_view(session: Session) -> GraphView | None:
+def graph_view(session: Session, look: GraphLook) -> GraphView | None:
     """The graph of the cursor's batch; before training, that of the first batch, all still to come.
 
     None where there is no batch to look at.
@@ -32,84 +28,82 @@ def graph_view(session: Session) -> GraphView | None:
     if tape is None:
         return None
     done = 0 if session.iteration == 0 else len(tape) if session.event is None else session.event
-    built = _structure(tape)
+    plan = graph_plan(tape, look.level, look.toggled, session.naming.course)
     current = tape.events[max(0, done - 1)]
-    here = _here(current) if done else set()
-    nodes = [_marked(node, built.values[node.id], tape, done, here) for node in built.nodes]
-    return GraphView(nodes, current.phase if current.phase is not Phase.LOSS else Phase.FORWARD)
-
-
-def _structure(tape: Tape) -> _Built:
-    built = _Built()
-    for value in tape.events[0].outputs:
-        if value.symbol == "X":
-            _add(built, value, "input", "", [])
-    for event in tape.events:
-        if event.phase in _FORWARD and event.outputs:
-            _add_operation(built, event)
-    return built
-
-
-def _add_operation(built: _Built, event: Event) -> None:
-    inputs: list[str] = []
-    for value in sorted(event.inputs, key=lambda value: -len(value.shape)):  # W before b
-        root = value.root()
-        if root.name in ("c", "mask", "") or root.buffer:
-            continue
-        kind = "parameter" if root.parameter else "target" if root.symbol == "Y" else "value"
-        if root.name not in built.values:
-            _add(built, root, kind, "", [])
-        if root.name not in inputs:
-            inputs.append(root.name)
-    inputs.sort(key=lambda name: _is_side(built.values[name]))
-    out = event.outputs[0]
-    _add(built, out, "loss" if out.symbol == "L" else "value", event.op.name, inputs, event.layer)
-
-
-def _is_side(value: Value) -> bool:
-    return bool(value.parameter) or value.symbol == "Y"
-
-
-def _add(built: _Built, value: Value, kind: str, op: str, inputs: list[str], layer: int = 0) -> None:
-    name = value.name
-    built.values[name] = value
-    built.nodes.append(Node(name, name, kind, op, layer or value.layer, list(value.shape), inputs))
-
-
-def _here(event: Event) -> set[Value]:
-    """The values that the cursor's event has made, or sent gradients to."""
-    if event.phase is Phase.BACKWARD:
-        return {
-            target.root() for target, gradient in event.gradients_out if target is not None and gradient is not None
-        }
-    return {value.root() for value in event.outputs}
-
-
-def _marked(node: Node, value: Value, tape: Tape, done: int, here: set[Value]) -> Node:
-    root = value.root()
-    backward = tape.events[done - 1].phase is Phase.BACKWARD
-    mark = Mark.DONE if value.event is None or value.event.number <= done else Mark.TODO
-    if root in here and not backward:
-        mark = Mark.HERE
-    found = tape.parameter_gradients.get(value.parameter) if value.parameter else None
-    number = found[1] if found else value.gradient_event
-    gradient = found[0] if found else value.gradient
-    if not number and value.symbol != "L":
-        return _replace(node, mark, None, None)
-    if value.symbol == "L":
-        number, gradient = _loss_gradient_event(tape), None
-    arrived = 0 < number <= done
-    norm = gradient_norm(tape, f"d{node.id}", gradient) if arrived else None
-    gradient_mark = Mark.HERE if backward and root in here else Mark.DONE if arrived else Mark.TODO
-    return _replace(node, mark, 1.0 if arrived and value.symbol == "L" else norm, gradient_mark)
-
-
-def _loss_gradient_event(tape: Tape) -> int:
-    """ℒ's own gradient is 1, there as soon as the backward pass begins."""
-    return next((event.number for event in tape.events if event.phase is Phase.BACKWARD), 0)
-
-
-def _replace(node: Node, mark: Mark, gradient: float | None, gradient_mark: Mark | None) -> Node:
-    return Node(
-        node.id, node.label, node.kind, node.op, node.layer, node.shape, node.inputs, mark, gradient, gradient_mark
+    here = _here(plan, current) if done else {}
+    at = min((item.line for item in here.values() if item.line), default=0)
+    first = _first_line(look, at)
+    shown = _between(plan, first, first + look.rows)
+    inside = {item.node.id for item in shown}
+    entering = dict.fromkeys(each for item in shown for each in item.node.inputs if each not in inside)
+    direction = current.phase if current.phase is not Phase.LOSS else Phase.FORWARD
+    return GraphView(
+        [_marked(item, tape, done, here) for item in shown],
+        direction,
+        [_marked(plan.by_id[each], tape, done, here) for each in entering],
+        shown[0].start if shown else 1,
+        plan.lines,
+        at,
+        plan.widths,
+        _found(plan, look.search),
     )
+
+
+def _between(plan: GraphPlan, first: int, end: int) -> list[Item]:
+    """The values of which any line is in first … end − 1, and the one before them, which their edges come from."""
+    values = [item for item in plan.items if item.node.kind not in LEAVES]
+    begin = next((at for at, item in enumerate(values) if item.line >= first), len(values))
+    shown = [item for item in values[begin:] if item.start < end]
+    return values[max(0, begin - 1) : begin] + shown
+
+
+def _first_line(look: GraphLook, at: int) -> int:
+    """The line that is asked for, or, where the cursor is followed out of the middle of what is seen, one before it."""
+    third = look.rows // 3
+    if look.follow and at and not look.first + third <= at < look.first + 2 * third:
+        return max(1, at - look.rows // 2)
+    return look.first
+
+
+def _found(plan: GraphPlan, search: str) -> list[int]:
+    wanted = search.lower().split()
+    if not wanted:
+        return []
+    lines = {item.line for item in plan.items if item.line and all(word in item.words for word in wanted)}
+    return sorted(lines)[:_MOST_FOUND]
+
+
+def _here(plan: GraphPlan, event: Event) -> dict[str, Item]:
+    """The items that the cursor's event has made, or sent gradients to, by id."""
+    values = {value.root() for value in event.outputs}
+    if event.phase is Phase.BACKWARD:
+        values = {target.root() for target, gradient in event.gradients_out if target and gradient is not None}
+    found = [plan.home[value] for value in values if value in plan.home]
+    return {item.node.id: item for item in found}
+
+
+def _marked(item: Item, tape: Tape, done: int, here: dict[str, Item]) -> Node:
+    backward = tape.events[done - 1].phase is Phase.BACKWARD
+    is_here = item.node.id in here
+    made = item.last or (item.value.event.number if item.value.event else 0)
+    mark = Mark.HERE if is_here and not backward else Mark.DONE if made <= done else Mark.TODO
+    number, gradient = _gradient(item.value, tape)
+    if not number:
+        return msgspec.structs.replace(item.node, mark=mark)
+    arrived = 0 < number <= done
+    name = f"d{item.value.name}" if tape.values.get(item.value.name) is item.value else f"d{id(item.value)}"
+    norm = gradient_norm(tape, name, gradient) if arrived else None
+    return msgspec.structs.replace(
+        item.node,
+        mark=mark,
+        gradient=1.0 if arrived and item.value.symbol == "L" else norm,
+        gradient_mark=Mark.HERE if backward and is_here else Mark.DONE if arrived else Mark.TODO,
+    )
+
+
+def _gradient(value: Value, tape: Tape) -> tuple[int, Tensor | None]:
+    """The event that completes a value's gradient, 0 where none ever goes there, and the gradient if it is held."""
+    if value.symbol == "L":  # its own gradient is 1, there as soon as the backward pass begins
+        return next((event.number for event in tape.events if event.phase is Phase.BACKWARD), 0), None
+    found = tape.parameter_gradients.get(value.parameter) if value.parameter else None
+    return (found[1], found[0]) if found else (value.gradient_event, value.gradient)

@@ -19,11 +19,13 @@ from engine.errors import CommandError, EngineError
 from engine.export import export
 from engine.expressions import evaluate
 from engine.functions import FUNCTIONS
+from engine.inspector import place_of
 from engine.layers import layer_views
 from engine.recording import write_recording
 from engine.restore import recording_of
 from engine.statistics import statistics
-from engine.views import BranchView, Comparison, Hit, Phase, Position
+from engine.tensor_files import write_tensor
+from engine.views import BranchView, Comparison, Hit, Layer, Phase, Position
 from engine.watches import Watch
 
 if TYPE_CHECKING:
@@ -57,6 +59,15 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             return _print(session, expression)
         case ask.Stats(expression):
             return _stats(session, expression)
+        case ask.Pick(row, neuron):
+            return _pick(session, row, neuron)
+        case ask.Place(expression):
+            found = place_of(session, expression)
+            return Outcome(found, f"{found.expression} row {found.row} column {found.column}")
+        case ask.Plot(expression, wanted):
+            return _plot(session, expression, wanted)
+        case ask.Write(expression, file):
+            return _write(session, expression, file)
         case ask.Digest():
             return _said(session.digest())
         case ask.Compute(request):
@@ -124,9 +135,14 @@ def hit_text(hit: Hit) -> str:
 def _print(session: Session, expression: str) -> Outcome:
     if expression == "layers":
         views = layer_views(session)
-        return Outcome(views, "\n".join(f"{v.index} {v.kind} {v.activation} {v.shapes}" for v in views))
+        return Outcome(views, "\n".join(map(_layer_text, views)))
     value = _evaluate(session, expression)
     return Outcome(value, readable(value))
+
+
+def _layer_text(layer: Layer) -> str:
+    warnings = "".join(f"\n  {badge.text}: {badge.why}" for badge in layer.badges)
+    return f"{layer.index} {layer.kind} {layer.activation} {layer.shapes}{warnings}"
 
 
 def _evaluate(session: Session, expression: str) -> Any:
@@ -143,6 +159,35 @@ def _stats(session: Session, expression: str) -> Outcome:
         f"{key} {getattr(view, key):.6g}" for key in ("mean", "std", "min", "max", "norm", "zeros", "bad")
     )
     return Outcome(view, f"{expression} {'×'.join(map(str, view.shape)) or 'one number'}  {words}")
+
+
+def _pick(session: Session, row: int, neuron: int | None) -> Outcome:
+    tape = session.tape()
+    size = tape.size if tape is not None else session.description.batch_size
+    if size and row > size:
+        raise CommandError(f"there is no row {row} in this batch", f"its rows are 1 to {size}")
+    session.picked = (row, neuron or session.picked[1])
+    index = tape.indices[row - 1] if tape is not None and tape.indices else 0
+    of = f", example {index} of the data set" if index else ""
+    return Outcome({"row": row, "neuron": session.picked[1]}, f"row {row}{of}, neuron {session.picked[1]}")
+
+
+def _plot(session: Session, expression: str, wanted: bool) -> Outcome:
+    if not wanted:
+        session.plots.remove(expression)
+        return _said(f"{expression} is plotted no more")
+    session.plots.add(session, expression)
+    return _said(f"{expression} is plotted from here on, and of earlier batches as they are replayed")
+
+
+def _write(session: Session, expression: str, file: str) -> Outcome:
+    value = _evaluate(session, expression)
+    if isinstance(value, str):
+        raise CommandError(f"{expression} is a word", "write saves numbers")
+    tensor = value if isinstance(value, Tensor) else torch.tensor(value)
+    path = write_tensor(tensor, expression, file)
+    shape = "×".join(map(str, tensor.shape)) or "one number"
+    return Outcome(str(path), f"{expression}, {shape}, is in {path}")
 
 
 def change(session: Session, command: ask.Command) -> Outcome:

@@ -1,4 +1,4 @@
-"""The layers and their gradients at the cursor, as views."""
+"""The layers at the cursor, as views."""
 
 from __future__ import annotations
 
@@ -6,27 +6,56 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+import msgspec
+import torch
 
+from engine.commands import Look
 from engine.errors import ExpressionError
+from engine.health import Subject, badges
 from engine.models import Layer
 from engine.naming import LayerInfo
-from engine.statistics import norm, statistics, update_ratio
+from engine.statistics import statistics
 from engine.tape import Tape
 from engine.values import Ref, Values
-from engine.views import Gradient, Statistics
 from engine.views import Layer as LayerView
+from engine.views import Phase, Statistics
 
 if TYPE_CHECKING:
     from engine.session import Session
 
+NOTHING = Look([])
 QUANTITIES = ("W", "b", "Z", "A", "dZ", "dA", "dW", "db")
 
 
-def layer_views(session: Session) -> list[LayerView]:
-    """Each layer with its shapes, and statistics of what the cursor has reached."""
+def layer_views(session: Session, look: Look = NOTHING) -> list[LayerView]:
+    """Each layer with its shapes, statistics and badges of what the cursor has reached, and a history of norms."""
     values = session.values()
-    return [_layer(values, layer) for layer in session.naming.layers]
+    layers = [_layer(values, layer) for layer in session.naming.layers]
+    if session.event is None:
+        _remember(session, layers)
+    last = layers[-1].tensors.get("dZ") if layers else None
+    return [
+        msgspec.structs.replace(
+            view,
+            badges=badges(Subject(layer, view, len(layers), None if last is None else last.norm, values)),
+            history=_history(session, view, look),
+        )
+        for layer, view in zip(session.naming.layers, layers, strict=True)
+    ]
+
+
+def _remember(session: Session, layers: list[LayerView]) -> None:
+    norms = {known.name: known.norm for layer in layers for known in layer.tensors.values()}
+    session.replay.trace.note(session.iteration, norms)
+
+
+def _history(session: Session, layer: LayerView, look: Look) -> list[float]:
+    """Norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
+    if not look.points:
+        return []
+    name, known = f"{look.quantity}[{layer.index}]", layer.tensors.get(look.quantity)
+    before = session.replay.trace.series(name, session.finished, look.points)
+    return before if known is None or session.event is None else [*before, known.norm][-look.points :]
 
 
 def _layer(values: Values, layer: LayerInfo) -> LayerView:
@@ -49,7 +78,27 @@ def _layer(values: Values, layer: LayerInfo) -> LayerView:
         tensors,
         _shapes(values, layer),
         missing,
+        _memory(values.tape, layer),
     )
+
+
+def _memory(tape: Tape | None, layer: LayerInfo) -> int:
+    """Bytes of a layer's parameters, and of what its forward pass makes of the batch."""
+    own = sum(parameter.numel() * parameter.element_size() for parameter in layer.module.parameters())
+    made = 0.0 if tape is None else cached(tape, f"memory {layer.index}", lambda: _made_by(tape, layer.index))
+    return own + int(made)
+
+
+def _made_by(tape: Tape, layer: int) -> float:
+    """Bytes of a layer's new tensors: views and what is overwritten in place share those of another."""
+    made = [
+        value
+        for event in tape.events
+        if event.layer == layer and event.phase is Phase.FORWARD and not event.aten.endswith("_")
+        for value in event.outputs
+        if value.base is None
+    ]
+    return float(sum(math.prod(value.shape) * getattr(torch, value.dtype).itemsize for value in made))
 
 
 def _statistics(values: Values, ref: Ref) -> Statistics:
@@ -87,41 +136,8 @@ def _shapes(values: Values, layer: LayerInfo) -> dict[str, list[int]]:
     return shapes | {f"d{symbol}": shape for symbol, shape in shapes.items()}
 
 
-def gradient_views(session: Session) -> list[Gradient]:
-    """Each parameter's gradient norm, norm and update ratio, as far as the cursor has reached."""
-    values = session.values()
-    return [_gradient(values, name) for name in values.optimizer_names()]
-
-
-def _gradient(values: Values, name: str) -> Gradient:
-    short, tape = values.naming.short_name[name], values.tape
-    if tape is None:
-        return Gradient(short, values.naming.layer_of[name], None, norm(values.parameter(name)), None)
-    found = tape.parameter_gradients.get(name)
-    reached = found is not None and found[1] <= values.done
-    return Gradient(
-        short,
-        values.naming.layer_of[name],
-        _cached(tape, f"‖d{short}‖", lambda: norm(_first(found))) if reached else None,
-        _cached(tape, f"‖{short}‖", lambda: norm(tape.before.tensors[name])),
-        _cached(tape, f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
-    )
-
-
-def _first(found: tuple[Tensor, int] | None) -> Tensor:
-    assert found is not None
-    return found[0]
-
-
-def _cached(tape: Tape, key: str, compute: Callable[[], float]) -> float:
+def cached(tape: Tape, key: str, compute: Callable[[], float]) -> float:
+    """A number of a tape, computed once."""
     if key not in tape.numbers:
         tape.numbers[key] = compute()
     return tape.numbers[key]
-
-
-def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | None:
-    """‖gradient‖, computed once for each tape; None where there is none."""
-    if gradient is None:
-        return None
-    value = _cached(tape, f"‖{name}‖ at", lambda: norm(gradient))
-    return value if not math.isnan(value) else math.nan

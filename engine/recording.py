@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +119,9 @@ def read_recording(path: Path) -> Recording:
         if path.stat().st_size > _LARGEST:
             raise RecordingError(f"{path} is {path.stat().st_size} bytes large", "a recording is a small file")
         content = path.read_bytes()
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror}", "check the name") from None
+    except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RecordingError(f"{path} cannot be read: {reason}", "check the name") from None
     try:
         _check_version(path, content)
         recording = msgspec.json.decode(content, type=Recording)
@@ -136,6 +139,24 @@ def check_recording(job: Job) -> None:
             f"{job.recording} is of a model in {saved.path}, which is run only if you name it",
             f"look at it, then: nnwalk-tui open {job.recording} --script {saved.path}:{saved.function}",
         )
+
+
+def _texts(recording: Recording) -> Iterator[str]:
+    """Every text in a recording: it may come to be read on a terminal."""
+    parts: list[Any] = [msgspec.to_builtins(recording)]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            parts += [*part, *part.values()]
+        elif isinstance(part, list | tuple):
+            parts += part
+
+
+def _controls(text: str) -> bool:
+    """Whether a text could steer the terminal that it is shown on."""
+    return any(unicodedata.category(sign) == "Cc" and sign != "\t" for sign in text)
 
 
 class _Versioned(msgspec.Struct):
@@ -157,15 +178,17 @@ def _check(path: Path, recording: Recording) -> None:
         if not holds:
             raise RecordingError(f"{path} does not fit together: {problem}", "save it again where it came from")
 
+    require(not any(map(_controls, _texts(recording))), "there are control characters in it")
     require((recording.experiment is None) != (recording.script is None), "it has not just one recipe")
     require(bool(recording.branches), "it has no branch")
-    known: list[str] = []
+    known: list[str] = []  # branches so far
     for branch in recording.branches:
         require(bool(branch.name) and branch.name not in known, f"branch “{branch.name}” is there twice, or nameless")
         require(branch.parent in known or (not branch.parent and not known), f"“{branch.name}” has no parent")
         known.append(branch.name)
         numbers = [branch.border, branch.batches, branch.cursor[0], *(edit.iteration for edit in branch.edits)]
-        require(min(numbers) >= 0 and (branch.cursor[1] or 1) >= 1, f"“{branch.name}” has a negative place")
+        inside = branch.cursor[1] is None or (branch.cursor[0] >= 1 and branch.cursor[1] >= 1)
+        require(min(numbers) >= 0 and inside, f"“{branch.name}” has a place before the start")
         require(
             max((edit.iteration for edit in branch.edits), default=0) <= branch.batches,
             f"“{branch.name}” is edited after its end",

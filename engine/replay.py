@@ -13,6 +13,7 @@ from engine.naming import Naming
 from engine.recording import Edit
 from engine.state import State
 from engine.tape import Tape
+from engine.traces import Trace
 from engine.trainer import Result, Trainer
 
 _TAPES_KEPT = 4
@@ -41,8 +42,13 @@ class Replay:
         self.reached = 0  # the furthest batch that the cursor has been in
         self.finished = 0  # the furthest whose end the cursor has stood at
         self.divergence = ""
+        self.trace = Trace[float]()  # norms of batches that were looked at
+        self.distributions = Trace[bytes]()
         self.audit = False
         self.apply_edit: Callable[[Edit], None] = lambda edit: None
+        self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
+        self.on_arrival: Callable[[Replay, int], None] = lambda replay, iteration: None
+        self.interrupted: Callable[[], bool] = lambda: False
         self._validation = validation
         self._tape_bytes = tape_bytes
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
@@ -53,13 +59,16 @@ class Replay:
     def fork(self, border: int) -> Replay:
         """A branch that shares what lies before a border, and the state there. The trainer must stand at the border."""
         other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
-        other.apply_edit, other.audit, other.calendar = self.apply_edit, self.audit, self.calendar.copy()
+        other.calendar = self.calendar.copy()
+        other.take_after(self)
+        other.plotted = {text: series[:border] for text, series in self.plotted.items()}
         other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
         done = self.calendar.epochs_done(border)
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
         other.rates = {place: rate for place, rate in self.rates.items() if place <= border}
         other.edits = [edit for edit in self.edits if edit.iteration <= border]
         other.history.share(self.history, border)
+        other.trace, other.distributions = self.trace.copy(border), self.distributions.copy(border)
         self.trainer.calendar = other.calendar
         other._tapes = OrderedDict((place, tape) for place, tape in self._tapes.items() if place < border)
         other.reached = other.finished = border
@@ -68,7 +77,8 @@ class Replay:
     def anew(self, edits: list[Edit]) -> Replay:
         """A branch of the same run with these edits, before training, where the trainer must stand."""
         other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
-        other.apply_edit, other.audit, other.edits = self.apply_edit, self.audit, list(edits)
+        other.edits = list(edits)
+        other.take_after(self)
         first = [edit for edit in edits if edit.iteration == 0]
         for edit in first:
             other.make_edit(edit)
@@ -77,12 +87,22 @@ class Replay:
             other.history.add_checkpoint(self.trainer.capture())
         return other
 
+    def take_after(self, other: Replay) -> None:
+        """Do as another branch of the same session does."""
+        self.apply_edit, self.interrupted, self.audit = other.apply_edit, other.interrupted, other.audit
+        self.on_arrival = other.on_arrival
+
     def make_optimizer_edits(self, iteration: int) -> None:
         """Let the trainer have the optimizer that it has after so many batches; its state is whoever's calls this."""
         for edit in self.edits:
             if edit.name == "optimizer" and 0 < edit.iteration <= iteration:
                 self.apply_edit(edit)
         self.trainer.owner = None  # what it holds now is of no place in any branch
+
+    @property
+    def validation(self) -> Iterable[Any] | None:
+        """The batches of the validation partition, if there is one."""
+        return self._validation
 
     @property
     def furthest(self) -> int:
@@ -152,8 +172,11 @@ class Replay:
         """Note a batch's result and make the edits of the border it ends at; whether they, or an audit, changed it."""
         iteration = self.trainer.iteration
         self._note(iteration, result)
+        self.on_arrival(self, iteration)
         if undo_to is not None:
             self.trainer.undo_update(undo_to)
+        if self.trainer.epoch_is_done:
+            self.validate(self.interrupted)  # before the border's edits, however often it is passed
         edits = [edit for edit in self.edits if edit.iteration == iteration]
         for edit in edits:
             self.make_edit(edit)
@@ -201,14 +224,14 @@ class Replay:
         *,
         keep: bool = False,
     ) -> bool:
-        """Bring the trainer to the end of a batch; False if interrupted on the way.
+        """Bring the trainer to the end of a batch; False if interrupted on the way, or if the run ends before it.
 
         `keep` holds the states passed through, for a walk back.
         """
         with self.trainer.at_work():
             here = self._start_for(iteration)
             for done in range(here, iteration):
-                if interrupted():
+                if interrupted() or self.trainer.iteration >= self.calendar.total:
                     return False
                 progress(done - here, iteration - here)
                 self.train_batch()
@@ -275,7 +298,11 @@ class Replay:
     def forget_from(self, border: int) -> None:
         """Drop the state at a border, and all that lies after it."""
         self.history.forget_from(border)
+        self.trace.forget_from(border)
+        self.distributions.forget_from(border)
         del self.losses[border:], self.accuracies[border:]
+        for series in self.plotted.values():
+            del series[border:]
         for held in [i for i in self._tapes if i >= border]:
             del self._tapes[held]
         done = self.calendar.epochs_done(border)

@@ -57,11 +57,11 @@ def restore(session: Session, recording: Recording, checkpoints: Sequence[Path] 
     session.layout = recording.layout
     _make_branches(session, recording)
     for path in checkpoints:
-        read_checkpoint(path, session.replay)
+        read_checkpoint(path, session)
     iteration, event = session.branches.current.cursor
-    if iteration > session.total:
-        raise RecordingError(f"the recording stands at batch {iteration} of {session.total}", "it is of another run")
     session.go_to(iteration, event)
+    if iteration > session.total and session.iteration == session.total:
+        raise RecordingError(f"the recording stands at batch {iteration} of {session.total}", "it is of another run")
     if (session.iteration, session.event) != (iteration, event):
         raise HistoryError("the way to the recorded place was interrupted", "open it again")
     for watch in recording.watches:

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from engine.errors import ModelError
+from engine.errors import ExperimentError, ModelError
+from engine.experiment import MOST_EPOCHS, MOST_THREADS
 from engine.recording import Script
 from engine.trainer import users_code
 
@@ -40,8 +41,10 @@ class ScriptParts:
 def load_script(script: Script) -> ScriptParts:
     """Run the user's file and call its function.
 
-    Raises ModelError, with the user's own traceback where their code raised, for what cannot be used.
+    Raises ModelError, with the user's own traceback where their code raised, for what cannot be used, and
+    ExperimentError for numbers out of range, before anything is run.
     """
+    _check_numbers(script.epochs, script.threads, script.seed)
     path = Path(script.path).expanduser()
     if not path.is_file():
         raise ModelError(f"there is no file “{script.path}”", "name it as FILE.py:FUNCTION")
@@ -60,6 +63,13 @@ def load_script(script: Script) -> ScriptParts:
     with users_code(f"{script.function}()"):
         returned = function()
     return _parts(script, returned)
+
+
+def _check_numbers(epochs: object, threads: int = 1, seed: int = 0) -> None:
+    ranges = {"epochs": (epochs, 1, MOST_EPOCHS), "threads": (threads, 1, MOST_THREADS), "seed": (seed, 0, 2**63 - 1)}
+    for name, (number, least, most) in ranges.items():
+        if not isinstance(number, int) or not least <= number <= most:
+            raise ExperimentError(f"{name} cannot be {number}", f"use {least} to {most}")
 
 
 def _seed(seed: int) -> None:
@@ -87,6 +97,7 @@ def _parts(script: Script, returned: Any) -> ScriptParts:
     if missing:
         raise ModelError(f"{script.function}() returned no {', '.join(missing)}", _WANTED)
     parts = ScriptParts(**given)
+    _check_numbers(parts.epochs if parts.epochs is not None else script.epochs)
     _check(script, "model", parts.model, isinstance(parts.model, nn.Module), "an nn.Module")
     _check(script, "loss", parts.loss, callable(parts.loss), "a function of output and targets")
     _check(script, "optimizer", parts.optimizer, isinstance(parts.optimizer, Optimizer), "a torch.optim.Optimizer")

@@ -25,9 +25,13 @@ from engine.transport import EngineEnd, Opening, connect, read_opening
 from engine.views import Answer, Failed, Frame, Log, Progress, Snapshot
 
 _POLL_EVERY = 0.004  # seconds between looks at the connection while training
+_SLICE = 0.02  # seconds of work that a landscape takes between looks at the connection
 _FRAME_EVERY = 0.1  # seconds between frames of a run
 _PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
-_LOOKING = (ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Compute, ask.CheckFormula)
+_LOOKING = (
+    *(ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Pick, ask.Place, ask.Write),
+    *(ask.Compute, ask.CheckFormula),
+)
 
 
 class Server:
@@ -77,7 +81,11 @@ class Server:
     def _serve_next(self, session: Session) -> None:
         self._frame(session)
         while not self._queue:
-            self._receive()
+            if session.landscape.pending and not self._channel.waiting():
+                self._stop = False
+                session.landscape.work(session, _SLICE)
+            else:
+                self._receive()
             self._frame(session)
         if self._layout is not None:
             session.layout = self._layout

@@ -21,12 +21,16 @@ from engine.answers import plain_value
 from engine.branches import Branch, Branches, compare
 from engine.calendar import Calendar
 from engine.commands import parse
+from engine.confusion import ConfusionHeld
 from engine.description import Description
 from engine.edits import apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
 from engine.experiment import Experiment
+from engine.inspector import Held
 from engine.interpreter import carry_out
+from engine.landscape import Landscape
 from engine.naming import Naming
+from engine.plots import Plots
 from engine.recording import Edit, Script
 from engine.replay import Replay
 from engine.search import Lookout, first_hit, reverse
@@ -70,6 +74,7 @@ class Session:
         self.trainer = Trainer(model, loss, optimizer, loader, schedule, epochs)
         first = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self, edit), audit
+        first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
         self.watches = Watches()
         self.description = description or Description.of(model, loss, optimizer)
@@ -81,6 +86,12 @@ class Session:
         self.event: int | None = None
         self.status = Status.PAUSED
         self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
+        self.inspected = Held()  # what the tensor pane looked at last
+        self.confusion = ConfusionHeld()
+        self.landscape = Landscape()
+        self.plots = Plots()
+        first.on_arrival = lambda replay, iteration: self.plots.note(self, replay, iteration)
+        self.kept: dict[str, Any] = {}  # what panes computed of what never changes, by name
         self.interrupted: Callable[[], bool] = lambda: False
         self.progress: Callable[[str, int, int], None] = lambda label, done, total: None
         # after each batch of a run; True asks for the next one's tape
@@ -157,7 +168,6 @@ class Session:
         """Put the cursor at the end of the batch after the cursor's, with its tape at hand if it is new."""
         if target > self.replay.furthest:
             self._tape(target)
-            self.replay.validate(self.interrupted)
         self.stand(target, None)
 
     def _step_inside(self, unit: Unit) -> bool:
@@ -202,8 +212,6 @@ class Session:
             self.stand(iteration - 1, None)
         else:
             self.stand(iteration, None if event == len(tape) else event)
-        if self.event is None and self.trainer.iteration == self.iteration:
-            self.replay.validate(self.interrupted)
 
     # ── running and jumping ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -256,8 +264,6 @@ class Session:
                 else:
                     replay.train_batch()
                 self.stand(self.trainer.iteration, None)
-                if self.trainer.epoch_is_done:
-                    replay.validate(interrupted)
                 candidates = lookout.candidates()
                 if candidates and (hit := first_hit(self, candidates)):
                     return hit
@@ -477,7 +483,7 @@ class Session:
     def go_to(self, iteration: int, event: int | None = None) -> None:
         """Go to an event of a batch, or, with None, to its end; where interrupted, as far as it came."""
         self._travel(iteration if event is None else iteration - 1)
-        if event is not None and self.iteration == iteration - 1:
+        if event is not None and self.iteration == iteration - 1 < self.total:
             self._goto_event(iteration, event)
 
     def compare(self, first: str, second: str = "") -> Comparison:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from engine.commands import Look
 from engine.curves import loss_view
 from engine.equations import here_view, reads, writes, written_shape
-from engine.examples import batch_view
+from engine.gradients import distribution_view, gradient_views
 from engine.graph import graph_view
-from engine.layers import gradient_views, layer_views
+from engine.inspector import tensor_view
+from engine.layers import layer_views
+from engine.neurons import neurons_view
+from engine.pictures import digits_view
 from engine.tape import Event, Tape
 from engine.views import Run, Snapshot, Status, TapeRow, TapeView
 
@@ -22,6 +25,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
     """What the screen shows of a session, at its cursor."""
     found = session.validation()
     panes = set(look.panes)
+    session.landscape.active = "landscape" in panes
     return Snapshot(
         run=run_view(session),
         status=_status(session),
@@ -33,11 +37,16 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         valid_accuracy=None if found is None or math.isnan(found[1]) else found[1],
         tape=tape_view(session, look) if "tape" in panes else None,
         here=here_view(session) if "here" in panes else None,
-        graph=graph_view(session) if "graph" in panes else None,
-        layers=layer_views(session) if "layers" in panes else None,
-        gradients=gradient_views(session) if "gradients" in panes else None,
-        curves=loss_view(session, look.columns) if "curves" in panes else None,
-        batch=batch_view(session, look.digits) if "batch" in panes else None,
+        graph=graph_view(session, look.graph) if "graph" in panes else None,
+        layers=layer_views(session, look) if "layers" in panes else None,
+        gradients=gradient_views(session, look) if "gradients" in panes else None,
+        distribution=distribution_view(session, look) if "distribution" in panes else None,
+        curves=loss_view(session, look.plot, look.columns) if "curves" in panes else None,
+        batch=digits_view(session, look.batch, look.digits) if "batch" in panes else None,
+        tensor=tensor_view(session, look.tensor) if "tensor" in panes else None,
+        neurons=neurons_view(session, look.neurons) if "neurons" in panes else None,
+        landscape=session.landscape.view(session, look.landscape) if "landscape" in panes else None,
+        picked=session.picked,
     )
 
 

@@ -43,6 +43,23 @@ def update_ratio(old: Tensor, new: Tensor) -> float:
     return change / size
 
 
+LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+MARGIN = 0.05
+
+
+def dead(tensor: Tensor, neurons: int = 1) -> float:
+    """The fraction of neurons (dimension `neurons`) that are zero for every example (Lu et al. 2019, dying ReLU)."""
+    others = [dim for dim in range(tensor.dim()) if dim != neurons % tensor.dim()]
+    alive = (tensor != 0).sum(others) if others else tensor
+    return 1.0 - int(torch.count_nonzero(alive)) / max(1, alive.numel())
+
+
+def saturated(tensor: Tensor, activation: str) -> float:
+    """The fraction of a sigmoid's or tanh's outputs within 0.05 of a limit, where the slope is next to 0."""
+    low, high = LIMITS[activation]
+    return float(((tensor < low + MARGIN) | (tensor > high - MARGIN)).float().mean())
+
+
 def _as_float(tensor: Tensor) -> Tensor:
     if tensor.is_complex():
         return tensor.abs()

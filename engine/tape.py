@@ -84,9 +84,17 @@ class Tape:
         self.bytes = 0
         self.statistics: dict[str, Statistics] = {}  # computed so far, by name
         self.numbers: dict[str, float] = {}  # norms and ratios computed so far
+        self.example_losses: list[float] | None = None  # computed on demand, as is
+        self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
 
     def __len__(self) -> int:
         return len(self.events)
+
+    @property
+    def size(self) -> int:
+        """Examples in the batch; 0 where they cannot be counted."""
+        found = (t for t in (*self.inputs, self.targets) if isinstance(t, Tensor) and t.dim() > 0)
+        return next((len(tensor) for tensor in found), 0)
 
     def add(self, event: Event) -> None:
         """Append an event, giving it its number."""

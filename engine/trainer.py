@@ -68,6 +68,7 @@ class Trainer:
         self._at_work = False
         self._seconds, self._batches_timed = 0.0, 0
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.parameter_names = frozenset(self._names.values())
 
     @property
     def generator(self) -> torch.Generator | None:

@@ -26,10 +26,12 @@ from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snaps
 from nnwalk_tui import actions, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.layout import LESSON
+from nnwalk_tui.layout import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
 from nnwalk_tui.pacing import AsciiFilter, PacedDriver
 from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.panes.graph import GraphPane
+from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
@@ -87,6 +89,7 @@ class NNWalkApp(TeachingApp):
         self._look_is_out = False
         self._pending: dict[int, tuple[str, float]] = {}
         self._silent: set[int] = set()
+        self._replies: dict[int, Callable[[Answer], None]] = {}  # to questions that the screen asks for itself
         self._progress: Progress | None = None
         self._notice: tuple[str, Tone] = ("", "quiet")
         self._names: list[str] = []
@@ -210,6 +213,10 @@ class NNWalkApp(TeachingApp):
             self._silent.remove(answer.id)
             self._names = _names(answer)
             return
+        reply = self._replies.pop(answer.id, None)
+        if reply is not None and not answer.error:
+            reply(answer)
+            return
         if answer.error:
             self.say(answer.error, "wrong")
             if answer.details:
@@ -224,6 +231,7 @@ class NNWalkApp(TeachingApp):
     def _take_end(self, why: str) -> None:
         self.over = self.over or why  # a run that could not start says why, and its end adds nothing
         self._pending.clear()
+        self._replies.clear()
         self._progress = None
         self.say("")
 
@@ -302,10 +310,29 @@ class NNWalkApp(TeachingApp):
         return moving or any(text.split()[0] == "run" for text, _ in self._pending.values())
 
     @on(MainScreen.Rearranged)
-    @on(TapePane.Scrolled)
+    @on(Pane.Wants)
     def look_again(self) -> None:
-        """Other panes are on screen, or other lines of the tape."""
+        """Other panes are on screen, or one that shows something else."""
         self.ask_for_frame()
+
+    @on(Pane.Asked)
+    def perform_for_a_pane(self, message: Pane.Asked) -> None:
+        """A pane's key means a command."""
+        if not message.quiet:
+            self.perform(message.command)
+        elif len(self._pending) < MOST_PENDING:
+            self._ask(message.command, lambda _: None)
+
+    @on(Pane.Said)
+    def say_for_a_pane(self, message: Pane.Said) -> None:
+        """A pane has something to say."""
+        self.say(message.text)
+
+    @on(Pane.Copied)
+    def copy(self, message: Pane.Copied) -> None:
+        """Hand text to the terminal's clipboard (OSC 52), which works over SSH, too."""
+        self.copy_to_clipboard(message.text)
+        self.say(f"copied {message.what}, {len(message.text)} characters, if the terminal allows it (OSC 52)")
 
     @on(TapePane.Chosen)
     def go_to_event(self, message: TapePane.Chosen) -> None:
@@ -373,6 +400,40 @@ class NNWalkApp(TeachingApp):
         """The focused pane alone, and back."""
         self.main.zoom(not self.main.zoomed)
 
+    def screen_inspect(self, text: str) -> None:
+        """Any tensor; without an expression the pane and back."""
+        if not text.strip():
+            if self.main.current == "tensor":
+                self.main.leave("tensor")
+            else:
+                self.main.focus_pane("tensor")
+            return
+        expression, _, against = (part.strip() for part in text.partition(" vs "))
+        if expression.startswith("["):
+            expression = self.main.tensor.subject + expression
+        self._ask(f"place {expression}", partial(self._inspect, against=against))
+
+    def _inspect(self, answer: Answer, against: str) -> None:
+        place = answer.value
+        assert isinstance(place, dict)
+        self.main.focus_pane("tensor")
+        keep = place["expression"] == self.main.tensor.expression and not against
+        self.main.tensor.inspect(place["expression"], place["row"], place["column"], None if keep else against)
+
+    def screen_landscape(self, parameter: str) -> None:
+        """The loss around the parameters; with a parameter, along it."""
+        pane = self.main.panes["landscape"]
+        assert isinstance(pane, LandscapePane)
+        if parameter.strip():
+            pane.along(parameter.strip())
+        self.main.focus_pane("landscape")
+
+    def _ask(self, text: str, reply: Callable[[Answer], None]) -> None:
+        if not self.over:
+            number = self.client.do(text)
+            self._pending[number] = (text, monotonic())
+            self._replies[number] = reply
+
     def screen_tape(self, _: str) -> None:
         """The tape, and back."""
         self.main.back_to_last("tape")
@@ -380,6 +441,13 @@ class NNWalkApp(TeachingApp):
     def screen_log(self, _: str) -> None:
         """The log, and back."""
         self.main.back_to_last("log")
+
+    def screen_find(self, text: str) -> None:
+        """Search the graph."""
+        pane = self.main.panes["graph"]
+        assert isinstance(pane, GraphPane)
+        self.main.focus_pane("graph")
+        pane.find(text)
 
     def screen_escape(self, _: str) -> None:
         """Back out of the innermost thing; never quits."""
@@ -389,6 +457,8 @@ class NNWalkApp(TeachingApp):
             self.main.entered = False
         elif self.main.zoomed:
             self.main.zoom(False)
+        elif self.main.current in LARGE:
+            self.main.leave(self.main.current)
 
     def screen_command(self, text: str) -> None:
         """Let a command be typed."""

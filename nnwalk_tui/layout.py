@@ -18,10 +18,24 @@ _DIGITS = 10  # a row of pictures at half their size
 _LOSS = 14
 LESSON_WIDE, LESSON_TALL = 66, 20  # cells of a lesson's text; rows from which live panes stand beside it
 
-LEFT = ("graph", "tape")  # these share a place: the one that was visited last is seen
+LEFT = ("graph", "tape", "neurons")  # these share a place: the one that was visited last is seen
 BOTTOM = ("loss", "log")
+LARGE = ("tensor", "landscape")  # these take the place of the tables at the upper right
+UPPER_RIGHT = ("layers", "here", "gradients", *LARGE)
+PANE_NAMES = (  # in the order of Tab
+    "graph",
+    "neurons",
+    "layers",
+    "here",
+    "gradients",
+    "tensor",
+    "landscape",
+    "loss",
+    "digits",
+    "tape",
+    "log",
+)
 LESSON = "lesson"
-PANE_NAMES = ("graph", "layers", "here", "gradients", "loss", "digits", "tape", "log")  # in the order of Tab
 
 
 class Box(NamedTuple):
@@ -113,15 +127,18 @@ def _all_panes(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]
     if body.width >= VERY_WIDE:
         return _all_panes_abreast(body, recent, needs)
     left = _between(needs.graph_width + _BORDER, body.width * 3 // 8, body.width * 2 // 5)
+    names = ["layers", "here", "gradients", "digits"]
     graph, loss = _shared(body.height, (14, 10), (needs.graph + _BORDER, _LOSS))
     rows = _shared(
         body.height,
         (5, 9, 5, _DIGITS),
         (needs.layers + _TABLE, _HERE, needs.parameters + _TABLE, _DIGITS),
     )
+    if (large := _latest(UPPER_RIGHT, recent)) in LARGE:
+        names, rows = [large, "digits"], [sum(rows[:-1]), rows[-1]]
     return {
         **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (graph, loss)),
-        **_column(left, body.width - left, body.y, ("layers", "here", "gradients", "digits"), rows),
+        **_column(left, body.width - left, body.y, names, rows),
     }
 
 
@@ -133,8 +150,11 @@ def _all_panes_abreast(body: Box, recent: Sequence[str], needs: Needs) -> dict[s
     lower = body.height - upper
     table, here = _shared(upper, (5, 9), (tables, _HERE))
     gradients = right * 2 // 5
+    left_column = _column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (upper, lower))
+    if (large := _latest(UPPER_RIGHT, recent)) in LARGE:
+        return {**left_column, **_column(left, right, body.y, (large, "digits"), (upper, lower))}
     return {
-        **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (upper, lower)),
+        **left_column,
         "layers": Box(left, body.y, right - gradients, table),
         "gradients": Box(left + right - gradients, body.y, gradients, table),
         **_column(left, right, body.y + table, ("here", "digits"), (here, lower)),

@@ -15,6 +15,8 @@ from rich.color import Color
 from rich.style import Style
 
 GREYS = 8
+HEATS = 5  # steps of the diverging scale on each side of 0
+_BLACK = 16
 DEFAULT = Color.default()
 
 
@@ -89,7 +91,9 @@ class Palette:
         self._styles: dict[str, Style] = {}
 
     def style(self, name: str) -> Style:
-        """The style of a meaning, "here", or of ink and paper in greys, "grey:7:0"; "blank" has no ink.
+        """The style of a meaning, "here", of ink and paper in greys, "grey:7:0", or on the scale about 0, "heat:-4:2".
+
+        "blank" has no ink.
 
         Raises KeyError for an unknown name.
         """
@@ -102,6 +106,9 @@ class Palette:
         if name.startswith("grey:"):
             _, upper, lower = name.split(":")
             return Style(color=_grey(upper) if upper else None, bgcolor=_grey(lower))
+        if name.startswith("heat:"):
+            _, upper, lower = name.split(":")
+            return Style(color=self._heat(upper) if upper else None, bgcolor=self._heat(lower) if lower else None)
         if name == "blank":
             return Style(bgcolor=_short(self.background, 0))
         colour = self._strength(_STRENGTHS[name]) if name in _STRENGTHS else Color.parse(self._hue(name))
@@ -111,6 +118,14 @@ class Palette:
         if self.colours is not Colours.FULL:
             return _ANSI[name]
         return (_ON_DARK if _lightness(self.background) < 128 else _ON_LIGHT)[name]
+
+    def _heat(self, level: str) -> Color:
+        """A level −HEATS…HEATS between the negative colour, black and the positive one."""
+        share = abs(int(level)) / HEATS
+        if self.colours is not Colours.FULL:
+            return Color.parse(_ANSI["positive" if int(level) > 0 else "negative"] if share else "default")
+        bright = Color.parse(_ON_DARK["positive" if int(level) > 0 else "negative"]).get_truecolor()
+        return Color.from_rgb(*(_BLACK + (part - _BLACK) * share for part in bright))
 
     def _strength(self, strength: float) -> Color:
         if self.foreground.is_default or self.background.is_default or self.colours is Colours.ANSI:
@@ -146,9 +161,17 @@ _TWINS = str.maketrans(
         **dict.fromkeys("│╷‖", "|"),
         **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼", "+"),
         "╌": ".",
+        "┊": ":",
         **dict.fromkeys("║╡", "H"),
         **dict.fromkeys("▏▎▍▌", "-"),
         **dict.fromkeys("▋▊▉", "="),
+        "▁": "_",
+        "▂": ".",
+        "▃": ":",
+        "▄": "-",
+        "▅": "=",
+        "▆": "+",
+        "▇": "*",
         "█": "#",
         "▒": "+",
         "░": ".",
@@ -211,6 +234,7 @@ def _plain(character: str) -> str:
     if character == "⁻":
         return "-"
     base = unicodedata.normalize("NFKD", character)[:1]
+    wide = unicodedata.east_asian_width(character) in "WF"
     if base.isascii():
-        return base
-    return "??" if unicodedata.east_asian_width(character) in "WF" else "?"
+        return f"{base} " if wide else base
+    return "??" if wide else "?"

@@ -77,7 +77,7 @@ class FakeRun:
         return Answer(id, text, self.position)
 
 
-_PARTS = ("tape", "here", "graph", "layers", "gradients", "curves", "batch")
+_PARTS = ("tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor", "neurons", "landscape")
 
 
 def _event(target: str) -> int:

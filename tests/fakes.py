@@ -9,15 +9,20 @@ from pathlib import Path
 import msgspec
 
 from engine.views import (
+    Badge,
     BatchView,
     Curve,
+    Distribution,
     Example,
     Gradient,
     GraphView,
     Here,
+    LandscapeView,
     Layer,
     LossView,
     Mark,
+    NeuronColumn,
+    NeuronsView,
     Node,
     Phase,
     Position,
@@ -27,8 +32,10 @@ from engine.views import (
     Status,
     TapeRow,
     TapeView,
+    TensorView,
     Term,
 )
+from nnwalk_tui.render.graph import Row, rows
 
 SIZES = (784, 32, 16, 10)
 BATCH = 64
@@ -71,6 +78,23 @@ def tape(cursor: int) -> TapeView:
     return TapeView(phases, cursor, len(OPS), first=1, rows=rows, lines=len(OPS), at=cursor)
 
 
+def whole_graph(nodes: list[Node], direction: str) -> GraphView:
+    """A graph of which every line is sent."""
+    view = GraphView(nodes, direction)
+    lines = rows(view)
+    at = next((at for at, row in enumerate(lines, 1) if Mark.HERE in _marks(row)), 0)
+    side = max((len(row.side.label) for row in lines if row.side), default=0)
+    label = max((len(row.node.label) + row.node.closed for row in lines), default=0)
+    op = max((len(row.node.op) for row in lines), default=0)
+    sizes = max(("×".join(map(str, row.node.shape)) for row in lines), key=len, default="")
+    return msgspec.structs.replace(view, lines=len(lines), at=at, widths=[side, label, len(sizes), op])
+
+
+def _marks(row: Row) -> set[Mark | None]:
+    node = row.side if row.edge else row.node
+    return {node.mark, node.gradient_mark} if node else set()
+
+
 def chain(reached: int, gradients: dict[str, float], here: str = "", direction: str = "forward") -> GraphView:
     """The graph of the network, of whose values `reached` are done."""
     nodes: list[Node] = []
@@ -93,7 +117,7 @@ def chain(reached: int, gradients: dict[str, float], here: str = "", direction: 
         add(a, "value", "relu" if layer < 3 else "softmax", layer, [BATCH, SIZES[layer]], [z], flows=layer < 3)
     add("y", "target", "", 0, [BATCH], [], flows=False)
     add("ℒ", "loss", "cross-entropy", 0, [], ["A[3]", "y"])
-    return GraphView(nodes=nodes, direction=direction)
+    return whole_graph(nodes, direction)
 
 
 def statistics(name: str, shape: list[int], mean: float, bad: float = 0.0) -> Statistics:
@@ -109,17 +133,40 @@ def layers(known: str = "W b Z A dZ dA", value: float = 0.28, bad: float = 0.0) 
         tensors = {key: statistics(f"{key}[{layer}]", shapes[key], value * layer, bad) for key in known.split()}
         missing = {key: "not computed yet" for key in shapes if key not in tensors}
         name = "relu" if layer < 3 else "softmax"
-        found.append(Layer(layer, f"layers.{layer - 1}", "linear", name, out * into + out, tensors, shapes, missing))
+        size = out * into + out
+        memory = 4 * (size + 2 * BATCH * out)
+        history = [value * step for step in range(1, 9)]
+        path = f"layers.{layer - 1}"
+        found.append(Layer(layer, path, "linear", name, size, tensors, shapes, missing, memory, badges(layer), history))
     return found
 
 
+def badges(layer: int) -> list[Badge]:
+    """None for the first layer, two for the others."""
+    dead = Badge("dead", 0.75, "dead 75%", "12 of 16 neurons give 0; the badge is for 25% and more")
+    words = "‖dZ[2]‖ / ‖dZ[3]‖ = 0.0073; the badge is for 0.01 and less"
+    vanishing = Badge("vanishing", 0.0073, "vanishing 1/137", words)
+    saturated = Badge("saturated", 0.98, "saturated 98%", "98% lies near 0 or 1; the badge is for 50% and more")
+    return {1: [], 2: [dead, vanishing], 3: [saturated, dead]}[layer]
+
+
 def parameters(done: int, norm: float = 0.03) -> list[Gradient]:
-    """The gradients of all parameters, of which the last `done` are computed."""
+    """The gradients of all parameters, of which the last `done` are computed, and those of all Z."""
     names = [(f"{name}[{layer}]", layer) for layer in (1, 2, 3) for name in "Wb"]
-    return [
-        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, 3.0 + layer, None)
+    history = [norm * step for step in range(1, 9)]
+    found = [
+        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, 3.0 + layer, None, name[0], history)
         for at, (name, layer) in enumerate(names)
     ]
+    found += [Gradient(f"Z[{layer}]", layer, norm * layer if done else None, 0.0, None, "Z") for layer in (1, 2, 3)]
+    return found
+
+
+def distribution(name: str = "dW[1]") -> Distribution:
+    """A bell about 0, and twenty batches in which it became narrower."""
+    counts = [round(1000 * math.exp(-(((at - 100) / 25) ** 2))) for at in range(201)]
+    past = [bytes(max(0, 200 - 60 * abs(step - 22 + batch // 4)) for step in range(32)) for batch in range(20)]
+    return Distribution(name, [32, 784], -0.02, 0.02, counts, 0.4, 0.0, [-12, 4], list(range(1, 21)), past)
 
 
 def curves(batches: int = 110, scale: float = 2.31) -> LossView:
@@ -128,6 +175,10 @@ def curves(batches: int = 110, scale: float = 2.31) -> LossView:
     return LossView(
         train=Curve("loss", x, low, [value * 1.03 for value in low]),
         iterations=batches,
+        smooth=Curve("loss", x, low, low),
+        window=4,
+        position=batches,
+        quantities=["loss", "accuracy", "learning_rate"],
         valid_iterations=[0, batches],
         valid_loss=[scale, scale * 0.4],
         valid_accuracy=[0.1, 0.62],
@@ -170,6 +221,61 @@ def examples(count: int = 16, pictures: bool = True, predicted: bool = True) -> 
         )
         for row in range(1, count + 1)
     ]
+
+
+def tensor(name: str = "W[1]", value: float = 0.25, rows: int = 32, columns: int = 784) -> TensorView:
+    """The first rows of a table; the third column is zero."""
+    values = [
+        [0.0 if column == 3 else value * row / column for column in range(1, min(columns, 40) + 1)]
+        for row in range(1, min(rows, 60) + 1)
+    ]
+    return TensorView(
+        name,
+        name,
+        dtype="float32",
+        shape=[rows, columns],
+        rows=rows,
+        columns=columns,
+        statistics=statistics(name, [rows, columns], value),
+        bins=[1, 4, 90, 20, 0, 3],
+        low=-value,
+        high=value,
+        scale=abs(value) * 60,
+        values=values,
+        at=[1, 1],
+        address="w₁,₁[1]",
+        value=values[0][0],
+        next_zero=[1, 3],
+    )
+
+
+def neurons(value: float = 0.5, known: bool = True) -> NeuronsView:
+    """Three columns of five neurons at most; the second neuron of the first layer is picked."""
+    columns = [
+        NeuronColumn(
+            layer,
+            f"A[{layer}]",
+            SIZES[layer],
+            list(range(1, 6)),
+            [value * at - 1 for at in range(5)] if known else None,
+            3.0,
+            layer == 0,
+        )
+        for layer in range(3)
+    ]
+    weights = [[[value - 0.2 * (i + j) for i in range(5)] for j in range(5)] for _ in range(2)]
+    return NeuronsView(columns, weights, "example 17, row 1, label 7", 1, 2, ["z₂[1](17) = 0.5", "a₂[1](17) = 0.5"])
+
+
+def landscape(rows: int = 1, value: float = 2.0) -> LandscapeView:
+    """A bowl, as a curve or as a map of 9 × 9 points, of which one is not computed yet."""
+    values = [value + 0.1 * (x - 4) ** 2 + 0.1 * (y - rows // 2) ** 2 for y in range(rows) for x in range(9)]
+    values[0] = math.nan
+    marks = [("here", 0.0, value), ("−η·slope", 0.1, value)]
+    title = "ℒ along w₃,₅[1]"
+    return LandscapeView(
+        "parameter", "", title, "w₃,₅[1]", 0.0, 1.0, rows, 9, values, 0.5, marks, [(0.5, 0.5)], rows * 9 - 1
+    )
 
 
 def here() -> Here:
@@ -215,6 +321,9 @@ def backward() -> Snapshot:
         gradients=parameters(2),
         curves=curves(),
         batch=BatchView(size=BATCH, right=34, examples=examples()),
+        tensor=tensor(),
+        neurons=neurons(),
+        landscape=landscape(),
     )
 
 
@@ -236,13 +345,17 @@ def before_training() -> Snapshot:
         gradients=parameters(0),
         curves=LossView(Curve("loss", [], [], []), 0, [0], [2.31], [0.1]),
         batch=None,
+        tensor=TensorView("", "", "no batch has run — step, or name a parameter: inspect W[1]"),
+        neurons=neurons(known=False),
+        landscape=LandscapeView("parameter", "no batch has run — step a batch"),
     )
 
 
 def running() -> Snapshot:
     """A whole batch done, training on."""
     gradients = {node.id: 0.03 for node in chain(99, {}).nodes if node.gradient_mark is not None}
-    updated = [Gradient(it.name, it.layer, it.norm, it.value_norm, 1e-3) for it in parameters(6)]
+    ratios = [1e-3, 2e-2, 5e-5, 1e-3, 1e-3, 1e-3, None, None, None]
+    updated = [msgspec.structs.replace(it, ratio=ratio) for it, ratio in zip(parameters(6), ratios, strict=True)]
     return Snapshot(
         run=run(),
         status=Status.RUNNING,
@@ -257,8 +370,12 @@ def running() -> Snapshot:
         graph=chain(99, gradients, direction="update"),
         layers=layers("W b Z A dZ dA dW db", 0.41),
         gradients=updated,
+        distribution=distribution(),
         curves=curves(300),
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
+        tensor=tensor("Z[2]", 1.5, 64, 16),
+        neurons=neurons(0.8),
+        landscape=landscape(9),
     )
 
 
@@ -290,7 +407,7 @@ def residual(blocks: int = 15) -> GraphView:
             Node(total, total, "value", "add", block, shape, [act, before], here, None, Mark.TODO),
         ]
         before = total
-    return GraphView(nodes=nodes, direction="forward")
+    return whole_graph(nodes, "forward")
 
 
 def resnet() -> Snapshot:
@@ -303,7 +420,10 @@ def broken() -> Snapshot:
     nan, inf = math.nan, math.inf
     gradients = dict.fromkeys(["ℒ", "Z[3]", "A[2]"], nan) | {"Z[2]": inf}
     norms = [nan, inf, -inf, 0.0, 1e-45, 3e38]
-    parameters_ = [Gradient(it.name, it.layer, norm, nan, norm) for it, norm in zip(parameters(6), norms, strict=True)]
+    parameters_ = [
+        Gradient(it.name, it.layer, norm, nan, norm, it.kind, norms)
+        for it, norm in zip(parameters(6), norms, strict=False)
+    ]
     return _with(
         backward(),
         loss=nan,
@@ -311,7 +431,11 @@ def broken() -> Snapshot:
         graph=chain(99, gradients, "Z[2]", "backward"),
         layers=layers("W b Z A dZ dA", nan, bad=1.0),
         gradients=parameters_,
+        distribution=Distribution("dW[1]", [32, 784], nan, nan, [], 0.0, 1.0, [-12, 4], [1], [bytes(32)]),
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
+        tensor=tensor("dZ[2]", nan),
+        neurons=neurons(nan),
+        landscape=landscape(1, nan),
     )
 
 
@@ -322,7 +446,19 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {"tape", "here", "graph", "layers", "gradients", "curves", "batch"}
+    fields = {
+        "tape",
+        "here",
+        "graph",
+        "layers",
+        "gradients",
+        "distribution",
+        "curves",
+        "batch",
+        "tensor",
+        "neurons",
+        "landscape",
+    }
     return _with(backward(), **dict.fromkeys(fields))
 
 

@@ -169,7 +169,17 @@ async def test_every_key_of_the_table_is_bound(tmp_path: Path) -> None:
             assert bound.get(key.keys) == f"press({key.text!r})" or key.keys in ("ctrl+p", "enter")
 
 
-PANE_KEYS = {"1": "graph", "2": "layers", "3": "gradients", "4": "loss", "5": "digits", "T": "tape", "x": "log"}
+PANE_KEYS = {
+    "1": "graph",
+    "2": "layers",
+    "3": "gradients",
+    "4": "loss",
+    "5": "digits",
+    "6": "neurons",
+    "7": "landscape",
+    "T": "tape",
+    "x": "log",
+}
 
 
 @pytest.mark.parametrize(("key", "pane"), PANE_KEYS.items())
@@ -186,7 +196,7 @@ async def test_a_key_focuses_a_pane_at_any_size(key: str, pane: str, size: tuple
 async def test_tab_goes_round_all_places_and_back(size: tuple[int, int], tmp_path: Path) -> None:
     async with stage(tmp_path, size) as on:
         places = []
-        for _ in range(8):
+        for _ in range(len(on.main.panes)):
             places.append(on.main.current)
             await on.press("tab")
         assert {"graph", "layers", "here", "gradients", "loss", "digits"} <= set(places) or size == (40, 10)

@@ -129,7 +129,14 @@ def test_many_edits_one_after_another_are_those_of_a_plain_loop() -> None:
         for parameter in trainer.model.layers[0].parameters():  # type: ignore[index,union-attr]
             parameter.requires_grad_(True)
 
-    changes = {0: [_bias], 3: [_freeze, _rate], 4: [_batch_size], 6: [thaw, _weight], 9: [_optimizer], 11: [_row]}
+    changes: dict[int, list[Change]] = {
+        0: [_bias],
+        3: [_freeze, _rate],
+        4: [_batch_size],
+        6: [thaw, _weight],
+        9: [_optimizer],
+        11: [_row],
+    }
     commands = {
         0: ["set b[2] 0"],
         3: ["freeze layers.0", "set η 0.05"],

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 TORCH = frozenset({"torch", "torchvision"})
-SCREEN = frozenset({"textual", "rich", "plotext", "nnwalk_tui"})
+SCREEN = frozenset({"textual", "rich", "nnwalk_tui"})
 REPORT = "import json, sys; json.dump(sorted({name.partition('.')[0] for name in sys.modules}), sys.stdout)"
 
 

@@ -37,8 +37,9 @@ def test_with_room_for_tabs_every_pane_is_on_screen_a_tab_or_behind_one_that_sha
 ) -> None:
     here = plan(width, height, recent)
     if height >= 12:
-        assert {"layers", "here", "gradients", "digits"} <= {*here.boxes, *here.tabs}
-        assert {"graph", "tape"} & {*here.boxes, *here.tabs}
+        assert "digits" in {*here.boxes, *here.tabs}
+        assert {"layers", "here", "gradients"} <= {*here.boxes, *here.tabs} or {"tensor", "landscape"} & {*here.boxes}
+        assert {"graph", "tape", "neurons"} & {*here.boxes, *here.tabs}
         assert {"loss", "log"} & {*here.boxes, *here.tabs}
 
 
@@ -62,6 +63,14 @@ def test_the_pane_that_was_visited_last_takes_a_shared_place() -> None:
     recent = ["tape", *(name for name in PANE_NAMES if name != "tape")]
     assert "tape" in plan(120, 40, recent).boxes
     assert "graph" not in plan(120, 40, recent).boxes
+
+
+def test_the_tensor_takes_the_place_of_the_tables_and_gives_it_back() -> None:
+    others = [name for name in PANE_NAMES if name != "tensor"]
+    for size in ((120, 40), (200, 60)):
+        with_tensor, without = (plan(*size, recent) for recent in (["tensor", *others], [*others, "tensor"]))
+        assert set(without.panes) - set(with_tensor.panes) == {"layers", "here", "gradients"}
+        assert with_tensor.boxes["digits"] == without.boxes["digits"]
 
 
 def _columns(box: Box) -> range:

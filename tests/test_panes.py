@@ -16,7 +16,8 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.views import BatchView, LossView, Snapshot
+from engine.commands import GraphLook
+from engine.views import BatchView, LossView, Node, Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
@@ -24,16 +25,31 @@ from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.header import HeaderPane
 from nnwalk_tui.panes.here import HerePane
+from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
+from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import loss
 from nnwalk_tui.render.text import Line
 from tests import fakes
 
-FRAMED: list[type[Pane]] = [GraphPane, LayersPane, HerePane, GradientsPane, LossPane, DigitsPane, TapePane, LogPane]
+FRAMED: list[type[Pane]] = [
+    GraphPane,
+    LayersPane,
+    HerePane,
+    GradientsPane,
+    LossPane,
+    DigitsPane,
+    TapePane,
+    LogPane,
+    TensorPane,
+    NeuronsPane,
+    LandscapePane,
+]
 ALL: list[type[Pane]] = [HeaderPane, TimelinePane, *FRAMED]
 
 
@@ -52,6 +68,12 @@ class Stage(App[None]):
         yield self.pane
 
     def on_tape_pane_chosen(self, message: TapePane.Chosen) -> None:
+        self.messages.append(message)
+
+    def on_pane_wants(self, message: Pane.Wants) -> None:
+        self.messages.append(message)
+
+    def on_pane_said(self, message: Pane.Said) -> None:
         self.messages.append(message)
 
     def on_timeline_pane_cursor_moved(self, message: TimelinePane.CursorMoved) -> None:
@@ -183,21 +205,35 @@ async def test_focus_is_marked_by_sign(kind: type[Pane]) -> None:
         assert "╭─ ▶ " in app.text()
 
 
-async def test_arrows_scroll_and_the_border_says_how_much_is_hidden() -> None:
+async def test_arrows_choose_a_line_of_the_graph_and_the_border_says_how_much_is_hidden() -> None:
     app = Stage(GraphPane())
     async with app.run_test(size=(46, 12)) as pilot:
         await shown(pilot, fakes.backward())
         app.pane.focus()
         await pilot.press("home")
+        assert app.lines()[1].startswith("│›")
         assert "A[0]" in app.lines()[1]
         assert "▼ 8 more" in app.lines()[-1]
         await pilot.press("end")
         assert "cross-entropy" in app.text()
         assert "▲ 8 more" in app.lines()[-1]
-        await pilot.press("up", "pageup")
+        await pilot.press("up")
+        (chosen,) = (line for line in app.lines() if line.startswith("│›"))
+        assert "cross-entropy" in chosen
+        await pilot.press("pageup", "pageup")
         assert "A[0]" in app.lines()[1]
+
+
+async def test_arrows_scroll_a_pane_that_has_no_lines_to_choose() -> None:
+    app = Stage(DigitsPane())
+    async with app.run_test(size=(46, 8)) as pilot:
+        await shown(pilot, fakes.without_pictures())
+        app.pane.focus()
+        assert app.lines()[1].startswith("│     1 ")
         await pilot.press("down")
-        assert "W[1]" in app.lines()[1]
+        assert app.lines()[1].startswith("│     2 ")
+        await pilot.press("pageup", "end")
+        assert app.lines()[-2].startswith("│    16 ")
 
 
 async def test_a_scrolled_graph_comes_back_to_the_cursor_when_it_moves() -> None:
@@ -209,6 +245,68 @@ async def test_a_scrolled_graph_comes_back_to_the_cursor_when_it_moves() -> None
         assert "▶ Z[2]" not in app.text()
         moved = msgspec.structs.replace(fakes.backward(), graph=fakes.chain(99, {}, "Z[1]", "backward"))
         assert "▶ Z[1]" in await shown(pilot, moved)
+
+
+async def test_the_keys_of_the_graph_say_what_is_asked_of_the_engine() -> None:
+    pane = GraphPane()
+    app = Stage(pane)
+
+    def asked() -> GraphLook:
+        look = pane.asks()["graph"]
+        assert isinstance(look, GraphLook)
+        return look
+
+    async with app.run_test(size=(46, 9)) as pilot:
+        nodes = [Node("x", "x", "input", "", 0, [8], [])]
+        nodes += [
+            Node(f"a{at}", f"layer{at}", "value", "9 operations", 1, [8], ["x"], module=f"layer{at}", closed=True)
+            for at in range(9)
+        ]
+        view = msgspec.structs.replace(fakes.whole_graph(nodes, "forward"), found=[3, 7])
+        await shown(pilot, msgspec.structs.replace(fakes.backward(), graph=view))
+        app.pane.focus()
+        await pilot.press("home", "down", "down", "plus")
+        assert asked().toggled == ["layer0"]
+        await pilot.press("plus")
+        assert asked().toggled == []
+        await pilot.press("minus")  # it is folded already
+        assert asked().toggled == []
+        await pilot.press("v")
+        assert (asked().level, asked().follow) == ("ops", True)
+        assert "v ops" in app.text()
+        await pilot.press("f")
+        assert not asked().follow
+        assert "f still" in app.text()
+        await pilot.press("f", "v")
+        assert (asked().level, asked().follow) == ("layers", True)
+        pane.find("LAYER")
+        assert asked().search == "layer"
+        await shown(pilot, msgspec.structs.replace(fakes.backward(), loss=1.0, graph=view))
+        assert "/layer 1/2" in app.text()
+        await pilot.press("n")
+        assert "/layer 2/2" in app.text()
+        await pilot.press("n")
+        assert "/layer 1/2" in app.text()
+        await pilot.press("N")
+        assert "/layer 2/2" in app.text()
+        assert pane.asks()["graph"].rows == 21
+
+
+async def test_a_wide_graph_is_panned() -> None:
+    app = Stage(GraphPane())
+    async with app.run_test(size=(30, 12)) as pilot:
+        narrow = await shown(pilot, fakes.resnet())
+        app.pane.focus()
+        await pilot.press("greater_than_sign")
+        assert app.text() != narrow
+        await pilot.press(*["greater_than_sign"] * 9)
+        end = app.text()
+        await pilot.press("greater_than_sign", "right")
+        assert app.text() == end
+        await pilot.press(*["less_than_sign"] * 9, "left")
+        app.pane.blur()
+        await pilot.pause()
+        assert app.text() == narrow
 
 
 async def test_v_goes_through_the_quantities_of_the_layers() -> None:
@@ -223,13 +321,110 @@ async def test_v_goes_through_the_quantities_of_the_layers() -> None:
         assert "·" in app.lines()[2]
 
 
+async def test_the_layers_ask_for_the_history_of_the_quantity_shown() -> None:
+    pane = LayersPane()
+    app = Stage(pane)
+    async with app.run_test(size=(100, 8)) as pilot:
+        await shown(pilot, fakes.backward())
+        app.pane.focus()
+        assert pane.asks()["quantity"] == "A"
+        await pilot.press("v", "v")
+        assert pane.asks()["quantity"] == "dZ"
+        assert sum(isinstance(message, Pane.Wants) for message in app.messages) == 2
+
+
+async def test_a_layer_that_is_chosen_is_explained_below_the_table() -> None:
+    app = Stage(LayersPane())
+    async with app.run_test(size=(100, 14)) as pilot:
+        before = await shown(pilot, fakes.backward())
+        app.pane.focus()
+        await pilot.press("down")
+        assert "›2▸ linear" in app.text()
+        assert "dead 75%: 12 of 16 neurons give 0; the badge is for 25% and more" in app.text()
+        await pilot.press("up")
+        assert "›1  linear" in app.text()
+        assert "no badge" in app.text()
+        await pilot.press("end")
+        assert "saturated 98%: 98% lies near 0 or 1" in app.text()
+        app.pane.blur()
+        await pilot.pause()
+        assert app.text() == before
+        assert not any(isinstance(message, Pane.Said) for message in app.messages)
+
+
+async def test_a_layer_is_explained_elsewhere_where_the_pane_has_no_room() -> None:
+    app = Stage(LayersPane())
+    async with app.run_test(size=(100, 6)) as pilot:
+        await shown(pilot, fakes.backward())
+        app.pane.focus()
+        await pilot.press("down")
+        (said,) = (message.text for message in app.messages if isinstance(message, Pane.Said))
+        assert said.startswith("layer 2: dead 75%: 12 of 16 neurons give 0; the badge is for 25% and more; vanishing")
+        assert all(f"{layer}" in app.text() for layer in ("1  linear", "2▸ linear", "3  linear"))
+
+
+async def test_v_goes_through_the_kinds_of_gradients_on_one_scale() -> None:
+    app = Stage(GradientsPane())
+    async with app.run_test(size=(90, 12)) as pilot:
+        await shown(pilot, fakes.running())
+        app.pane.focus()
+        await pilot.pause()
+        heading = app.lines()[1]
+        for key, mode, names in (
+            ("v", "dW", ["dW[1]", "dW[2]", "dW[3]"]),
+            ("v", "db", ["db[1]", "db[2]", "db[3]"]),
+            ("v", "dZ", ["dZ[1]", "dZ[2]", "dZ[3]"]),
+            ("V", "db", ["db[1]", "db[2]", "db[3]"]),
+        ):
+            await pilot.press(key)
+            assert f"v {mode} ─" in app.text()
+            rows = [line[2:7] for line in app.lines()[2:-1] if line[2:7].strip()]
+            assert rows == names
+            assert app.lines()[1] == heading
+
+
+async def test_a_ratio_far_from_the_guide_is_marked() -> None:
+    app = Stage(GradientsPane())
+    async with app.run_test(size=(90, 12)) as pilot:
+        await shown(pilot, fakes.running())
+        ratios = [line.rstrip("│ ").split("▄▅▆▇█ ")[-1].strip() for line in app.lines()[2:5]]
+        assert ratios == ["1·10⁻³", "2·10⁻² ▲", "5·10⁻⁵ ▼"]
+
+
+async def test_h_shows_the_histogram_of_the_chosen_gradient_and_then_its_past() -> None:
+    pane = GradientsPane()
+    app = Stage(pane)
+    async with app.run_test(size=(90, 16)) as pilot:
+        bars = await shown(pilot, fakes.running())
+        app.pane.focus()
+        assert pane.parts() == {"gradients"}
+        await pilot.press("h")
+        assert pane.parts() == {"gradients", "distribution"}
+        assert pane.asks()["gradient"] == "dW[1]"
+        assert "dW[1]  32×784  log count by value" in app.text()
+        assert "zero 40%" in app.text()
+        assert "−0.0200" in app.lines()[-2]
+        assert "10²┤" in app.text()
+        await pilot.press("h")
+        assert pane.asks()["gradient_points"] >= 88
+        assert "batches 1 … 20" in app.text()
+        assert "10⁻¹┤" in app.text()
+        await pilot.press("down")
+        assert pane.asks()["gradient"] == "db[1]"
+        assert "db[1] is not computed yet" in app.text()
+        await pilot.press("up", "h")
+        app.pane.blur()
+        await pilot.pause()
+        assert app.text() == bars
+
+
 async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     original = loss.losses
 
-    def losses(view: LossView, width: int, height: int) -> list[Line]:
+    def losses(view: LossView, width: int, height: int, options: loss.Options) -> list[Line]:
         made.append(width)
-        return original(view, width, height)
+        return original(view, width, height, options)
 
     monkeypatch.setattr(loss, "losses", losses)
     app = Stage(LossPane())
@@ -242,16 +437,6 @@ async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeyp
         await shown(pilot, fakes.running())
         await pilot.resize_terminal(70, 12)
         assert made == [58, 58, 68]
-
-
-async def test_v_shows_the_accuracy_instead_of_the_loss() -> None:
-    app = Stage(LossPane())
-    async with app.run_test(size=(60, 12)) as pilot:
-        losses = await shown(pilot, fakes.backward())
-        app.pane.focus()
-        await pilot.press("v")
-        assert app.text() != losses
-        assert "      1┤" in app.text()
 
 
 async def test_panes_say_how_much_they_can_show() -> None:
@@ -350,6 +535,19 @@ async def test_a_new_batch_of_pictures_is_few_bytes(size: tuple[int, int], most:
 async def test_no_pane_s_name_or_number_is_another_s() -> None:
     assert len({kind.pane_name for kind in ALL}) == len(ALL)
     numbers = [kind.number for kind in FRAMED if kind.number]
-    assert numbers == [1, 2, 3, 4, 5]
+    assert sorted(numbers) == list(range(1, 8))
     assert all(kind.about and kind.pane_title for kind in ALL)
-    assert all(kind.looks <= {"tape", "here", "graph", "layers", "gradients", "curves", "batch"} for kind in ALL)
+    known = {
+        "tape",
+        "here",
+        "graph",
+        "layers",
+        "gradients",
+        "distribution",
+        "curves",
+        "batch",
+        "tensor",
+        "neurons",
+        "landscape",
+    }
+    assert all(kind.looks <= known for kind in ALL)

@@ -10,13 +10,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from engine.views import Gradient, GraphView, Mark, Node, Snapshot, Status, TapeView, Term
+from engine.views import Gradient, GraphView, Layer, Mark, Node, Snapshot, Status, TapeView, Term
 from nnwalk_tui import theme
-from nnwalk_tui.render import digits, gradients, graph, layers, loss, numbers, tape, timeline
+from nnwalk_tui.render import digits, distribution, gradients, graph, layers, loss, numbers, tape, timeline
 from nnwalk_tui.render import here as here_lines
 from nnwalk_tui.render.frame import Frame, framed
 from nnwalk_tui.render.header import header
+from nnwalk_tui.render.spark import sparkline
 from nnwalk_tui.render.text import Line, clean, ends, fit, fit_line, measure, merge
 from tests import fakes
 
@@ -35,8 +37,9 @@ def ascii_theme() -> Iterator[None]:
 
 
 def graph_lines(view: GraphView, width: int = 44, value: float | None = 1.842) -> list[str]:
-    rows = graph.rows(view.nodes)
-    where = graph.columns(rows, width)
+    view = fakes.whole_graph(view.nodes, view.direction)
+    rows = graph.rows(view)
+    where = graph.columns(view.widths, width)
     return [plain(graph.draw(row, view, value, where, width)) for row in rows]
 
 
@@ -218,7 +221,7 @@ def test_a_branch_that_starts_elsewhere_says_where() -> None:
     nodes = [
         Node("x", "x", "input", "", 0, shape, []),
         Node("a", "a", "value", "relu", 1, shape, ["x"]),
-        Node("w", "w", "parameter", "", 2, shape, []),
+        Node("w", "w", "parameter", "", 2, shape, [], gradient_mark=Mark.TODO),
         Node("b", "b", "value", "linear", 2, shape, ["x", "w"]),
         Node("c", "c", "value", "tanh", 2, shape, ["x"]),
     ]
@@ -233,44 +236,166 @@ def test_every_line_of_the_graph_has_its_width(width: int, make: Callable[[], Sn
     assert {len(line) for line in graph_lines(view, width)} == {width}
 
 
-def test_the_graph_knows_where_the_cursor_is() -> None:
-    rows = graph.rows(fakes.chain(99, {"W[2]": 0.1}, "W[2]", "backward").nodes)
-    at = graph.here(rows)
-    assert at is not None
-    entering = rows[at].side
-    assert entering is not None
-    assert entering.label == "W[2]"
-    assert graph.here(graph.rows(fakes.chain(99, {}).nodes)) is None
+def test_edges_are_dashed_where_no_gradient_goes() -> None:
+    lines = graph_lines(fakes.chain(99, {}))
+    assert lines[1].split() == ["W[1]", "●──────┤"]
+    assert lines[-2].split() == ["y", "●╌╌╌╌╌╌┤", "cross-entropy"]
+    nodes = [Node("x", "x", "input", "", 0, [8], []), Node("a", "a", "value", "relu", 1, [8], ["x"])]
+    assert graph_lines(GraphView(nodes, "forward"))[1].split() == ["┊", "relu"]
 
 
-def test_a_row_of_layers_says_shapes_and_statistics_under_their_headings() -> None:
-    found = fakes.layers()
+def test_a_folded_module_is_marked_and_a_long_operation_ends_in_an_ellipsis() -> None:
+    folded = Node("a", "layer1", "value", "a very long name of an operation", 1, [8], ["x"], closed=True)
+    lines = graph_lines(GraphView([Node("x", "x", "input", "", 0, [8], []), folded], "forward"), width=36)
+    assert "+layer1 ○ 8" in lines[2]
+    assert "…" in lines[1]
+
+
+@given(st.integers(0, 60), st.integers(1, 60))
+def test_a_panned_line_is_a_part_of_the_whole_one(by: int, width: int) -> None:
+    view = fakes.backward().graph
+    assert view is not None
+    rows, where = graph.rows(view), graph.columns(view.widths, 60)
+    for row in rows:
+        whole = graph.draw(row, view, 1.0, where, 60)
+        assert plain(graph.panned(whole, by, width)) == plain(whole)[by : by + width].ljust(width)
+
+
+def layer_table(width: int, found: list[Layer], quantity: str = "A") -> tuple[str, list[str]]:
+    """The heading and the rows, the second being the cursor's."""
     wide = layers.widths(found, layers.Widths())
-    heading = plain(layers.heading("A", wide, 100))
-    row = plain(layers.row(found[1], "A", wide, 100, here=True))
-    assert " ".join(heading.split()) == "l type W Z A A: mean std min max norm zero"
-    assert " ".join(row.split()) == "2▸ linear relu 16×32 64×16 64×16 0.560 0.784 −0.560 2.800 22.400 3%"
-    assert heading.index("W") == row.index("16×32")
-    assert heading.index("Z") == row.index("64×16")
-    assert heading.index("mean") + len("mean") == row.index("0.560") + len("0.560")
+    columns = layers.table(wide, width)
+    rows = [plain(layers.row(layer, quantity, wide, columns, layer.index == 2)) for layer in found]
+    return plain(layers.heading(quantity, wide, columns)), rows
+
+
+def test_a_row_of_layers_says_everything_under_its_heading() -> None:
+    heading, rows = layer_table(150, fakes.layers())
+    titles = "l type W b Z A params memory A: mean std min max norm zero NaN norms badge"
+    assert " ".join(heading.split()) == titles
+    said = "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0% ▁▂▃▄▅▆▇█ dead 75% +1"
+    assert " ".join(rows[1].split()) == said
+    assert heading.index("W") == rows[1].index("16×32")
+    assert heading.index("Z") == rows[1].index("64×16")
+    assert heading.index("mean") + len("mean") == rows[1].index("0.560") + len("0.560")
+    assert heading.index("badge") == rows[1].index("dead")
+
+
+@given(st.integers(20, 160), st.sampled_from(layers.QUANTITIES))
+def test_columns_are_dropped_whole_and_never_overlap(width: int, quantity: str) -> None:
+    heading, rows = layer_table(width, fakes.layers("W b Z A dZ dA dW db"), quantity)
+    for line in (heading, *rows):
+        assert cell_len(line.rstrip()) <= width or width < 40
+    assert all(cell_len(row) == cell_len(heading) for row in rows)
+
+
+def test_a_badge_that_is_not_alone_says_so_in_any_room() -> None:
+    _, wide = layer_table(150, fakes.layers())
+    _, narrow = layer_table(74, fakes.layers())
+    assert "dead 75% +1" in wide[1]
+    assert "dead 75% +1" in narrow[1]
+    assert "saturated 98%+" in narrow[2]
+
+
+def test_a_chosen_layer_says_why_it_has_its_badges() -> None:
+    text = "\n".join(plain(line).rstrip() for line in layers.about(fakes.layers()[1], 60))
+    assert text == (
+        " 2 layers.1: 528 parameters · 10.1K · W 16×32 · b 16 · Z\n   64×16 · A 64×16\n"
+        " dead 75%: 12 of 16 neurons give 0; the badge is for 25% and\n   more\n"
+        " vanishing 1/137: ‖dZ[2]‖ / ‖dZ[3]‖ = 0.0073; the badge is\n   for 0.01 and less"
+    )
+    assert "no badge" in plain(layers.about(fakes.layers()[0], 60)[-1])
 
 
 def test_what_is_not_computed_yet_shows_a_dot() -> None:
-    found = fakes.layers("W b")
-    wide = layers.widths(found, layers.Widths())
-    assert "·" in plain(layers.row(found[0], "dW", wide, 100, here=False))
+    _, rows = layer_table(100, fakes.layers("W b"), "dW")
+    assert rows[0].count("·") >= 3
 
 
 def test_columns_of_layers_only_grow() -> None:
     wide = layers.widths(fakes.layers(), layers.Widths(W=20))
     assert wide.W == 20
-    assert wide.kind == len("linear softmax")
+    assert wide.type == len("linear softmax")
 
 
 def test_a_layer_with_nan_is_in_the_warning_style() -> None:
     found = fakes.layers(value=math.nan, bad=1.0)
-    row = layers.row(found[0], "A", layers.widths(found, layers.Widths()), 100, here=False)
+    wide = layers.widths(found, layers.Widths())
+    row = layers.row(found[0], "A", wide, layers.table(wide, 150), here=False)
     assert ("nan", "warning") in [(text.strip(), style) for text, style in row]
+    assert ("100%", "warning") in [(text.strip(), style) for text, style in row]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([], "    "),
+        ([1.0], "   ▄"),
+        ([0.0, 0.0], "  ▁▁"),
+        ([1.0, 2.0, 8.0], " ▁▂█"),
+        ([9.0, 1.0, 1.0, 1.0, 8.0], "▁▁▁█"),
+        ([1.0, math.nan, math.inf, 2.0], "▁!!█"),
+        ([100.0, 101.0], "  ▄▄"),
+        ([-1.0, 1.0], "  ▁█"),
+    ],
+)
+def test_a_sparkline_shows_the_latest_values_on_their_own_scale(values: list[float], shown: str) -> None:
+    assert sparkline(values, 4) == shown
+
+
+@given(st.lists(st.floats(), max_size=40), st.integers(0, 30))
+def test_a_sparkline_is_as_wide_as_its_room(values: list[float], width: int) -> None:
+    assert cell_len(sparkline(values, width)) == width
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0B"), (1023, "1023B"), (1 << 10, "1.0K"), (3 << 29, "1.5G")])
+def test_sizes_are_short(value: int, shown: str) -> None:
+    assert layers.size(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(99_999, "99999"), (25_557_032, "25.6M"), (123_456, "123.5k")])
+def test_counts_are_short(value: int, shown: str) -> None:
+    assert layers.count(value) == shown
+
+
+def histogram(counts: list[int], width: int = 28, height: int = 8) -> list[str]:
+    view = msgspec.structs.replace(fakes.distribution(), counts=counts)
+    return [plain(line) for line in distribution.histogram(view, width, height)]
+
+
+def test_a_histogram_s_bars_are_as_high_as_the_logarithm_of_their_counts() -> None:
+    lines = histogram([0] * 9 + [9, 999] + [0] * 8, height=8)  # 1 and 3 decades in 6 rows
+    bars = [[line[7 + at] for line in lines[1:-1]] for at in range(19)]
+    assert [sum(cell != " " for cell in column) for column in bars] == [0] * 9 + [2, 6] + [0] * 8
+    assert lines[-1].strip().startswith("−0.0200")
+    assert lines[-1].rstrip().endswith("0.0200")
+    assert [line[:7] for line in lines[1:-1]] == ["      ┤", "   10²┤", "      ┤", "   10¹┤", "      ┤", "   10⁰┤"]
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60), st.integers(12, 80), st.integers(3, 40))
+def test_a_histogram_shows_every_bin_that_is_not_empty(counts: list[int], width: int, height: int) -> None:
+    lines = histogram(counts, width, height)
+    bars = lines[-2][7:].ljust(len(counts))
+    assert [cell != " " for cell in bars[: width - 7]] == [count > 0 for count in counts[: width - 7]]
+    assert all(cell_len(line) <= width for line in lines)
+
+
+@given(st.integers(1, 400))
+def test_a_histogram_has_an_odd_number_of_bins_that_fit(width: int) -> None:
+    assert distribution.bins(width) % 2
+    assert distribution.bins(width) <= max(1, width - 7)
+
+
+def test_a_distribution_over_time_has_a_column_a_batch_and_a_row_half_a_decade() -> None:
+    lines = [plain(line) for line in distribution.over_time(fakes.distribution(), 60, 20)]
+    cells = [line[7:27] for line in lines[1:]]
+    view = fakes.distribution()
+    for batch in range(20):
+        shaded = sum(row[batch] != " " for row in cells)
+        assert shaded == sum(share > 0 for share in view.past[batch])
+    labels = ["10¹", "10⁰", "10⁻¹", "10⁻²", "10⁻³", "10⁻⁴", "10⁻⁵"]
+    assert [line[:6].strip() for line in lines[1:] if line[:6].strip()] == labels
+    assert cells[-1].strip() == ""
 
 
 def test_shapes_stand_centred_under_their_factors() -> None:

@@ -237,3 +237,14 @@ def test_random_draws_of_dropout_are_the_same_on_the_way_back() -> None:
     session.goto("2:4")
     session.goto("1:4:6")
     assert session.do("print D[1]").value == first
+
+
+def test_validation_at_an_epoch_s_end_is_there_however_it_was_reached() -> None:
+    session, straight = small(), small()
+    session.goto("1:11:5")
+    session.back(Unit.BATCH, 4)
+    session.tape()
+    session.goto("1:11")
+    straight.step(Unit.EPOCH)
+    assert session.validation() == straight.validation() is not None
+    assert session.do("print valid_loss").value != session.replay.validations[0][0]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -38,6 +41,29 @@ class Pane(Widget, can_focus=True):
         Binding("home", f"move(-{_FAR})", "Top", show=False),
         Binding("end", f"move({_FAR})", "Bottom", show=False),
     ]
+
+    class Wants(Message):
+        """The pane shows another part of what it looks at, and wants it from the engine."""
+
+    @dataclass
+    class Asked(Message):
+        """The pane asks for a command to be carried out; of a quiet one only errors are told."""
+
+        command: str
+        quiet: bool = False
+
+    @dataclass
+    class Said(Message):
+        """Something to tell the user, until the next key."""
+
+        text: str
+
+    @dataclass
+    class Copied(Message):
+        """Text for the clipboard, and what it is."""
+
+        text: str
+        what: str
 
     pane_name: ClassVar[str] = ""
     pane_title: ClassVar[str] = ""
@@ -68,6 +94,14 @@ class Pane(Widget, can_focus=True):
     def part(self, snapshot: Snapshot) -> object | None:
         """The part of a snapshot that is drawn; None where the engine has not sent it."""
         raise NotImplementedError
+
+    def parts(self) -> frozenset[str]:
+        """The panes of a Look that this one is drawn from now."""
+        return self.looks
+
+    def asks(self) -> dict[str, Any]:
+        """How much of its part can be shown now, as fields of a Look."""
+        return {}
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The content, `data` being known: at most `height` lines of at most `width` cells."""
@@ -201,11 +235,21 @@ def _strip(line: Line, palette: theme.Palette) -> Strip:
     for text, name in merge(line):
         style = palette.style(name)
         twin = theme.to_ascii(text) if ascii_only else text
-        if segments and segments[-1].style == style:  # a picture's black may be the background's
-            segments[-1] = Segment(segments[-1].text + twin, style)
+        if segments and (joint := _joint(segments[-1], twin, style)) is not None:
+            segments[-1] = Segment(segments[-1].text + twin, joint)
         else:
             segments.append(Segment(twin, style))
     return Strip(segments)
+
+
+def _joint(before: Segment, text: str, style: Style) -> Style | None:
+    """The one style in which both look as they do in their own; blanks show the background alone."""
+    own = before.style
+    if own is None or own.bgcolor != style.bgcolor:
+        return None
+    if own == style or text.isspace():
+        return own
+    return style if before.text.isspace() else None
 
 
 def _difference(old: Strip, new: Strip) -> tuple[int, int] | None:

@@ -1,54 +1,185 @@
-"""The examples of the batch."""
+"""The examples of the batch, and what pictures tell of the network."""
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from engine.commands import BatchLook
 from engine.views import BatchView, Snapshot
 from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.render import confusion, gallery
 from nnwalk_tui.render import digits as render
 from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
 
+KINDS = ("examples", "input gradient", "first layer", "averages", "confusion")
+ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
+PARTITIONS = ("validation", "batch")
 _TABLE = 64  # examples without pictures to ask for at most
 
 
 class DigitsPane(Pane):
     """Pictures with label, prediction and probability; a table where there are no pictures."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "pick(-1)", "The example before", show=False),
+        Binding("right", "pick(1)", "The next example", show=False),
+        ("v", "kind(1)", "Gradients, first layer, averages, confusion"),
+        Binding("V", "kind(-1)", "The view before", show=False),
+        ("f", "order", "Wrong ones, least sure, highest loss, class"),
+    ]
     pane_name = "digits"
     pane_title = "digits"
     number = 5
     about = (
-        "examples of this batch: label→prediction ✓, [label→prediction ✗] where wrong, and the prediction's probability"
+        "examples of this batch: label→prediction ✓, [label→prediction ✗] where wrong, and the prediction's "
+        "probability; › the one that all panes follow: Enter, then arrows"
     )
     looks = frozenset({"batch"})
+
+    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._kind = 0
+        self._order = 0
+        self._partition = 0
+        self._first = 1
+
+    @property
+    def kind(self) -> str:
+        """What is shown."""
+        return KINDS[self._kind]
 
     @property
     def wanted(self) -> int:
         """How many examples of the batch the pane can show: for the engine to send no more."""
-        width, height = inner(*self.size)
         if not self.size or self.data is None:
             return 16
-        layout = render.grid(width, height, self.data.examples)
+        layout = self._layout(*inner(*self.size))
         return max(1, layout.pictures if layout else _TABLE)
 
+    def asks(self) -> dict[str, Any]:
+        """As many examples as can be seen, in the order chosen."""
+        order = PARTITIONS[self._partition] if self.kind == "confusion" else ORDERS[self._order]
+        return {"digits": self.wanted, "batch": BatchLook(self.kind, order, self._first)}
+
     def part(self, snapshot: Snapshot) -> object | None:
-        """The batch."""
-        return snapshot.batch
+        """The batch, and the picked row and neuron."""
+        return None if snapshot.batch is None else (snapshot.batch, snapshot.picked)
 
     def before_training(self, width: int) -> list[Line]:
         """Where the pictures come from."""
         return [[(" the first batch comes with the first step", "quiet")]]
 
     def status(self) -> str:
-        """How many there are, and how many are right."""
-        batch: BatchView = self.data
-        return str(batch.size) if batch.right is None else f"{batch.size} · {batch.right} right"
+        """How many there are, how many are right, and what is shown in which order."""
+        batch: BatchView = self.data[0]
+        right = str(batch.size) if batch.right is None else f"{batch.size} · {batch.right} right"
+        if self.kind == "confusion":
+            return f"f {PARTITIONS[self._partition]} · v confusion"
+        order = f"f {ORDERS[self._order]}" if self.kind in ("examples", "input gradient") else ""
+        if ORDERS[self._order] != "batch" and order:
+            order += f" {batch.first}…/{batch.total}" if batch.total else " none"
+        return " · ".join(part for part in (order, f"v {self.kind}" if self._kind else "", right) if part)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The pictures that fit, or the rows in view."""
-        examples = self.data.examples
-        layout = render.grid(width, height, examples)
+        batch, (row, neuron) = self.data
+        if batch.problem:
+            return [[(f" {batch.problem}", "quiet")]]
+        if self.kind == "confusion":
+            return self._confusion(batch, height)
+        layout = self._layout(width, height)
+        if self.kind != "examples":
+            if batch.gallery is None or layout is None:
+                return [[(" …" if batch.gallery is None else " no room for a picture", "quiet")]]
+            picked = {"first layer": neuron, "input gradient": row}.get(self.kind, 0)
+            return gallery.gallery(batch.gallery, layout, width, picked)
+        losses = ORDERS[self._order] == "highest loss"
         if layout:
-            return render.pictures(examples, layout, width)
-        first = self.window(len(examples), height)
-        return [render.table_row(each) for each in examples[first : first + height]]
+            return render.pictures(batch.examples, layout, width, row, losses)
+        if not batch.examples:
+            return [[(" none is wrong", "quiet")] if ORDERS[self._order] == "wrong" else [(" …", "quiet")]]
+        place = next((at for at, each in enumerate(batch.examples) if each.row == row), None)
+        first = self.window(len(batch.examples), height, place)
+        return [render.table_row(each, each.row == row) for each in batch.examples[first : first + height]]
+
+    def _confusion(self, batch: BatchView, height: int) -> list[Line]:
+        if batch.confusion is None:
+            return [[(" …", "quiet")]]
+        head, rows = confusion.heading(batch.confusion), confusion.rows(batch.confusion)
+        first = self.window(len(rows), height - len(head))
+        return [*head, *rows[first : first + height - len(head)]]
+
+    def _layout(self, width: int, height: int) -> render.Grid | None:
+        batch: BatchView = self.data[0]
+        if self.kind == "examples":
+            return render.grid(width, height, batch.examples)
+        if batch.gallery is None:
+            return None
+        many = batch.total if self.kind == "averages" else 0
+        return render.grid(width, height - gallery.extra_lines(batch.gallery), batch.gallery.pictures, many)
+
+    # what the keys do
+
+    def action_kind(self, by: int) -> None:
+        """Show something else."""
+        self._kind = (self._kind + by) % len(KINDS)
+        self._first = 1
+        self.redraw()
+        self.post_message(self.Wants())
+
+    def action_order(self) -> None:
+        """Sort or filter the examples in another way; the confusion matrix is of another partition."""
+        if self.kind == "confusion":
+            self._partition = (self._partition + 1) % len(PARTITIONS)
+        else:
+            self._order = (self._order + 1) % len(ORDERS)
+        self._first = 1
+        self.redraw()
+        self.post_message(self.Wants())
+
+    def action_move(self, lines: int) -> None:
+        """Pick an example a row of pictures further down, or up."""
+        layout = self._layout(*inner(*self.size)) if self.data else None
+        across = layout.across if layout else 1
+        if self.kind == "averages" and layout:
+            last = max(0, -(-self.data[0].total // across) - layout.down)
+            self._first = max(0, min((self._first - 1) // across + lines, last)) * across + 1
+            self.post_message(self.Wants())
+        elif self.kind == "confusion":
+            super().action_move(lines)
+        else:
+            self.action_pick(lines * across)
+
+    def action_page(self, pages: int) -> None:
+        """Pick an example a screenful further."""
+        layout = self._layout(*inner(*self.size)) if self.data else None
+        self.action_move(pages * (layout.down if layout else max(1, inner(*self.size)[1] - 1)))
+
+    def action_pick(self, by: int) -> None:
+        """Pick another example, or another first-layer neuron, for all panes."""
+        if self.data is None or self.kind in ("confusion", "averages"):
+            return
+        batch, (row, neuron) = self.data
+        if self.kind == "first layer":
+            number = max(1, min(neuron + by, batch.total))
+            self._see(number, batch)
+            self.post_message(self.Asked(f"pick {row} {number}", quiet=True))
+        elif batch.rows:
+            place = batch.rows.index(row) + by if row in batch.rows else batch.first - 1
+            place = max(0, min(place, len(batch.rows) - 1))
+            self._see(place + 1, batch)
+            self.post_message(self.Asked(f"pick {batch.rows[place]}", quiet=True))
+
+    def _see(self, place: int, batch: BatchView) -> None:
+        """Bring a place of the order, from 1, into view."""
+        layout = self._layout(*inner(*self.size))
+        across, seen = (layout.across, layout.pictures) if layout else (1, _TABLE)
+        if not batch.first <= place < batch.first + seen:
+            line = (place - 1) // across
+            down = max(1, seen // across)
+            first_line = line if place < batch.first else max(0, line - down + 1)
+            self._first = first_line * across + 1
+            self.post_message(self.Wants())

@@ -1,37 +1,118 @@
-"""The gradients of all parameters."""
+"""The gradients of all parameters and layers."""
 
 from __future__ import annotations
 
-from engine.views import Snapshot
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from engine.views import Gradient, Snapshot
 from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.render import distribution
 from nnwalk_tui.render import gradients as render
+from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
+
+_FORMS = ("bars", "histogram", "over time")
 
 
 class GradientsPane(Pane):
-    """Norms as bars on one logarithmic scale, and how far each parameter moved."""
+    """Norms as bars on one logarithmic scale, how far each parameter moved, and how the values of one are spread."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("v", "mode(1)", "dW, db or dZ"),
+        Binding("V", "mode(-1)", "The one before", show=False),
+        ("h", "form", "Histogram, over time"),
+    ]
     pane_name = "gradients"
     pane_title = "gradients"
     number = 3
     about = (
-        "norm of each parameter's gradient on one log scale; ‖Δ‖/‖θ‖: how far its update moved it, · not computed yet"
+        "norms on one log scale, v: of dW, db or dZ; ‖Δ‖/‖θ‖: how far the update moved a parameter, usually 10⁻³, "
+        "▲ ten times more, ▼ less; ↑ ↓ choose one, h: its histogram, then over time"
     )
     looks = frozenset({"gradients"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._scale: render.Scale | None = None
+        self._mode = self._form = self._choice = 0
+
+    @property
+    def mode(self) -> str:
+        """Which gradients are shown: "dW db", "dW", …"""
+        return render.MODES[self._mode]
+
+    def parts(self) -> frozenset[str]:
+        """A distribution, too, where one is shown."""
+        return self.looks | {"distribution"} if self._form else self.looks
+
+    def asks(self) -> dict[str, Any]:
+        """A history, and the distribution of the chosen gradient."""
+        chosen = self._chosen()
+        width, _ = inner(*self.size)
+        points = max(render.MOST_HISTORY, width if self._form == 2 else 0)
+        name = f"d{chosen.name}" if chosen else ""
+        return {"gradient_points": points, "gradient": name, "bins": distribution.bins(width)}
 
     def part(self, snapshot: Snapshot) -> object | None:
-        """The gradients."""
-        return snapshot.gradients
+        """The gradients, and the distribution of one."""
+        return None if snapshot.gradients is None else (snapshot.gradients, snapshot.distribution)
+
+    def status(self) -> str:
+        """What is shown, and by which keys."""
+        return f"h {_FORMS[self._form]} · v {self.mode}"
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """The axis, and the parameters in view."""
-        gradients = self.data
-        self._scale = across = render.scale(gradients, self._scale)
+        """The axis and the gradients in view, or the distribution of the chosen one."""
+        gradients, spread = self.data
+        self._scale = across = render.scale(gradients, self._scale)  # of all, so that it stays when others are shown
+        if self._form:
+            return self._distribution(spread, width, height)
+        rows = render.shown(gradients, self.mode)
         where = render.columns(gradients, width)
-        first = self.window(len(gradients), height - 1)
-        rows = [render.row(each, where, across) for each in gradients[first : first + height - 1]]
-        return [render.axis(where, across), *rows]
+        chosen = self._choice if self.has_focus else None
+        first = self.window(len(rows), height - 1, chosen)
+        return [
+            render.axis(where, across),
+            *(
+                render.row(each, where, across, at == chosen)
+                for at, each in enumerate(rows[first : first + height - 1], first)
+            ),
+        ]
+
+    def _distribution(self, spread: Any, width: int, height: int) -> list[Line]:
+        chosen = self._chosen()
+        if chosen is None or spread is None or spread.name != f"d{chosen.name}":
+            return [[(f" d{chosen.name if chosen else ''} is not computed yet", "quiet")]]
+        draw = distribution.histogram if self._form == 1 else distribution.over_time
+        return draw(spread, width, height)
+
+    def action_move(self, lines: int) -> None:
+        """Choose another gradient."""
+        rows = self._rows()
+        if rows:
+            self._choice = max(0, min(len(rows) - 1, self._choice + lines))
+            self._show_other()
+
+    def action_mode(self, step: int) -> None:
+        """Show other gradients."""
+        self._mode = (self._mode + step) % len(render.MODES)
+        self._choice = min(self._choice, max(0, len(self._rows()) - 1))
+        self._show_other()
+
+    def action_form(self) -> None:
+        """Bars of all, the histogram of the chosen one, or its distribution over time."""
+        self._form = (self._form + 1) % len(_FORMS)
+        self._show_other()
+
+    def _show_other(self) -> None:
+        self.redraw()
+        self.post_message(self.Wants())
+
+    def _rows(self) -> list[Gradient]:
+        return render.shown(self.data[0], self.mode) if self.data else []
+
+    def _chosen(self) -> Gradient | None:
+        rows = self._rows()
+        return rows[self._choice] if self._choice < len(rows) else None

@@ -2,33 +2,169 @@
 
 from __future__ import annotations
 
-from engine.views import Snapshot
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from engine.commands import GraphLook
+from engine.views import GraphView, Node, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import graph as render
+from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
+
+_LEVELS = ("layers", "ops")
+_PAN = 8  # cells
 
 
 class GraphPane(Pane):
-    """Values from top to bottom, parameters from the left, gradients coming back at the right."""
+    """Values from top to bottom, parameters from the left, gradients coming back at the right.
 
+    Only the lines around those in view are asked of the engine: a graph may have thousands.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("v", "level", "Layers or operations"),
+        ("plus", "fold(False)", "Unfold the module"),
+        ("minus", "fold(True)", "Fold the module"),
+        ("f", "follow", "Follow the cursor"),
+        ("n", "next_found(1)", "Next found"),
+        Binding("N", "next_found(-1)", "Found before", show=False),
+        Binding("greater_than_sign", "pan(1)", "Pan right", show=False),
+        Binding("less_than_sign", "pan(-1)", "Pan left", show=False),
+        Binding("right", "pan(1)", "Pan right", show=False),
+        Binding("left", "pan(-1)", "Pan left", show=False),
+    ]
     pane_name = "graph"
     pane_title = "graph"
     number = 1
-    about = "how values are made: ▶◉ here, ● done, ○ to come; ▲ norm of the gradient that came back, ╌ none ever does"
+    about = (
+        "how values are made: ▶◉ here, ● done, ○ to come; ▲ norm of the gradient that came back, ╌ ┊ none ever does; "
+        "v layers or single operations, + - unfold and fold a module, / searches, f follows, < > pan"
+    )
     looks = frozenset({"graph"})
+
+    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._level = self._pan = 0
+        self._toggled: dict[int, set[str]] = {0: set(), 1: set()}  # by level
+        self._follow = True
+        self._choice: int | None = None  # the chosen line, counts from 1
+        self._search = ""
+        self._widths = [0, 0, 0, 0]
+
+    @property
+    def usual(self) -> bool:
+        """Whether the graph is seen as it is at first: its room is reckoned by that."""
+        return not (self._level or self._toggled[0])
+
+    def asks(self) -> dict[str, Any]:
+        """A screenful of lines before and after those in view."""
+        height = max(1, inner(*self.size)[1])
+        toggled = sorted(self._toggled[self._level])
+        first = max(1, self._top + 1 - height)
+        follow = self._follow and self._choice is None
+        return {"graph": GraphLook(_LEVELS[self._level], toggled, first, 3 * height, follow, self._search)}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The graph, and the loss that its last node shows."""
-        return None if snapshot.graph is None else (snapshot.graph, snapshot.loss)
+        old: GraphView | None = self.data[0] if self.data else None
+        new = snapshot.graph
+        if self._follow and old and new and (old.at, old.direction) != (new.at, new.direction):
+            self._choice = None
+        return None if new is None else (new, snapshot.loss)
 
     def status(self) -> str:
-        """Which way data flows."""
-        return str(self.data[0].direction)
+        """Which way data flows, at which level, and what is found."""
+        view: GraphView = self.data[0]
+        level = f"v {_LEVELS[self._level]}"
+        if self._search:
+            before = sum(line <= self._choice for line in view.found) if self._choice else 0
+            return f"/{self._search} {before}/{len(view.found)} · {level}"
+        return f"{view.direction if self._follow else 'f still'} · {level}"
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """The lines in view, the cursor's among them."""
+        """The lines in view, the cursor's among them; blank ones where the engine has not sent them yet."""
         graph, loss = self.data
-        rows = render.rows(graph.nodes)
-        first = self.window(len(rows), height, render.here(rows))
-        where = render.columns(rows, width)
-        return [render.draw(row, graph, loss, where, width) for row in rows[first : first + height]]
+        self._widths = [max(pair) for pair in zip(graph.widths, self._widths, strict=True)]
+        follow = self._choice or (graph.at if self._follow else 0)
+        top = self.window(graph.lines, height, follow - 1 if follow else None)
+        room = max(width, render.needed_width(self._widths)) if self._pan else width
+        where = render.columns(self._widths, room)
+        rows = render.rows(graph)
+        lines: list[Line] = []
+        for at in range(top + 1, min(top + height, graph.lines) + 1):
+            row = rows[at - graph.first] if 0 <= at - graph.first < len(rows) else None
+            chosen = self.has_focus and at == self._choice
+            line = render.draw(row, graph, loss, where, room, chosen) if row else []
+            lines.append(render.panned(line, self._pan, width) if self._pan else line)
+        return lines
+
+    def find(self, text: str) -> None:
+        """Search for a name, an operation or a module."""
+        self._search = text.strip().lower()
+        self._choice = None
+        self._show_other()
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Show a snapshot; the first place found comes into view by itself."""
+        super().show(snapshot)
+        if self.data and self._search and self._choice is None and self.data[0].found:
+            self.action_next_found(1)
+
+    def action_move(self, lines: int) -> None:
+        """Choose another line."""
+        if self.data and self.data[0].lines:
+            now = self._choice or self.data[0].at or 1
+            self._choose(max(1, min(self.data[0].lines, now + lines)))
+
+    def action_next_found(self, by: int) -> None:
+        """Choose the next line of what is searched for, or, from the last, the first."""
+        found = self.data[0].found if self.data else []
+        if found:
+            now = self._choice or 0
+            beyond = [line for line in found if (line > now if by > 0 else line < now)]
+            first, last = (found[0], -1) if by < 0 else (found[0], 0)
+            self._choose(beyond[last] if beyond else found[-1] if by < 0 else first)
+
+    def action_level(self) -> None:
+        """Layers, or single operations."""
+        self._level = 1 - self._level
+        self._choice, self._widths = None, [0, 0, 0, 0]
+        self._show_other()
+
+    def action_fold(self, fold: bool) -> None:
+        """Fold the module that the chosen line is in, or unfold the one that it stands for."""
+        node = self._node()
+        if node and node.module and node.closed is not fold:
+            self._toggled[self._level] ^= {node.module}
+            self._show_other()
+
+    def action_follow(self) -> None:
+        """Keep the cursor in view, or stay where the graph was scrolled to."""
+        self._follow = not self._follow
+        if self._follow:
+            self._choice = self._followed = None
+        self._show_other()
+
+    def action_pan(self, by: int) -> None:
+        """Move to the right or left, where labels are wider than the pane; at the left end they are shortened."""
+        most = max(0, render.needed_width(self._widths) - inner(*self.size)[0])
+        self._pan = max(0, min(most, self._pan + by * _PAN))
+        self.redraw()
+
+    def _choose(self, line: int) -> None:
+        self._choice = line
+        self._show_other()
+
+    def _show_other(self) -> None:
+        self.redraw()
+        self.post_message(self.Wants())
+
+    def _node(self) -> Node | None:
+        if not self.data:
+            return None
+        graph: GraphView = self.data[0]
+        rows = render.rows(graph)
+        at = (self._choice or graph.at or 1) - graph.first
+        return rows[at].node if 0 <= at < len(rows) else None

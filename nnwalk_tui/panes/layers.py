@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.views import Snapshot
+from engine.views import Layer, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import layers as render
+from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
 
 
 class LayersPane(Pane):
-    """Shapes of weights, pre-activations and activations, and statistics of one quantity of each layer."""
+    """Shapes, statistics and the history of one quantity of each layer, and badges for what is wrong with it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("v", "quantity(1)", "Next quantity"),
@@ -22,7 +23,10 @@ class LayersPane(Pane):
     pane_name = "layers"
     pane_title = "layers"
     number = 2
-    about = "shapes of W, Z and A, then statistics over the whole tensor; v: of another quantity; · not yet known"
+    about = (
+        "a row a layer; v: statistics of another quantity; norms: of the batches seen so far, on a scale of their own; "
+        "↑ ↓ a layer and why it has its badges; · not computed yet"
+    )
     looks = frozenset({"layers", "here"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
@@ -30,11 +34,16 @@ class LayersPane(Pane):
         self._quantity = 0
         self._widths = render.Widths()
         self._paths: list[str] = []
+        self._choice: int | None = None  # the chosen layer, counts from 1; None where none is
 
     @property
     def quantity(self) -> str:
         """Whose statistics are shown: "A", "dW", …"""
         return render.QUANTITIES[self._quantity]
+
+    def asks(self) -> dict[str, Any]:
+        """A history of the quantity."""
+        return {"quantity": self.quantity, "points": render.MOST_HISTORY}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The layers, and the number of the one that the cursor is in."""
@@ -47,21 +56,56 @@ class LayersPane(Pane):
         return f"v {self.quantity}"
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """The heading, and the layers in view."""
+        """The heading, the layers in view, and, where there is room, what is said of the chosen one."""
         layers, here = self.data
         self._keep_widths([layer.path for layer in layers])
         self._widths = wide = render.widths(layers, self._widths)
-        first = self.window(len(layers), height - 1, here - 1 if here else None)
-        rows = [
-            render.row(layer, self.quantity, wide, width, layer.index == here)
-            for layer in layers[first : first + height - 1]
+        columns = render.table(wide, width)
+        chosen = self._chosen()
+        said = render.about(chosen, width) if chosen and self._has_room(height) else []
+        rows = min(len(layers), height - 1 - len(said))
+        follow = chosen.index if chosen else here
+        first = self.window(len(layers), rows, follow - 1 if follow else None)
+        lines = [
+            render.row(layer, self.quantity, wide, columns, layer.index == here, layer is chosen)
+            for layer in layers[first : first + rows]
         ]
-        return [render.heading(self.quantity, wide, width), *rows]
+        return [render.heading(self.quantity, wide, columns), *lines, *said]
+
+    def action_move(self, lines: int) -> None:
+        """Choose another layer."""
+        if not self.data or not self.data[0]:
+            return
+        layers, here = self.data
+        now = self._choice or (here if here else 1) - lines  # the first press shows the cursor's layer
+        self._choice = max(1, min(len(layers), now + lines))
+        self.redraw()
+        chosen = self._chosen()
+        if chosen and not self._has_room(inner(*self.size)[1]):
+            self.post_message(self.Said(render.explained(chosen)))
 
     def action_quantity(self, step: int) -> None:
         """Show the statistics of the next quantity."""
         self._quantity = (self._quantity + step) % len(render.QUANTITIES)
         self.redraw()
+        self.post_message(self.Wants())
+
+    def on_blur(self) -> None:
+        """Choose none."""
+        self._choice = None
+        super().on_blur()
+
+    def _chosen(self) -> Layer | None:
+        if self._choice is None or self._choice > len(self.data[0]):
+            return None
+        layer: Layer = self.data[0][self._choice - 1]
+        return layer
+
+    def _has_room(self, height: int) -> bool:
+        """Whether an explanation leaves the table at least half of the pane, or all the rows that it wants."""
+        chosen = self._chosen()
+        said = len(render.about(chosen, inner(*self.size)[0])) if chosen else 0
+        return height - said > min(len(self.data[0]), max(3, height // 2))
 
     def _keep_widths(self, paths: list[str]) -> None:
         if paths != self._paths:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
+from engine.commands import PlotLook
 from engine.views import LossView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import loss as render
@@ -15,44 +16,77 @@ from nnwalk_tui.render.text import Line
 
 _BOTH = 18  # lines from which both plots have room
 _LEGEND = 8  # lines from which there is room to say what is plotted
+_FEWEST = 8  # batches that can be zoomed to
 _TITLE = 17  # cells of the border beside the status
 
 
 class LossPane(Pane):
     """Training loss per batch; loss and accuracy of the validation partition."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("v", "other", "Loss or accuracy")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("v", "quantity(1)", "Loss, accuracy, learning rate, plotted expressions"),
+        Binding("V", "quantity(-1)", "The quantity before", show=False),
+        ("y", "log", "Linear or logarithmic"),
+        ("m", "smooth", "With or without the mean"),
+        Binding("left", "across(-1)", "A column left", show=False),
+        Binding("right", "across(1)", "A column right", show=False),
+        Binding("up", "zoom(0.5)", "Nearer", show=False),
+        Binding("down", "zoom(2)", "Farther", show=False),
+        ("plus,equals_sign", "zoom(0.5)", "Nearer"),
+        ("minus", "zoom(2)", "Farther"),
+        ("enter", "go", "Choose a batch with the arrows; go there"),
+    ]
     pane_name = "loss"
     pane_title = "loss"
     number = 4
     about = (
-        "loss of each batch before its update (least to greatest where many share a column), ● validation; v accuracy"
+        "each batch's loss before its update, least to greatest where many share a column; │ the cursor, ┊ epochs, "
+        "● validation; Enter, arrows, Enter: go to a batch"
     )
     looks = frozenset({"curves"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._accuracy = False
+        self._quantity = "loss"
+        self._options = render.Options()
+        self._span = (1, 0)
         self._plotted: tuple[object, ...] = ()
         self._lines: list[Line] = []
 
     @property
     def wanted(self) -> int:
         """How many buckets of the curve can be told apart: two a cell."""
-        return max(1, 2 * (inner(*self.size)[0] - render.GUTTER - 1))
+        return max(1, 2 * self._cells())
+
+    def _cells(self) -> int:
+        return max(1, inner(*self.size)[0] - render.GUTTER - 1)
+
+    def asks(self) -> dict[str, Any]:
+        """As many buckets as can be told apart, and what is plotted."""
+        return {"columns": self.wanted, "plot": PlotLook(self._quantity, *self._span, self._options.chosen)}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The curves, and how many batches an epoch has."""
         return snapshot.curves and (snapshot.curves, snapshot.run.batches)
 
     def status(self) -> str:
-        """The latest validation numbers, and when they were taken; in fewer words where the pane is narrow."""
+        """What is plotted how; the latest validation numbers where that is the usual."""
         view: LossView = self.data[0]
-        if not view.valid_iterations:
+        how = " · y log" if self._options.log else ""
+        zoomed = f" · {view.first}…{view.last}" if self._span != (1, 0) else ""
+        if view.quantity != "loss" or how or zoomed:
+            return f"v {view.quantity}{how}{zoomed}"
+        return self._validation(view)
+
+    def _validation(self, view: LossView) -> str:
+        """The latest validation numbers, and when they were taken; in fewer words where the pane is narrow."""
+        taken = [at for at in view.valid_iterations if at <= view.position]
+        if not taken:
             return ""
-        epoch = view.valid_iterations[-1] // self.data[1]
+        epoch = taken[-1] // self.data[1]
         loss, accuracy = (
-            numbers.number(values[-1], decimals=3).strip() for values in (view.valid_loss, view.valid_accuracy)
+            numbers.number(values[len(taken) - 1], decimals=3).strip()
+            for values in (view.valid_loss, view.valid_accuracy)
         )
         times = (f"after epoch {epoch}", f"epoch {epoch}") if epoch else ("before training", "before")
         full, *shorter = (f"● {when}: valid {loss} · acc {accuracy}" for when in times)
@@ -61,25 +95,83 @@ class LossPane(Pane):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The plot, made anew only for other data or another size."""
-        made_for = (self.data, width, height, self._accuracy)
+        made_for = (self.data, width, height, self._options)
         if made_for != self._plotted:
             self._plotted, self._lines = made_for, self._plot(width, height)
         return self._lines
 
-    def action_other(self) -> None:
-        """Show the accuracy instead of the loss, or back."""
-        self._accuracy = not self._accuracy
-        self.redraw()
-
     def _plot(self, width: int, height: int) -> list[Line]:
         view: LossView = self.data[0]
-        if height >= _BOTH:
+        legend = render.legend(view, self._options, width)
+        if height >= _BOTH and view.quantity == "loss":
             upper = height * 2 // 3
-            lower = render.accuracies(view, width, height - upper - 2)
-            return [_LOSSES, *render.losses(view, width, upper), _ACCURACIES, *lower]
-        plot, legend = (render.accuracies, _ACCURACIES) if self._accuracy else (render.losses, _LOSSES)
-        return [legend, *plot(view, width, height - 1)] if height >= _LEGEND else plot(view, width, height)
+            lower = render.accuracies(view, width, height - upper - 2, self._options)
+            return [legend, *render.losses(view, width, upper, self._options), _ACCURACIES, *lower]
+        if height < _LEGEND and not self._options.chosen:
+            return render.losses(view, width, height, self._options)
+        return [legend, *render.losses(view, width, height - 1, self._options)]
+
+    # what the keys do
+
+    def action_quantity(self, by: int) -> None:
+        """Plot another quantity."""
+        names = self.data[0].quantities if self.data else []
+        if names:
+            at = names.index(self._quantity) if self._quantity in names else 0
+            self._quantity = names[(at + by) % len(names)]
+            self.post_message(self.Wants())
+
+    def action_log(self) -> None:
+        """A linear or a logarithmic axis."""
+        self._set(log=not self._options.log)
+
+    def action_smooth(self) -> None:
+        """With or without the mean."""
+        self._set(smooth=not self._options.smooth)
+
+    def action_across(self, columns: int) -> None:
+        """Choose a batch a column further right, or left."""
+        if not self.data:
+            return
+        view: LossView = self.data[0]
+        first, last = view.first, view.last or view.iterations
+        step = max(1, round((last - first) / self._cells()))
+        now = self._options.chosen or max(first, min(view.position, last))
+        self._set(chosen=max(max(1, first), min(now + columns * step, last)))
+
+    def action_zoom(self, factor: float) -> None:
+        """Half of the batches, around the chosen one or the cursor; or twice as many."""
+        if not self.data:
+            return
+        view: LossView = self.data[0]
+        total, last = view.iterations, view.last or view.iterations
+        middle = self._options.chosen or view.position
+        size = max(_FEWEST, round((last - view.first + 1) * factor))
+        first = max(1, min(middle - size // 2, total - size + 1))
+        self._span = (1, 0) if size >= total else (first, first + size - 1)
+        self.post_message(self.Wants())
+
+    def action_go(self) -> None:
+        """Give the arrows to the plot's own cursor; then go where it is."""
+        view: LossView | None = self.data[0] if self.data else None
+        if not self._options.chosen or view is None:
+            if view is not None:
+                self.action_across(0)
+            self.post_message(self.Asked("enter"))
+        elif view.chosen is not None and view.chosen.iteration == self._options.chosen:
+            self._set(chosen=0)
+            self.post_message(self.Asked(f"goto {view.chosen.epoch}:{view.chosen.batch}"))
+
+    def on_blur(self) -> None:
+        """Take the plot's own cursor away."""
+        super().on_blur()
+        if self._options.chosen:
+            self._set(chosen=0)
+
+    def _set(self, **options: Any) -> None:
+        self._options = self._options._replace(**options)
+        self.redraw()
+        self.post_message(self.Wants())
 
 
-_LOSSES: Line = [(" ─", "forward"), (" batch, before its update  ", "quiet"), ("●", "text"), (" validation", "quiet")]
-_ACCURACIES: Line = [(" ●", "text"), (" validation accuracy", "quiet")]
+_ACCURACIES: Line = [(" ━", "forward"), (" accuracy, mean  ", "quiet"), ("●", "text"), (" validation", "quiet")]

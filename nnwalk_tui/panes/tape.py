@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
@@ -37,20 +37,17 @@ class TapePane(Pane):
 
         number: int
 
-    class Scrolled(Message):
-        """Other lines are in view."""
-
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.folded = False  # whether bookkeeping is shown
         self._choice: int | None = None  # the chosen line, counts from 1; None follows the cursor
         self._columns: render.Columns | None = None
 
-    @property
-    def wanted(self) -> tuple[int, int]:
-        """First line and number of lines to ask for: a screenful before and after those in view; 0: at the cursor."""
+    def asks(self) -> dict[str, Any]:
+        """A screenful of lines before and after those in view; from 0: around the cursor."""
         height = self._height()
-        return (0 if self._choice is None else max(1, self._top + 1 - height)), 3 * height
+        first = 0 if self._choice is None else max(1, self._top + 1 - height)
+        return {"rows_from": first, "rows": 3 * height, "folded": self.folded}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The tape."""
@@ -109,7 +106,7 @@ class TapePane(Pane):
 
     def _scroll(self) -> None:
         self.redraw()
-        self.post_message(self.Scrolled())
+        self.post_message(self.Wants())
 
     def _chosen(self) -> int:
         return int(self.data.at if self._choice is None else self._choice)

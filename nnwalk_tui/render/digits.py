@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.views import Example
+from engine.views import Example, Picture
 from nnwalk_tui import theme
+from nnwalk_tui.render.numbers import number
 from nnwalk_tui.render.text import Line, Span, fit
 
 _ASCII_RAMP = " .:-=+*#%@"
@@ -38,13 +39,13 @@ class Grid(NamedTuple):
         return self.across * self.down
 
 
-def grid(width: int, height: int, examples: list[Example]) -> Grid | None:
-    """The layout with the largest pictures of which enough fit; None where there are no pictures, or no room."""
+def grid(width: int, height: int, examples: Sequence[Example | Picture], many: int = 0) -> Grid | None:
+    """The layout with the largest pictures of which `many`, or enough, fit; None where there are none, or no room."""
     if not any(each.height for each in examples):
         return None
     for cells, rows in _SIZES:
         fits = _layout(width, height, cells, rows)
-        if fits.pictures >= (min(_MANY, len(examples)) if cells == _SIZES[0][0] else 1):
+        if fits.pictures >= ((many or min(_MANY, len(examples))) if cells == _SIZES[0][0] else 1):
             return fits
     return None
 
@@ -55,15 +56,20 @@ def _layout(width: int, height: int, cells: int, rows: int) -> Grid:
     return Grid(cells, rows, captions, (width + 1) // (cells + 1), most)
 
 
-def pictures(examples: list[Example], layout: Grid, width: int) -> list[Line]:
-    """The pictures that fit, row by row, evenly spaced."""
+def pictures(examples: list[Example], layout: Grid, width: int, picked: int = 0, losses: bool = False) -> list[Line]:
+    """The pictures that fit, row by row, evenly spaced; `picked` is the row of the batch to be marked."""
+    return spaced([_cell(each, layout, each.row == picked, losses) for each in examples], layout, width)
+
+
+def spaced(drawn: Sequence[list[Line]], layout: Grid, width: int) -> list[Line]:
+    """Pictures, each with its captions, row by row, evenly spaced."""
     lines: list[Line] = []
     gap = max(1, min(_WIDEST_GAP, width // layout.across - layout.cells))
     spare = max(0, width - layout.across * (layout.cells + gap) + gap)
     left: Span = (" " * (min(spare, gap) // 2), "blank")
     between: Span = (" " * gap, "blank")
-    for start in range(0, min(layout.pictures, len(examples)), layout.across):
-        cells = [_cell(each, layout) for each in examples[start : start + layout.across]]
+    for start in range(0, min(layout.pictures, len(drawn)), layout.across):
+        cells = drawn[start : start + layout.across]
         if lines:
             lines.append([])
         lines += [[left, *_joined_by(between, parts)] for parts in zip(*cells, strict=True)]
@@ -75,14 +81,17 @@ def _joined_by(between: Span, parts: Sequence[Line]) -> Line:
     return [*first, *(span for part in others for span in (between, *part))]
 
 
-def _cell(example: Example, layout: Grid) -> list[Line]:
+def _cell(example: Example, layout: Grid, picked: bool, losses: bool) -> list[Line]:
     size = (example.height, example.width, layout.cells, layout.rows)
     lines = list(picture(example.pixels, *size, theme.grey_steps(), theme.ascii_only()))
-    captions = [verdict(example), _probability(example)]
+    told = f"ℒ {example.loss:.2f}" if losses and example.loss is not None else _probability(example)
+    mark = "›" if picked else ""
+    captions = [mark + verdict(example), told]
+    look = "here" if picked else style(example)
     if layout.captions == 1:
-        return [*lines, [(fit(" ".join(captions), layout.cells, "^"), style(example))]]
+        return [*lines, [(fit(" ".join(captions), layout.cells, "^"), look)]]
     lower: Line = [(fit(captions[1], layout.cells, "^"), "quiet")]
-    return [*lines, [(fit(captions[0], layout.cells, "^"), style(example))], lower]
+    return [*lines, [(fit(captions[0], layout.cells, "^"), look)], lower]
 
 
 def _probability(example: Example) -> str:
@@ -102,10 +111,12 @@ def style(example: Example) -> str:
     return {None: "quiet", True: "right", False: "wrong"}[example.right]
 
 
-def table_row(example: Example) -> Line:
+def table_row(example: Example, picked: bool = False) -> Line:
     """An example without a picture."""
     verdict_cells = (fit(verdict(example), 24), style(example))
-    return [(f" {example.row:>5}  ", "quiet"), verdict_cells, (f" {_probability(example):>4}", "quiet")]
+    loss = "" if example.loss is None else f"   ℒ {number(example.loss)}"
+    mark: Span = ("›" if picked else " ", "here")
+    return [mark, (f"{example.row:>5}  ", "quiet"), verdict_cells, (f" {_probability(example):>4}{loss}", "quiet")]
 
 
 @lru_cache(maxsize=1024)
@@ -165,7 +176,9 @@ def _nearest(greys: list[int], level: int) -> int:
 
 
 def _run(greys: list[int], cells: list[tuple[int, int]]) -> Span:
-    paper, ink = min(greys), max(greys)
+    """The cells in one style. Its background is the grey that fills more of them: a blank is a third of a block."""
+    low, high = min(greys), max(greys)
+    paper, ink = (high, low) if cells.count((high, high)) > cells.count((low, low)) else (low, high)
     blocks = {(ink, ink): "█", (ink, paper): "▀", (paper, ink): "▄"} | {(paper, paper): " "}
     text = "".join(blocks[cell] for cell in cells)
     return text, f"grey:{ink if ink != paper else ''}:{paper}"

@@ -12,7 +12,7 @@ from nnwalk_tui.render.numbers import is_bad, number, shape
 from nnwalk_tui.render.text import Line, fit, fit_line, shorten
 
 MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
-_LEAVES = ("parameter", "target")
+_LEAVES = ("parameter", "target", "constant")
 _LONGEST_LABEL = 24
 _SHORTEST_LABEL = 8
 _GRADIENT = 8  # "▲ 0.0311"
@@ -40,12 +40,12 @@ class Columns(NamedTuple):
     gradient: int  # where the gradient's way back stands; its number beside it if there is room
 
 
-def rows(nodes: list[Node]) -> list[Row]:
-    """The lines of a graph whose nodes are in execution order."""
-    known = {node.id: node for node in nodes}
+def rows(view: GraphView) -> list[Row]:
+    """The lines of those values of a graph that were sent, the first being line `view.first`."""
+    known = {node.id: node for node in (*view.nodes, *view.others)}
     lines: list[Row] = []
     above: Node | None = None
-    for node in nodes:
+    for node in view.nodes:
         if node.kind in _LEAVES:
             continue
         if node.op or node.inputs:
@@ -71,49 +71,62 @@ def _entering(node: Node, above: Node | None, known: dict[str, Node]) -> list[Ro
     return [Row(node, side, True, source, op if at == last else "") for at, side in enumerate(sides)]
 
 
-def needed_width(lines: list[Row]) -> int:
+def needed_width(widths: list[int]) -> int:
     """The cells that a graph takes with all its labels in full and edges of a comfortable length."""
-    return sum(_widths(lines)) + _FIXED + _LONGEST_EDGE
+    side, label, sizes, more = _sizes(widths)
+    return side + label + sizes + more + _FIXED + _LONGEST_EDGE
 
 
-def columns(lines: list[Row], width: int) -> Columns:
-    """Where things stand in `width` cells, by labels and shapes alone; long labels give way."""
-    side, label, sizes = _widths(lines)
+def columns(widths: list[int], width: int) -> Columns:
+    """Where things stand in `width` cells; `widths` are those of the view. Long labels give way."""
+    side, label, sizes, more = _sizes(widths)
+    more = max(0, min(more, width - side - label - sizes - _FIXED))
     while side + label + sizes + _FIXED >= width and max(side, label) > _SHORTEST_LABEL:
         side, label = (side - 1, label) if side >= label else (side, label - 1)
-    need = side + label + sizes + _FIXED
+    need = side + label + sizes + more + _FIXED
     dash = max(1, min(_LONGEST_EDGE, width - need))
     slack = max(0, width - need - dash)
     axis = 2 + min(4, slack // 2) + side + 2 + dash
-    gradient = min(axis - 1 + label + 3 + sizes + 2, width - _GRADIENT if need < width else width - 2)
+    gradient = min(axis - 1 + label + 3 + sizes + 2 + more, width - _GRADIENT if need <= width else width - 2)
     return Columns(axis - dash - 2, dash, axis, label, sizes, max(axis + 4, gradient))
 
 
 _FIXED = 2 + 2 + 5 + _GRADIENT  # the cursor's mark, a mark and its blank, gaps, the gradient
 
 
-def _widths(lines: list[Row]) -> tuple[int, int, int]:
-    """Of the labels of what enters, of the values' labels, and of their shapes."""
-    values = [row.node for row in lines if not row.edge]
-    side = _widest([row.side.label for row in lines if row.side])
-    return side, _widest([node.label for node in values]), max(8, _widest([shape(node.shape) for node in values]))
-
-
-def here(lines: list[Row]) -> int | None:
-    """The line that the cursor is at, None before anything was done."""
-    marked = [at for at, row in enumerate(lines) if _is_here((row.side or row.node) if row.edge else row.node, row)]
-    return marked[0] if marked else None
+def _sizes(widths: list[int]) -> tuple[int, int, int, int]:
+    """Cells for labels of what enters and of values, for shapes, and what an operation takes beyond the last two."""
+    side, label, sizes, op = widths or (0, 0, 0, 0)
+    side, label, sizes = max(4, min(side, _LONGEST_LABEL)), max(4, min(label, _LONGEST_LABEL)), max(8, sizes)
+    return side, label, sizes, max(0, min(op, _LONGEST_LABEL) - label - sizes)
 
 
 def _is_here(node: Node, row: Row) -> bool:
     return (not row.edge or row.side is not None) and Mark.HERE in (node.mark, node.gradient_mark)
 
 
-def draw(row: Row, graph: GraphView, loss: float | None, where: Columns, width: int) -> Line:
+def draw(row: Row, graph: GraphView, loss: float | None, where: Columns, width: int, chosen: bool = False) -> Line:
     """One line, in exactly `width` cells."""
     left = _edge(row, where) if row.edge else _value(row.node, loss, where)
     way = _way(row) if row.edge else _gradient(row.node, graph.direction)
-    return fit_line([*fit_line(left, where.gradient), *way], width)
+    line = fit_line([*fit_line(left, where.gradient), *way], width)
+    return [("›", "here"), *_without(line, 1)] if chosen else line
+
+
+def _without(line: Line, cells: int) -> Line:
+    """The line without its first blank cells."""
+    (text, style), *rest = line
+    return [(text[cells:], style), *rest]
+
+
+def panned(line: Line, by: int, width: int) -> Line:
+    """`width` cells of a longer line, from cell `by` on."""
+    cut: Line = []
+    for text, style in line:
+        size = len(text)
+        cut.append((text[min(by, size) :], style))
+        by = max(0, by - size)
+    return fit_line(cut, width)
 
 
 def _value(node: Node, loss: float | None, where: Columns) -> Line:
@@ -124,9 +137,10 @@ def _value(node: Node, loss: float | None, where: Columns) -> Line:
     size = shape(node.shape)
     if node.kind == "loss" and node.mark is not Mark.TODO and loss is not None:
         size = number(loss).strip()
+    label = f"+{node.label}" if node.closed else node.label
     return [
         (fit("▶" if here else "", where.axis - 2, ">") + " ", "here"),
-        (fit(shorten(node.label, where.label), where.label), style),
+        (fit(shorten(label, where.label), where.label), style),
         (f" {sign} ", sign_style),
         (fit(size, where.shape), "warning" if node.kind == "loss" and is_bad(loss) else style),
     ]
@@ -135,12 +149,14 @@ def _value(node: Node, loss: float | None, where: Columns) -> Line:
 def _edge(row: Row, where: Columns) -> Line:
     style = "quiet" if row.node.mark is Mark.TODO else "forward"
     side = row.side
-    op: Line = [(f" {row.op}", "quiet" if row.node.mark is Mark.TODO else "text")]
+    room = where.gradient - where.axis - 3
+    op: Line = [(f" {shorten(row.op, room)}", "quiet" if row.node.mark is Mark.TODO else "text")]
+    main = "┊" if row.source and row.source.gradient_mark is None else "│" if row.source else "╷"
     if side is None:
-        return [(" " * where.axis, "text"), ("│" if row.source else "╷", style), *op]
+        return [(" " * where.axis, "text"), (main, style), *op]
     here = _is_here(side, row)
     arrived = side.gradient is not None
-    dashes = "═" if arrived else "╌" if side.kind == "target" else "─"
+    dashes = "═" if arrived else "╌" if side.gradient_mark is None else "─"
     joint = "╡" if arrived else "┤" if row.source else "╮"
     edge_style = "here" if here else "backward" if arrived else style
     label_style = "here" if here else "text" if side.mark is not Mark.TODO else "quiet"
@@ -166,7 +182,3 @@ def _gradient(node: Node, direction: str) -> Line:
 def _way(row: Row) -> Line:
     passed = row.source is not None and row.source.gradient is not None and row.node.gradient is not None
     return [("║", "backward")] if passed else []
-
-
-def _widest(texts: list[str]) -> int:
-    return max((min(len(text), _LONGEST_LABEL) for text in texts), default=4)

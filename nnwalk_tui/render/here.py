@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.cells import cell_len
 
 from engine.views import Here, Term
-from nnwalk_tui.render.text import Line, ends
+from nnwalk_tui.render.text import Line, ends, wrap
 
 NEW_LINE = "\n"  # a term that begins another equation
 _WORD = re.compile(r"\s*\S+(?:\s+$)?")
@@ -140,16 +140,3 @@ def _spread(operator: str, more: int) -> str:
     if len(operator.strip()) == 1:
         return " " * ((more + 1) // 2) + operator + " " * ((more + 1) // 2)
     return " " * more + operator
-
-
-def wrap(text: str, room: int) -> list[str]:
-    """The text in lines of at most `room` cells, broken at blanks; later lines are indented by two cells more."""
-    indent = " " * (len(text) - len(text.lstrip()))
-    lines, line = [], ""
-    for word in text.split():
-        if line and cell_len(line) + 1 + cell_len(word) > room:
-            lines.append(line)
-            line = f"{indent}  {word}"
-        else:
-            line = f"{line} {word}" if line else indent + word
-    return [*lines, line]

@@ -1,110 +1,206 @@
-"""The table of layers: shapes of what goes in and comes out, and statistics of one quantity."""
+"""The table of layers: shapes of what goes in and comes out, statistics and history of one quantity, and badges.
+
+A column is a row of _COLUMNS. As many are shown as fit, the most telling first, in the order of reading.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from engine.views import Layer, Statistics
 from nnwalk_tui.render.numbers import MISSING, SIGNED, WIDTH, is_bad, number, percent, shape
-from nnwalk_tui.render.text import Line, fit
+from nnwalk_tui.render.spark import sparkline
+from nnwalk_tui.render.text import Line, Span, fit, wrap
 
 QUANTITIES = ("A", "Z", "dZ", "dA", "W", "dW", "b", "db")
-_SHAPES = ("W", "Z", "A")
-_MANY_ZEROS = 0.5
-
-
-class Column(NamedTuple):
-    """A statistic: its heading, its width, and its text."""
-
-    title: str
-    width: int
-    text: Callable[[Statistics], str]
-
-
-_COLUMNS = (
-    Column("mean", SIGNED, lambda it: number(it.mean, SIGNED, 3)),
-    Column("std", WIDTH, lambda it: number(it.std, WIDTH, 3)),
-    Column("zero", 5, lambda it: percent(it.zeros, 5)),
-    Column("norm", WIDTH + 1, lambda it: number(it.norm, WIDTH + 1, 3)),
-    Column("min", SIGNED + 1, lambda it: number(it.min, SIGNED + 1, 3)),
-    Column("max", SIGNED + 1, lambda it: number(it.max, SIGNED + 1, 3)),
-)
-_ORDER = ("mean", "std", "min", "max", "norm", "zero")
+SHAPES = ("W", "b", "Z", "A")
+_BADGE = 15
+_LEAST_HISTORY, MOST_HISTORY = 5, 24
+_WIDEST_TYPE = 18
 
 
 class Widths(NamedTuple):
     """Widths of the columns that depend on the model; they only grow."""
 
     number: int = 2
-    kind: int = 4
+    type: int = 4
     W: int = 6
+    b: int = 3
     Z: int = 5
     A: int = 5
 
 
+class Column(NamedTuple):
+    """A column: its heading, how wide it is at least, and its cell, of which nothing is known where it is None."""
+
+    title: str
+    width: int
+    cell: Callable[[Layer, str, int], Span | None]
+    align: str = ">"
+    statistic: bool = False
+
+
+Table = list[Column]
+
+
+_Number = Callable[[Statistics], float]
+
+
+def _statistic(title: str, width: int, text: Callable[[Statistics], str], value: _Number) -> Column:
+    def cell(layer: Layer, quantity: str, _: int) -> Span | None:
+        known = layer.tensors.get(quantity)
+        return (text(known), "warning" if is_bad(value(known)) else "text") if known else None
+
+    return Column(title, width, cell, statistic=True)
+
+
+def _bad(layer: Layer, quantity: str, width: int) -> Span | None:
+    known = layer.tensors.get(quantity)
+    return (percent(known.bad, width), "warning" if known.bad else "text") if known else None
+
+
+def _shape(key: str) -> Callable[[Layer, str, int], Span | None]:
+    return lambda layer, quantity, width: (_shape_text(layer, key), "text") if key in layer.shapes else None
+
+
+def _history(layer: Layer, quantity: str, width: int) -> Span | None:
+    style = "backward" if quantity.startswith("d") else "forward"
+    return (sparkline(layer.history, width), style) if layer.history else None
+
+
+def _badge(layer: Layer, quantity: str, width: int) -> Span | None:
+    if not layer.badges:
+        return ("", "text")
+    first, *others = layer.badges
+    forms = (f"{first.text} +{len(others)}", f"{first.text}+") if others else (first.text,)
+    return (next((form for form in forms if cell_len(form) <= width), first.text), "warning")
+
+
+_COLUMNS: dict[str, Column] = {
+    "W": Column("W", 6, _shape("W"), "<"),
+    "b": Column("b", 3, _shape("b"), "<"),
+    "Z": Column("Z", 5, _shape("Z"), "<"),
+    "A": Column("A", 5, _shape("A"), "<"),
+    "params": Column("params", 6, lambda layer, _, width: (count(layer.parameters), "text")),
+    "memory": Column("memory", 6, lambda layer, _, width: (size(layer.memory), "text")),
+    "mean": _statistic("mean", SIGNED, lambda it: number(it.mean, SIGNED, 3), lambda it: it.mean),
+    "std": _statistic("std", WIDTH, lambda it: number(it.std, WIDTH, 3), lambda it: it.std),
+    "min": _statistic("min", SIGNED, lambda it: number(it.min, SIGNED, 3), lambda it: it.min),
+    "max": _statistic("max", SIGNED, lambda it: number(it.max, SIGNED, 3), lambda it: it.max),
+    "norm": _statistic("norm", WIDTH, lambda it: number(it.norm, WIDTH, 3), lambda it: it.norm),
+    "zero": _statistic("zero", 4, lambda it: percent(it.zeros, 4), lambda it: it.zeros),
+    "NaN": Column("NaN", 4, _bad, statistic=True),
+    "history": Column("norms", _LEAST_HISTORY, _history),
+    "badge": Column("badge", _BADGE, _badge, "<"),
+}  # fmt: skip
+_IMPORTANCE = (
+    "W", "mean", "badge", "std", "A", "history", "zero", "norm", "Z", "NaN", "params", "b", "memory", "min", "max",
+)  # fmt: skip
+
+
 def widths(layers: list[Layer], least: Widths) -> Widths:
     """Columns wide enough for these layers, and no narrower than they were."""
-    sizes = [max([len(_shape(layer, key)) for layer in layers], default=0) for key in _SHAPES]
-    kinds = max([len(_kind(layer)) for layer in layers], default=0)
-    wanted = (len(str(len(layers))) + 1, min(kinds, 16), *sizes)
+    sizes = [max((len(_shape_text(layer, key)) for layer in layers), default=0) for key in SHAPES]
+    types = max([len(_type(layer)) for layer in layers], default=0)
+    wanted = (len(str(len(layers))) + 1, min(types, _WIDEST_TYPE), *sizes)
     return Widths(*(max(pair) for pair in zip(least, wanted, strict=True)))
 
 
-def heading(quantity: str, wide: Widths, width: int) -> Line:
-    """The titles of the columns."""
-    line: Line = [
-        (
-            f" {'l':<{wide.number}} {'type':<{wide.kind}}  "
-            + "  ".join(fit(key, size) for key, size in zip(_SHAPES, wide[2:], strict=True)),
-            "quiet",
-        )
+def table(wide: Widths, width: int) -> Table:
+    """The columns that fit beside a layer's number and type."""
+    sized = {name: column._replace(width=getattr(wide, name, column.width)) for name, column in _COLUMNS.items()}
+    room = width - (1 + wide.number + 1 + wide.type)
+    chosen: set[str] = set()
+    for name in _IMPORTANCE:
+        need = sized[name].width + _gap(sized[name], bool(chosen & _STATISTICS))
+        if need > room:
+            break
+        chosen.add(name)
+        room -= need
+    more = min(room, MOST_HISTORY - _LEAST_HISTORY)
+    return [
+        column._replace(width=column.width + more) if name == "history" else column
+        for name, column in sized.items()
+        if name in chosen
     ]
-    shown = _shown(wide, width)
-    if shown:
-        line.append((f"  {quantity + ':':<3}", "title"))
-        line += [
-            (fit(column.title, column.width - (3 if at == 0 else 0), ">"), "quiet") for at, column in enumerate(shown)
-        ]
+
+
+_STATISTICS = {name for name, column in _COLUMNS.items() if column.statistic}
+
+
+def _gap(column: Column, follows_statistic: bool) -> int:
+    return 1 if column.statistic and follows_statistic else 2
+
+
+def heading(quantity: str, wide: Widths, columns: Table) -> Line:
+    """The titles of the columns; the first statistic says of which quantity they all are."""
+    line: Line = [(f" {'l':<{wide.number}} {'type':<{wide.type}}", "quiet")]
+    named = False
+    for column in columns:
+        gap = _gap(column, named)
+        if column.statistic and not named:
+            room = column.width - len(column.title)
+            line += [("  ", "quiet"), (fit(f"{quantity}:", room), "title"), (column.title, "quiet")]
+            named = True
+            continue
+        line.append((" " * gap + fit(column.title, column.width, column.align), "quiet"))
     return line
 
 
-def row(layer: Layer, quantity: str, wide: Widths, width: int, here: bool) -> Line:
-    """One layer."""
-    known = layer.tensors.get(quantity)
+def row(layer: Layer, quantity: str, wide: Widths, columns: Table, here: bool, chosen: bool = False) -> Line:
+    """One layer. `here`: the cursor is in it; `chosen`: what is said of it is read below."""
     mark = "▸" if here else " "
     line: Line = [
-        (f" {fit(f'{layer.index}{mark}', wide.number)} {fit(_kind(layer), wide.kind)}", "here" if here else "text"),
-        *[("  " + fit(_shape(layer, key), size), "text") for key, size in zip(_SHAPES, wide[2:], strict=True)],
-        ("  ", "text"),
+        ("›" if chosen else " ", "here"),
+        (f"{fit(f'{layer.index}{mark}', wide.number)} {fit(_type(layer), wide.type)}", "here" if here else "text"),
     ]
-    if known is None:
-        return line + [(fit(MISSING, column.width, ">"), "quiet") for column in _shown(wide, width)]
-    line += [(column.text(known), _style(column.title, known)) for column in _shown(wide, width)]
+    named = False
+    for column in columns:
+        text, style = column.cell(layer, quantity, column.width) or (MISSING, "quiet")
+        line += [(" " * _gap(column, named), "text"), (fit(text, column.width, column.align), style)]
+        named = named or column.statistic
     return line
 
 
-def _style(title: str, known: Statistics) -> str:
-    if title == "zero":
-        return "warning" if known.zeros > _MANY_ZEROS and known.name[:1] == "A" else "text"
-    return "warning" if known.bad > 0 or is_bad(getattr(known, title)) else "text"
+def about(layer: Layer, width: int) -> list[Line]:
+    """What is to be said of a layer, and why it has its badges, in as many lines as that takes."""
+    sizes = " · ".join(f"{key} {shape(layer.shapes[key])}" for key in SHAPES if key in layer.shapes)
+    facts = f" {layer.index} {layer.path}: {count(layer.parameters)} parameters · {size(layer.memory)} · {sizes}"
+    lines: list[Line] = [[(text, "quiet")] for text in wrap(facts, width)]
+    for badge in layer.badges:
+        first, *rest = wrap(f" {badge.text}: {badge.why}", width)
+        lines.append([(first[: len(badge.text) + 2], "warning"), (first[len(badge.text) + 2 :], "text")])
+        lines += [[(text, "text")] for text in rest]
+    return lines if layer.badges else [*lines, [(" no badge: nothing in it is beyond its limit", "quiet")]]
 
 
-def _shown(wide: Widths, width: int) -> list[Column]:
-    """As many statistics as fit, the most telling first, in the order of reading."""
-    room = width - (1 + sum(wide) + 1 + 2 * 3) - 3
-    chosen = []
-    for column in _COLUMNS:
-        if column.width > room:
-            break
-        chosen.append(column)
-        room -= column.width
-    return sorted(chosen, key=lambda column: _ORDER.index(column.title))
+def explained(layer: Layer) -> str:
+    """The same in one line, for where there is no room for more."""
+    return f"layer {layer.index}: " + ("; ".join(f"{it.text}: {it.why}" for it in layer.badges) or "no badge")
 
 
-def _kind(layer: Layer) -> str:
+def count(value: int) -> str:
+    """A number of things in at most six cells: "25818", "25.6M"."""
+    for limit, unit in ((10**9, "G"), (10**6, "M"), (10**5, "k")):
+        if value >= limit:
+            return f"{value / (limit if unit != 'k' else 1000):.1f}{unit}"
+    return str(value)
+
+
+def size(value: int) -> str:
+    """A number of bytes in at most six cells: "98.4K", "1.2M"."""
+    for power, unit in ((30, "G"), (20, "M"), (10, "K")):
+        if value >= 1 << power:
+            return f"{value / (1 << power):.1f}{unit}"
+    return f"{value}B"
+
+
+def _type(layer: Layer) -> str:
     return f"{layer.kind} {layer.activation}".strip()
 
 
-def _shape(layer: Layer, key: str) -> str:
-    return shape(layer.shapes[key]) if key in layer.shapes else MISSING
+def _shape_text(layer: Layer, key: str) -> str:
+    return shape(layer.shapes[key]) if key in layer.shapes else ""

@@ -1,58 +1,97 @@
-"""Training loss per batch, and loss and accuracy of the validation partition, as braille plots."""
+"""A quantity over the batches: raw and smoothed, of all branches, with validation, epochs and the cursor."""
 
 from __future__ import annotations
 
 import math
-import re
 from typing import NamedTuple
 
-from engine.views import LossView
-from nnwalk_tui import theme
+from engine.views import Curve, LossView
+from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
 from nnwalk_tui.render.numbers import scientific
-from nnwalk_tui.render.text import Line, fit
+from nnwalk_tui.render.text import Line, fit, fit_line
 
 GUTTER = 7
 _LEAST_HEIGHT = 4
-_TRAIN, _VALID = 12, 9  # plotext's colours stand for styles
-_STYLES = {"12": "forward", "9": "text"}
-_PAINT = re.compile(r"\x1b\[([0-9;]*)m")
+_AXES = 2  # lines of the axis and its numbers
 
 
-class Series(NamedTuple):
-    """Points to draw, finite ones only."""
+class Options(NamedTuple):
+    """How it is drawn."""
 
-    x: list[float]
-    y: list[float]
-
-
-def losses(view: LossView, width: int, height: int) -> list[Line]:
-    """The loss: a band from the least to the greatest of each bucket, and the validation loss as marks."""
-    train = _band(view)
-    valid = _finite([float(x) for x in view.valid_iterations], view.valid_loss)
-    top = max([*train.y, *valid.y], default=1.0)
-    bottom = min([0.0, *train.y, *valid.y])
-    return _plot(train, valid, (bottom, _round_up(top)), max(1, view.iterations), width, height)
+    log: bool = False
+    smooth: bool = True
+    chosen: int = 0  # the batch that the plot's own cursor is at; 0 is none
 
 
-def accuracies(view: LossView, width: int, height: int) -> list[Line]:
-    """The validation accuracy, 0…1."""
-    valid = _finite([float(x) for x in view.valid_iterations], view.valid_accuracy)
-    return _plot(valid, valid, (0.0, 1.0), max(1, view.iterations), width, height)
+USUAL = Options()
 
 
-def _band(view: LossView) -> Series:
-    x: list[float] = []
-    y: list[float] = []
-    for at, low, high in zip(view.train.x, view.train.low, view.train.high, strict=False):
-        if math.isfinite(low) and math.isfinite(high):
-            x += [at, at] if low != high else [at]
-            y += [low, high] if low != high else [low]
-    return Series(x, y)
+class Scale(NamedTuple):
+    """The least and greatest value of the axis; of a logarithmic one their exponents."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def share(self, value: float) -> float | None:
+        """How far up a value lies, 0…1; None where it is not on the axis."""
+        if not math.isfinite(value) or (self.log and value <= 0):
+            return None
+        at = math.log10(value) if self.log else value
+        return (at - self.low) / (self.high - self.low)
+
+    def ticks(self) -> list[str]:
+        """The numbers at the bottom, the middle and the top."""
+        values = [self.low, (self.low + self.high) / 2, self.high]
+        return [_tick(10.0**value if self.log else value) for value in values]
 
 
-def _finite(x: list[float], y: list[float]) -> Series:
-    pairs = [(at, value) for at, value in zip(x, y, strict=False) if math.isfinite(value)]
-    return Series([at for at, _ in pairs], [value for _, value in pairs])
+def losses(view: LossView, width: int, height: int, options: Options = USUAL) -> list[Line]:
+    """The quantity itself: batches, their mean, the other branches, and the validation's values as marks."""
+    valid = {"loss": view.valid_loss, "accuracy": view.valid_accuracy}.get(view.quantity, [])
+    curves = [view.train, view.smooth, *view.branches]
+    values = [value for curve in curves for value in (*curve.low, *curve.high)]
+    scale = _scale([v for v in (*values, *valid) if math.isfinite(v)], view.quantity, options.log)
+    return _plot(view, view.train, valid, scale, width, height, options)
+
+
+def accuracies(view: LossView, width: int, height: int, options: Options = USUAL) -> list[Line]:
+    """The accuracy, 0…1: the batches', smoothed, and the validation's as marks."""
+    bare = LossView(
+        view.accuracy,
+        view.iterations,
+        view.valid_iterations,
+        [],
+        view.valid_accuracy,
+        first=view.first,
+        last=view.last,
+        position=view.position,
+        epochs=view.epochs,
+    )
+    return _plot(bare, view.accuracy, view.valid_accuracy, Scale(0.0, 1.0), width, height, options)
+
+
+def batch_at(view: LossView, column: int, width: int) -> int:
+    """The batch at a column of the plot, counted from its left edge."""
+    first, last = _span(view)
+    return round(first + column * (last - first) / max(1, width - 1))
+
+
+def _span(view: LossView) -> tuple[int, int]:
+    """The batches at the left and right edge; a plot of the whole run begins before training."""
+    last = view.last or max(1, view.iterations)
+    return (0 if view.first <= 1 else view.first), max(last, view.first + 1)
+
+
+def _scale(values: list[float], quantity: str, log: bool) -> Scale:
+    positive = [value for value in values if value > 0]
+    if log and positive:
+        low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
+        return Scale(low, max(high, low + 1), True)
+    if quantity == "accuracy":
+        return Scale(0.0, 1.0)
+    top, bottom = max(values, default=1.0), min([0.0, *values])
+    return Scale(-_round_up(-bottom) if bottom < 0 else 0.0, _round_up(top) if top > 0 else 0.0 if bottom < 0 else 1.0)
 
 
 def _round_up(value: float) -> float:
@@ -63,43 +102,118 @@ def _round_up(value: float) -> float:
     return next((base * step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 7) if value <= base * step), base * 10)
 
 
-def _plot(line: Series, points: Series, span: tuple[float, float], end: int, width: int, height: int) -> list[Line]:
+def _plot(
+    view: LossView, raw: Curve, valid: list[float], scale: Scale, width: int, height: int, options: Options
+) -> list[Line]:
     if height < _LEAST_HEIGHT or width < GUTTER + 10:
-        return [[(fit(f" {line.y[-1]:.4f}" if line.y else " ·", width), "text")]]
-    import plotext  # not before there is something to plot: the first screen need not wait for it
+        return [[(fit(f" {raw.high[-1]:.4f}" if raw.high else " ·", width), "text")]]
+    cells, rows = width - GUTTER - 1, height - _AXES
+    sheet = _Sheet(Canvas(cells, rows), _span(view), scale)
+    for epoch in view.epochs:
+        sheet.upright(epoch, "┊", "quiet")
+    for branch in view.branches:
+        sheet.curve(branch, "quiet", gap=2)
+    means = options.smooth and bool(view.smooth.x)
+    sheet.band(raw, "quiet" if means else "forward", view.position)
+    if means:
+        sheet.curve(view.smooth, "forward")
+    sheet.upright(view.position, "│", "here")
+    if options.chosen:
+        sheet.upright(options.chosen, "┃", "here", over=True)
+    for iteration, value in zip(view.valid_iterations, valid, strict=False):
+        sheet.mark(iteration, value, "●", "text")
+    ticks = dict(zip((rows - 1, (rows - 1) // 2, 0), scale.ticks(), strict=True))
+    lines: list[Line] = []
+    for row, line in enumerate(sheet.canvas.lines()):
+        tick = ticks.get(row)
+        lines.append([((tick or "").rjust(GUTTER) + ("┤" if tick else "│"), "quiet"), *line])
+    return [fit_line(line, width) for line in (*lines, *_axis(view, cells, width))]
 
-    marker = "*" if theme.ascii_only() else "braille"
-    plotext.clear_figure()
-    plotext.limit_size(False, False)
-    plotext.plot_size(width, height)
-    plotext.theme("clear")
-    plotext.xaxes(True, False)
-    plotext.yaxes(True, False)
-    plotext.xlim(0, end)
-    plotext.ylim(*span)
-    middle = sum(span) / 2
-    plotext.yticks([span[0], middle, span[1]], [_tick(value) for value in (span[0], middle, span[1])])
-    plotext.xticks([0, end / 2, end], ["0", f"{end / 2:.0f}", f"{end}"])
-    plotext.scatter([0.0], [span[0]], marker=" ")  # without a point there would be no axes
-    if line.x:
-        plotext.plot(line.x, line.y, marker=marker, color=_TRAIN)
-    if points.x:
-        plotext.scatter(points.x, points.y, marker="o" if theme.ascii_only() else "●", color=_VALID)
-    return [_painted(text) for text in plotext.build().split("\n")[:height]]
+
+class _Sheet:
+    """A canvas with its axes."""
+
+    def __init__(self, canvas: Canvas, span: tuple[int, int], scale: Scale) -> None:
+        self.canvas, self._span, self._scale = canvas, span, scale
+
+    def curve(self, curve: Curve, style: str, gap: int = 0) -> None:
+        """A line from point to point."""
+        places = [self._place(x, y) for x, y in zip(curve.x, curve.low, strict=False)]
+        for before, after in zip([None, *places], places, strict=False):
+            if after is not None:
+                self.canvas.line(before or after, after, style, "*", gap)
+
+    def band(self, curve: Curve, style: str, until: int) -> None:
+        """From the least to the greatest of each bucket; those after a batch are quiet."""
+        before: tuple[float, float] | None = None
+        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
+            bottom, top = self._place(x, low), self._place(x, high)
+            if bottom is None or top is None:
+                before = None
+                continue
+            look = style if x <= until else "quiet"
+            self.canvas.line(bottom, top, look, "." if style == "quiet" else "*")
+            if before is not None and bottom[0] - before[0] > 1:
+                self.canvas.line(before, bottom, look, "." if style == "quiet" else "*")
+            before = top
+
+    def mark(self, x: float, y: float, sign: str, style: str) -> None:
+        """A character at a point."""
+        place = self._place(x, y)
+        if place is not None:
+            self.canvas.put(int(place[0]) // ACROSS, int(place[1]) // DOWN, sign, style)
+
+    def upright(self, x: float, sign: str, style: str, over: bool = False) -> None:
+        """A line from top to bottom, behind what is drawn unless it is `over` all."""
+        column = int(self._x(x)) // ACROSS
+        for row in range(self.canvas.height):
+            if over or self.canvas.is_blank(column, row):
+                self.canvas.put(column, row, sign, style)
+
+    def _x(self, x: float) -> float:
+        first, last = self._span
+        return (x - first) / (last - first) * (self.canvas.width * ACROSS - 1)
+
+    def _place(self, x: float, y: float) -> tuple[float, float] | None:
+        share = self._scale.share(y)
+        return None if share is None else (self._x(x), (1 - share) * (self.canvas.height * DOWN - 1))
+
+
+def _axis(view: LossView, cells: int, width: int) -> list[Line]:
+    first, last = _span(view)
+    marks = ["─"] * cells
+    marks[0] = marks[cells // 2] = marks[-1] = "┬"
+    numbers = list(" " * cells)
+    for at, text in ((0, str(first)), (cells // 2, str((first + last) // 2)), (cells - 1, str(last))):
+        start = max(0, min(at - len(text) // 2, cells - len(text)))
+        numbers[start : start + len(text)] = text
+    return [
+        [(" " * GUTTER + "└" + "".join(marks), "quiet")],
+        [(" " * (GUTTER + 1) + "".join(numbers), "quiet")],
+    ]
+
+
+def legend(view: LossView, options: Options, width: int) -> Line:
+    """What the lines are; at the plot's own cursor, which batch it is and its values."""
+    if options.chosen and view.chosen is not None:
+        where = f" ┃ batch {view.chosen.epoch}:{view.chosen.batch}"
+        values = "".join(f"  {name} {value:.4g}" for name, value in zip(("value", "mean"), view.values, strict=False))
+        return [(where, "here"), (values or "  not run yet", "text"), ("   Enter goes there", "quiet")]
+    raw = "forward" if not (options.smooth and view.smooth.x) else "quiet"
+    parts: list[tuple[str, str, str]] = [("─", raw, f"batch{', before its update' if raw == 'forward' else ''}")]
+    if raw == "quiet":
+        parts.append(("━", "forward", f"mean of {view.window}"))
+    if view.quantity in ("loss", "accuracy") and view.valid_iterations:
+        parts.append(("●", "text", "validation"))
+    if view.branches:
+        parts.append(("┄", "quiet", ", ".join(branch.name for branch in view.branches)))
+    line: Line = []
+    for sign, style, words in parts:
+        line += [(f" {sign}", style), (f" {words} ", "quiet")]
+    return line
 
 
 def _tick(value: float) -> str:
     text = f"{value:.3g}"
-    return (text if len(text) <= GUTTER and "e" not in text else scientific(value)).rjust(GUTTER)
-
-
-def _painted(text: str) -> Line:
-    """A line with plotext's colours as style names."""
-    line: Line = []
-    style = "quiet"
-    for at, part in enumerate(_PAINT.split(text)):
-        if at % 2:
-            style = _STYLES.get(part.rpartition(";")[2], "quiet")
-        elif part:
-            line.append((part, style))
-    return line
+    text = text if len(text) <= GUTTER and "e" not in text else scientific(value)
+    return text.replace("-", "−").rjust(GUTTER)

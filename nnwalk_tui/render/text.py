@@ -35,6 +35,19 @@ def shorten(text: str, width: int) -> str:
     return set_cell_size(text, head) + "…" + text[len(text) - tail :] if width > 0 else ""
 
 
+def wrap(text: str, room: int) -> list[str]:
+    """The text in lines of at most `room` cells, broken at blanks; later lines are indented by two cells more."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines, line = [], ""
+    for word in text.split():
+        if line and cell_len(line) + 1 + cell_len(word) > room:
+            lines.append(line)
+            line = f"{indent}  {word}"
+        else:
+            line = f"{line} {word}" if line else indent + word
+    return [*lines, line]
+
+
 def measure(line: Line) -> int:
     """How many cells a line takes."""
     return sum(cell_len(text) for text, _ in line)
@@ -82,4 +95,4 @@ def _blank(text: str, style: str) -> bool:
 
 
 def _transparent(style: str) -> bool:
-    return not style.startswith("grey:")
+    return not style.startswith(("grey:", "heat:"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -23,22 +24,28 @@ from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.header import HeaderPane
 from nnwalk_tui.panes.here import HerePane
+from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.panes.lesson import LessonPane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.loss import LossPane
+from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
-from nnwalk_tui.render import graph
+from nnwalk_tui.render import gradients, graph
 from nnwalk_tui.screens.bars import HINTS, LESSON_HINTS, AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
 
 PANES: tuple[type[Pane], ...] = (
     GraphPane,
+    NeuronsPane,
     LayersPane,
     HerePane,
     GradientsPane,
+    TensorPane,
+    LandscapePane,
     LossPane,
     DigitsPane,
     TapePane,
@@ -152,6 +159,22 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """The focused pane."""
         return self.panes[self.current]
 
+    @property
+    def tensor(self) -> TensorPane:
+        """The tensor pane."""
+        pane = self.panes["tensor"]
+        assert isinstance(pane, TensorPane)
+        return pane
+
+    def leave(self, name: str) -> None:
+        """Go to the pane visited before, and give back the place that this one took from others."""
+        self.focus_pane(self._recent[1])
+        before = self.plan
+        self._recent.remove(name)
+        self._recent.append(name)
+        if self.plan != before:
+            self.rearrange()
+
     def focus_pane(self, name: str) -> None:
         """Go to a pane; one that shares its place with another comes to the front."""
         self.entered = False
@@ -212,12 +235,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _make_room(self, snapshot: Snapshot) -> None:
         """Lay out anew where the run's graph or tables turn out to need other room: as a rule once, at its start."""
-        lines = graph.rows(snapshot.graph.nodes) if snapshot.graph else []
+        view, pane = snapshot.graph, self.panes["graph"]
+        assert isinstance(pane, GraphPane)
+        usual = view if pane.usual else None
         needs = Needs(
-            max(self._needs.graph_width, graph.needed_width(lines)) if lines else self._needs.graph_width,
-            len(lines) or self._needs.graph,
+            max(self._needs.graph_width, graph.needed_width(usual.widths) if usual else 0),
+            usual.lines if usual else self._needs.graph,
             len(snapshot.layers or ()) or self._needs.layers,
-            len(snapshot.gradients or ()) or self._needs.parameters,
+            len(gradients.shown(snapshot.gradients or [], gradients.MODES[0])) or self._needs.parameters,
         )
         before, self._needs = self.plan, needs
         if self.plan != before:
@@ -226,20 +251,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def look(self) -> Look:
         """What the panes on screen want to see."""
         visible = [self.header, self.timeline, *(self.panes[name] for name in self._visible)]
-        wanted = sorted(frozenset[str]().union(*(pane.looks for pane in visible)))
-        digits = self.panes["digits"]
-        tape = self.panes["tape"]
-        assert isinstance(digits, DigitsPane)
-        assert isinstance(tape, TapePane)
-        first, rows = tape.wanted if "tape" in self._visible else (1, 0)
-        return Look(
-            panes=wanted,
-            columns=max(8, self.panes["loss"].size.width - 10),
-            digits=digits.wanted if "digits" in self._visible else 0,
-            rows_from=first,
-            rows=rows,
-            folded=tape.folded,
-        )
+        wanted = sorted(frozenset[str]().union(*(pane.parts() for pane in visible)))
+        amounts: dict[str, Any] = {}
+        for pane in visible:
+            amounts |= pane.asks()
+        return Look(wanted, **amounts)
 
     def show_answer(self, text: str) -> None:
         """Show an answer of several lines over the panes; "" takes it away."""

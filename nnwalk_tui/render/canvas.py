@@ -1,0 +1,61 @@
+"""Lines and points in braille dots, 2 × 4 a cell; in ASCII a character a cell."""
+
+from __future__ import annotations
+
+from nnwalk_tui import theme
+from nnwalk_tui.render.text import Line
+
+ACROSS, DOWN = 2, 4  # dots of a cell
+_BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+_BLANK = 0x2800
+
+
+class Canvas:
+    """`width` × `height` cells to draw on; what is drawn last gives its style to a cell."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._dots: dict[tuple[int, int], int] = {}
+        self._styles: dict[tuple[int, int], str] = {}
+        self._signs: dict[tuple[int, int], str] = {}
+
+    def dot(self, x: float, y: float, style: str, sign: str = "*") -> None:
+        """A dot at a place in dots, from the top left; `sign` stands for it in ASCII. One outside is left away."""
+        column, row = round(x), round(y)
+        cell = (column // ACROSS, row // DOWN)
+        if not (0 <= cell[0] < self.width and 0 <= cell[1] < self.height):
+            return
+        self._dots[cell] = self._dots.get(cell, 0) | _BITS[row % DOWN][column % ACROSS]
+        self._styles[cell], self._signs[cell] = style, sign
+
+    def line(
+        self, start: tuple[float, float], end: tuple[float, float], style: str, sign: str = "*", gap: int = 0
+    ) -> None:
+        """A line between two places in dots; of a dotted one `gap` dots are left away after each."""
+        steps = max(1, round(max(abs(end[0] - start[0]), abs(end[1] - start[1]))))
+        for at in range(0, steps + 1, gap + 1):
+            share = at / steps
+            self.dot(start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share, style, sign)
+
+    def put(self, x: int, y: int, character: str, style: str) -> None:
+        """A character in a cell, over whatever is there."""
+        if 0 <= x < self.width and 0 <= y < self.height:
+            self._dots.pop((x, y), None)
+            self._styles[(x, y)], self._signs[(x, y)] = style, character
+
+    def is_blank(self, x: int, y: int) -> bool:
+        """Whether nothing is drawn in a cell."""
+        return (x, y) not in self._styles
+
+    def lines(self) -> list[Line]:
+        """What was drawn."""
+        return [[self._cell(x, y) for x in range(self.width)] for y in range(self.height)]
+
+    def _cell(self, x: int, y: int) -> tuple[str, str]:
+        style = self._styles.get((x, y))
+        if style is None:
+            return " ", "blank"
+        bits = self._dots.get((x, y))
+        if bits is None or theme.ascii_only():
+            return self._signs[(x, y)], style
+        return chr(_BLANK + bits), style

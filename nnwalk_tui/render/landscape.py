@@ -1,0 +1,164 @@
+"""ℒ as a curve with its tangent and the next step, or as a map of levels with the path taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from engine.views import LandscapeView
+from nnwalk_tui import theme
+from nnwalk_tui.render import digits
+from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
+from nnwalk_tui.render.numbers import number
+from nnwalk_tui.render.text import Line, fit, fit_line
+
+GUTTER = 8
+_MARGIN = 0.08  # of the span of ℒ, above and below the curve
+
+
+def draw(view: LandscapeView, width: int, height: int) -> list[Line]:
+    """The title, the curve or map, and what its signs mean."""
+    title: Line = [(f" {view.title}", "text"), (f"   {_progress(view)}", "quiet")]
+    lines = _map(view, width, height - 2) if view.rows > 1 else _curve(view, width, height - 2)
+    return [title, *lines, _legend(view)]
+
+
+def _progress(view: LandscapeView) -> str:
+    total = view.rows * view.columns
+    return "" if view.done >= total else f"{view.done}/{total} points"
+
+
+def _legend(view: LandscapeView) -> Line:
+    if view.rows > 1:
+        known = [value for value in view.values if math.isfinite(value)]
+        span = (
+            f"ℒ {number(min(known)).strip()} … {number(max(known)).strip()}, log levels, dark is low" if known else ""
+        )
+        return [(" ◉", "here"), (" here  ", "quiet"), ("•", "here"), (f" the way here  {span}", "quiet")]
+    line: Line = []
+    for (name, place, loss), sign in zip(view.marks, "◉▶", strict=False):
+        told = f" {name} ({number(place).strip()}, ℒ {number(loss).strip()})  "
+        line += [(f" {sign}", "here" if sign == "◉" else "backward"), (told, "text")]
+    if view.slope is not None:
+        line += [("┄", "backward"), (f" slope {number(view.slope, 8).strip()}", "quiet")]
+    return line
+
+
+# ── curve ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
+    known = [(at, value) for at, value in enumerate(view.values) if math.isfinite(value)]
+    if not known or height < 4 or width < GUTTER + 10:
+        return [[(" …", "quiet")]]
+    cells, rows = width - GUTTER - 1, height - 2
+    losses = [value for _, value in known] + [loss for *_, loss in view.marks if math.isfinite(loss)]
+    margin = (max(losses) - min(losses) or abs(losses[0]) or 1.0) * _MARGIN
+    low, high = min(losses) - margin, max(losses) + margin
+    canvas = Canvas(cells, rows)
+
+    def place(x: float, loss: float) -> tuple[float, float]:
+        across = (x - view.origin + view.reach) / (2 * view.reach)
+        return across * (cells * ACROSS - 1), (high - loss) / (high - low) * (rows * DOWN - 1)
+
+    xs = [view.origin + (2 * at / (view.columns - 1) - 1) * view.reach for at, _ in known]
+    _tangent(view, canvas, place)
+    before = place(xs[0], known[0][1])
+    for x, (_, loss) in zip(xs, known, strict=True):
+        after = place(x, loss)
+        canvas.line(before, after, "forward", "*")
+        before = after
+    for (_, x, loss), sign in zip(view.marks, "◉▶", strict=False):
+        if math.isfinite(loss):
+            at = place(x, loss)
+            canvas.put(int(at[0]) // ACROSS, int(at[1]) // DOWN, sign, "here" if sign == "◉" else "backward")
+    if len(view.marks) > 1:
+        _put_here(canvas, place(view.marks[0][1], view.marks[0][2]))
+    ticks = {0: high, (rows - 1) // 2: (low + high) / 2, rows - 1: low}
+    lines = [
+        [
+            ((number(ticks[row], GUTTER) if row in ticks else " " * GUTTER) + ("┤" if row in ticks else "│"), "quiet"),
+            *line,
+        ]
+        for row, line in enumerate(canvas.lines())
+    ]
+    return [fit_line(line, width) for line in (*lines, *_axis(view, cells))]
+
+
+def _put_here(canvas: Canvas, at: tuple[float, float]) -> None:
+    """The point where the parameters are lies over all others."""
+    canvas.put(int(at[0]) // ACROSS, int(at[1]) // DOWN, "◉", "here")
+
+
+def _tangent(view: LandscapeView, canvas: Canvas, place: Callable[[float, float], tuple[float, float]]) -> None:
+    if view.slope is None or not view.marks:
+        return
+    _, x, loss = view.marks[0]
+    reach = view.reach * 0.6
+    canvas.line(
+        place(x - reach, loss - view.slope * reach), place(x + reach, loss + view.slope * reach), "backward", ".", 2
+    )
+
+
+def _axis(view: LandscapeView, cells: int) -> list[Line]:
+    marks = ["─"] * cells
+    marks[0] = marks[cells // 2] = marks[-1] = "┬"
+    third = cells // 3
+    ends = [number(view.origin + step * view.reach, 8).strip() for step in (-1, 0, 1)]
+    words = fit(ends[0], third) + fit(f"{ends[1]} {view.axis}", cells - 2 * third, "^") + fit(ends[2], third, ">")
+    return [[(" " * GUTTER + "└" + "".join(marks), "quiet")], [(" " * (GUTTER + 1) + words, "quiet")]]
+
+
+# ── map ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _map(view: LandscapeView, width: int, height: int) -> list[Line]:
+    known = [value for value in view.values if math.isfinite(value)]
+    if not known:
+        return [[(" …", "quiet")]]
+    cells = max(1, min(width - 2, 2 * height))  # a cell is twice as high as wide: the map is square
+    rows = max(1, min(height, cells // 2))
+    low, high = _log(min(known)), _log(max(known))
+    levels = bytes(_level(value, low, high) for value in view.values)
+    grid = _bands(levels, view, rows, cells)
+    for across, up in view.path:
+        _put(grid, view, across, up, "•")
+    _put(grid, view, 0.0, 0.0, "◉")
+    side = [(" ", "blank")]
+    edge = number(view.reach).strip()
+    words = [f"  ±{edge} {view.axis} each way"]
+    return [
+        [*side, *line, (words[0] if at == 0 and width - cells > len(words[0]) + 1 else "", "quiet")]
+        for at, line in enumerate(grid)
+    ]
+
+
+def _bands(levels: bytes, view: LandscapeView, rows: int, cells: int) -> list[Line]:
+    """The levels as cells, each exact: where two greys meet is a contour."""
+    if not theme.grey_steps():
+        picture = digits.picture(levels, view.rows, view.columns, cells, rows, False, theme.ascii_only())
+        return [[(character, style) for text, style in line for character in text] for line in picture]
+    means = digits.resample(levels, view.rows, view.columns, rows * 2, cells)
+    greys = [[round(level * (theme.GREYS - 1) / 255) for level in line] for line in means]
+    return [
+        [(" ", f"grey::{up}") if up == low else ("▀", f"grey:{up}:{low}") for up, low in zip(*pair, strict=True)]
+        for pair in zip(greys[::2], greys[1::2], strict=True)
+    ]
+
+
+def _log(value: float) -> float:
+    return math.log(max(value, 1e-12))
+
+
+def _level(value: float, low: float, high: float) -> int:
+    if not math.isfinite(value):
+        return 0
+    return round(30 + 225 * (_log(value) - low) / ((high - low) or 1.0))
+
+
+def _put(grid: list[Line], view: LandscapeView, across: float, up: float, sign: str) -> None:
+    rows, columns = len(grid), len(grid[0])
+    x = round((across / view.reach + 1) / 2 * (columns - 1))
+    y = round((1 - up / view.reach) / 2 * (rows - 1))
+    if 0 <= x < columns and 0 <= y < rows:
+        grid[y][x] = (sign, "here")

@@ -1,0 +1,162 @@
+"""Columns of neurons with the weights between them; activations as brightness."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from engine.views import NeuronColumn, NeuronsView
+from nnwalk_tui import theme
+from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
+from nnwalk_tui.render.numbers import number
+from nnwalk_tui.render.text import Line, Span, fit
+
+_NODE, _NUMBERED, _VALUED = 2, 6, 14  # cells of a neuron: alone, with its number, with its value
+_LEAST_GAP = 6
+_FEWEST_LINES = 6
+_SHADES = " ░▒▓█"
+_STRONG = 0.6  # of the greatest weight, from which an edge is drawn thick
+_OTHERS = 0.5  # edges a line that are not the picked neuron's
+_WEAK = 0.04  # of the greatest weight, up to which an edge of the picked neuron is left away
+_CROWDED = 12  # neurons a column from which lines are left between them
+
+
+class Places(NamedTuple):
+    """Where columns stand: cells of a neuron, and between two columns; lines of neurons and of text below."""
+
+    node: int
+    gap: int
+    rows: int
+    words: int
+
+
+def places(columns: int, lines: int, width: int, height: int) -> Places:
+    """Room for so many columns, and for as many lines of text as leave neurons their least."""
+    words = max(0, min(lines, height - _FEWEST_LINES - 2))
+    if height >= 16:
+        words = min(words, height // 3)
+    node = next((n for n in (_VALUED, _NUMBERED) if columns * n + (columns - 1) * _LEAST_GAP < width), _NODE)
+    gap = (width - 1 - columns * node) // max(1, columns - 1) if columns > 1 else 0
+    return Places(node, max(1, min(gap, 30)), max(1, height - words - 2), words)
+
+
+def neurons_for(rows: int) -> int:
+    """How many neurons a column of so many lines shows."""
+    return rows if rows <= _CROWDED else max(_CROWDED, rows * 2 // 3)
+
+
+def draw(view: NeuronsView, width: int, height: int) -> list[Line]:
+    """Names, neurons and edges, how many more there are, and the picked neuron in full notation."""
+    where = places(len(view.columns), len(view.lines), width, height)
+    blocks = [_column(column, view, where) for column in view.columns]
+    gaps = [_edges(view, at, where) for at in range(1, len(view.columns))]
+    body: list[Line] = []
+    for row in range(where.rows):
+        line: Line = [*blocks[0][row]]
+        for gap, block in zip(gaps, blocks[1:], strict=True):
+            line += [*gap[row], *block[row]]
+        body.append(line)
+    return [_names(view, where), *body, _rest(view, where), *_words(view, where, width)]
+
+
+def _names(view: NeuronsView, where: Places) -> Line:
+    line: Line = []
+    for at, column in enumerate(view.columns):
+        style = "here" if column.layer == view.layer else "title"
+        line.append((fit(f"{column.name}", where.node + (where.gap if at < len(view.columns) - 1 else 0)), style))
+    return line
+
+
+def _rest(view: NeuronsView, where: Places) -> Line:
+    line: Line = []
+    for at, column in enumerate(view.columns):
+        rest = column.size - len(column.neurons)
+        text = f"… {rest} more" if rest else ""
+        if column.strongest:
+            text = f"… {rest} weaker"
+        line.append((fit(text, where.node + (where.gap if at < len(view.columns) - 1 else 0)), "quiet"))
+    return line
+
+
+def _words(view: NeuronsView, where: Places, width: int) -> list[Line]:
+    return [[(fit(f" {text}", width), "text")] for text in view.lines[: where.words]]
+
+
+def _lines_of(column: NeuronColumn, rows: int) -> list[int]:
+    """The line of each neuron: spread over the height."""
+    count = len(column.neurons)
+    return [round((at + 0.5) * rows / count - 0.5) for at in range(count)]
+
+
+def _column(column: NeuronColumn, view: NeuronsView, where: Places) -> list[Line]:
+    lines: list[Line] = [[(" " * where.node, "blank")] for _ in range(where.rows)]
+    for at, row in enumerate(_lines_of(column, where.rows)):
+        value = column.values[at] if column.values else None
+        picked = (column.layer, column.neurons[at]) == (view.layer, view.neuron)
+        lines[row] = _neuron(column.neurons[at], value, column.scale, picked, where.node)
+    return lines
+
+
+def _neuron(number_: int, value: float | None, most: float, picked: bool, room: int) -> Line:
+    head: Line = []
+    if room >= _NUMBERED:
+        head = [(("›" if picked else " ") + fit(str(number_), 3, ">"), "here" if picked else "quiet")]
+    block = _block(value, most, picked and room == _NODE)
+    if room < _VALUED:
+        return [*head, block]
+    shown = number(value, 7, 3)
+    style = "warning" if value is not None and not math.isfinite(value) else "here" if picked else "text"
+    return [*head, block, (f" {shown}", style if value is not None else "quiet")]
+
+
+def _block(value: float | None, most: float, picked: bool) -> Span:
+    """Two cells as bright as the activation; negative ones in their colour."""
+    if picked and not theme.grey_steps():
+        return "▶◀", "here"
+    if value is None:
+        return "○ ", "here" if picked else "quiet"
+    if not math.isfinite(value):
+        return "!!", "warning"
+    share = abs(value) / most if most > 0 else 0.0
+    if not theme.grey_steps():
+        glyph = _SHADES[round(share * (len(_SHADES) - 1))]
+        return (glyph if share else "·") * 2, "negative" if value < 0 else "text"
+    if value < 0:
+        return "  ", f"heat::{-max(1, round(share * theme.HEATS))}"
+    level = round(share * (theme.GREYS - 1))
+    return ("▶◀" if picked else "··" if level == 0 else "  "), f"grey:{'' if level and not picked else 4}:{level}"
+
+
+def _edges(view: NeuronsView, at: int, where: Places) -> list[Line]:
+    """The weights into a column: solid where positive, dotted where negative; the picked neuron's coloured."""
+    canvas = Canvas(where.gap, where.rows)
+    before, after, weights = view.columns[at - 1], view.columns[at], view.weights[at - 1]
+    lefts, rights = _lines_of(before, where.rows), _lines_of(after, where.rows)
+    edges = [
+        (abs(weight), weight, i, j, _touches(view, before, after, i, j))
+        for j, row in enumerate(weights)
+        for i, weight in enumerate(row)
+        if math.isfinite(weight) and weight
+    ]
+    most = max((size for size, *_ in edges), default=1.0)
+    own = [edge for edge in edges if edge[4] and edge[0] > _WEAK * most]
+    others = sorted(edge for edge in edges if not edge[4])[-int(where.rows * _OTHERS) :]
+    for size, weight, i, j, touches in sorted(others + own, key=_last):
+        style = ("positive" if weight > 0 else "negative") if touches else "quiet"
+        sign, gap = ("+", 0) if weight > 0 else ("-", 2)
+        start = (0.0, lefts[i] * DOWN + 1.5)
+        end = (where.gap * ACROSS - 1.0, rights[j] * DOWN + 1.5)
+        canvas.line(start, end, style, sign, gap)
+        if touches and size > _STRONG * most:
+            canvas.line((start[0], start[1] + 1), (end[0], end[1] + 1), style, sign, gap)
+    return canvas.lines()
+
+
+def _last(edge: tuple[float, float, int, int, bool]) -> tuple[bool, float]:
+    """Drawn last, and so on top: the picked neuron's edges, then the greatest."""
+    return edge[4], edge[0]
+
+
+def _touches(view: NeuronsView, before: NeuronColumn, after: NeuronColumn, i: int, j: int) -> bool:
+    picked = (view.layer, view.neuron)
+    return picked in ((before.layer, before.neurons[i]), (after.layer, after.neurons[j]))

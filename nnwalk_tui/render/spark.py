@@ -1,0 +1,26 @@
+"""A series as a row of bars, one cell each."""
+
+from __future__ import annotations
+
+import math
+
+BARS = "▁▂▃▄▅▆▇█"
+BAD = "!"  # stands for NaN and infinity
+FLAT = 1.02  # greatest over least value of what is drawn as a level line
+
+
+def sparkline(values: list[float], width: int) -> str:
+    """The latest `width` values on a scale of their own, at the right of exactly `width` cells; "!" for NaN."""
+    shown = values[-width:] if width > 0 else []
+    finite = [value for value in shown if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    level = high <= 0 if low == high else low > 0 and high / low < FLAT
+    return "".join(_bar(value, low, high, level) for value in shown).rjust(width)
+
+
+def _bar(value: float, low: float, high: float, level: bool) -> str:
+    if not math.isfinite(value):
+        return BAD
+    if level or low == high:
+        return BARS[3] if value else BARS[0]
+    return BARS[min(len(BARS) - 1, int((value - low) / (high - low) * len(BARS)))]

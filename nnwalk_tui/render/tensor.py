@@ -1,0 +1,225 @@
+"""A tensor as numbers, as a heat map, or a row of it as a picture, under its statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from engine.views import Statistics, TensorView
+from nnwalk_tui.render import heat
+from nnwalk_tui.render.numbers import number, percent, scientific, shape
+from nnwalk_tui.render.text import Line, Span, fit, fit_line
+
+CELL = 9  # cells of a number and the mark before it
+_BARS = " ▁▂▃▄▅▆▇█"
+_BETWEEN = 3  # cells between two maps
+
+
+class Window(NamedTuple):
+    """What is in view of the table: first row and column, from 1, and how many."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+
+def gutter(view: TensorView) -> int:
+    """Cells of the row numbers."""
+    return max(4, len(str(view.rows)) + 2)
+
+
+def room(view: TensorView, width: int, height: int) -> tuple[int, int]:
+    """How many rows and columns of numbers fit in the grid, its head not counted."""
+    lines = max(1, height - 1)
+    return max(1, lines // (2 if view.against else 1)), max(1, (width - gutter(view)) // CELL)
+
+
+def title(view: TensorView) -> str:
+    """Name, shape and type: "dZ[2] 64×16 float32"."""
+    return f"{view.name} {shape(view.shape)} {view.dtype}"
+
+
+# ── the head ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def head(view: TensorView, width: int, height: int) -> list[Line]:
+    """The chosen element, statistics and histogram, as far as `height` leaves room for them."""
+    lines = [_chosen(view)]
+    if height >= 7 and view.statistics is not None:
+        lines.append(_statistics(view.statistics, width))
+    if height >= 10 and view.bins:
+        lines.append(_histogram(view, width))
+    return lines
+
+
+def _chosen(view: TensorView) -> Line:
+    line: Line = [(" ›", "here"), (f"{view.address} = ", "text"), _value(view.value)]
+    if view.against_problem:
+        return [*line, (f"   {view.against_problem}", "warning")]
+    if view.against:
+        line += [(f"   {view.against}: ", "quiet"), _value(view.other_value)]
+        if view.value is not None and view.other_value is not None and " at " in view.against:
+            line += [("   difference ", "quiet"), _value(view.value - view.other_value)]
+    return line
+
+
+def _value(value: float | None) -> Span:
+    if value is None:
+        return "·", "quiet"
+    return f"{value:.6g}".replace("-", "−"), "warning" if not math.isfinite(value) else "text"
+
+
+def _statistics(it: Statistics, width: int) -> Line:
+    """As many as fit; those that tell most stay."""
+    shown: list[tuple[str, str, bool]] = [
+        (name, number(value, 8).strip(), not math.isfinite(value))
+        for name, value in (("mean", it.mean), ("std", it.std), ("min", it.min), ("max", it.max), ("norm", it.norm))
+    ]
+    shown += [("zero", percent(it.zeros).strip(), False), ("NaN, ∞", percent(it.bad).strip(), it.bad > 0)]
+    for dropped in ("norm", "min", "max", "std"):
+        if sum(len(name) + len(text) + 3 for name, text, _ in shown) > width:
+            shown = [each for each in shown if each[0] != dropped]
+    line: Line = [(" ", "quiet")]
+    for name, text, bad in shown:
+        line += [(f"{name} ", "quiet"), (f"{text}  ", "warning" if bad else "text")]
+    return line
+
+
+def _histogram(view: TensorView, width: int) -> Line:
+    """Counts by value; bars of a logarithmic height, so that a single value is seen beside thousands."""
+    least, most = (f"{number(end, 8).strip()}" for end in (view.low, view.high))
+    bars = _merged(view.bins, max(1, min(len(view.bins), width - len(least) - len(most) - 26)))
+    tallest = math.log1p(max(bars))
+    text = "".join(_BARS[_height(count, tallest)] for count in bars)
+    of = f"  log count of every {view.every}th" if view.every > 1 else "  log count"
+    return [(f" {least} ", "quiet"), (text, "forward"), (f" {most}{of}", "quiet")]
+
+
+def _height(count: int, tallest: float) -> int:
+    return 0 if count == 0 else max(1, round(math.log1p(count) / tallest * (len(_BARS) - 1)))
+
+
+def _merged(bins: Sequence[int], count: int) -> list[int]:
+    edges = [at * len(bins) // count for at in range(count + 1)]
+    return [sum(bins[a:b]) for a, b in pairwise(edges)]
+
+
+# ── numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def grid(view: TensorView, window: Window, chosen: tuple[int, int], width: int) -> list[Line]:
+    """The heads of the columns, then the rows in view, each followed by what it is compared with."""
+    lines: list[Line] = [_column_heads(view, window, chosen[1])]
+    for row in range(window.row, min(window.row + window.rows, view.rows + 1)):
+        sign = "▸" if row == view.picked_row else " "
+        mark: Span = (
+            fit(str(row), gutter(view) - 1, ">") + sign,
+            "here" if row == chosen[0] or sign != " " else "quiet",
+        )
+        lines.append([mark, *_cells(view.values, view, window, row, chosen)])
+        if view.other:
+            beside: Span = (fit("d" if view.against.startswith("d") else "≈", gutter(view) - 1, ">") + " ", "quiet")
+            lines.append([beside, *_cells(view.other, view, window, row, (0, 0), quiet=True)])
+    return [fit_line(line, width) for line in lines]
+
+
+def _column_heads(view: TensorView, window: Window, chosen: int) -> Line:
+    line: Line = [(" " * gutter(view), "quiet")]
+    for column in range(window.column, min(window.column + window.columns, view.columns + 1)):
+        line.append((fit(_column_name(view, column), CELL, ">"), "here" if column == chosen else "quiet"))
+    return line
+
+
+def _column_name(view: TensorView, column: int) -> str:
+    """A column's index; of a tensor of more dimensions all indices but the first: "1,3,2"."""
+    if len(view.shape) <= 2:
+        return str(column)
+    parts, rest = [], column - 1
+    for size in reversed(view.shape[1:]):
+        parts.append(str(rest % size + 1))
+        rest //= size
+    return ",".join(reversed(parts))
+
+
+def _cells(
+    values: list[list[float]],
+    view: TensorView,
+    window: Window,
+    row: int,
+    chosen: tuple[int, int],
+    quiet: bool = False,
+) -> Line:
+    line: Line = []
+    at = row - view.first_row
+    held = values[at] if 0 <= at < len(values) else []
+    for column in range(window.column, min(window.column + window.columns, view.columns + 1)):
+        place = column - view.first_column
+        if not 0 <= place < len(held):
+            line.append((fit("…", CELL, ">"), "quiet"))
+            continue
+        here = (row, column) == chosen
+        value = held[place]
+        bad = not math.isfinite(value)
+        style = "warning" if bad else "here" if here else "quiet" if quiet or value == 0 else "text"
+        mark = "›" if here else "!" if bad else " "
+        line += [(mark, "here" if here else style), (number(value, CELL - 1), style)]
+    return line
+
+
+# ── heat map and picture ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def map_size(view: TensorView | None, width: int, height: int, beside: bool) -> tuple[int, int]:
+    """Rows and columns of blocks that a heat map has room for."""
+    cells = width - (gutter(view) if view else 8) - 1
+    if beside:
+        cells = (cells - _BETWEEN) // 2
+    return max(1, (height - 2) * heat.halves()), max(1, cells)
+
+
+def heat_map(view: TensorView, width: int, height: int) -> list[Line]:
+    """The whole table; the chosen row is marked at the left, the scale stands below."""
+    lines = heat.map_lines(view.values, view.scale)[: max(1, height - 2)]
+    others = heat.map_lines(view.other, view.other_scale) if view.other else []
+    side = gutter(view)
+    chosen = (view.at_row - 1) * len(lines) // max(1, view.rows)
+    shown: list[Line] = []
+    for at, line in enumerate(lines):
+        first = at * view.rows // max(1, len(lines)) + 1
+        text = view.at_row if at == chosen else first if at == 0 else ""
+        head: Span = (
+            fit(str(text), side - 1, ">") + ("›" if at == chosen else " "),
+            "here" if at == chosen else "quiet",
+        )
+        beside: Line = [(" " * _BETWEEN, "blank"), *others[at]] if at < len(others) else []
+        shown.append([head, *line, *beside])
+    return [*shown, *_map_legend(view)]
+
+
+def _map_legend(view: TensorView) -> list[Line]:
+    blocks = len(view.values) < view.rows or len(view.values[0]) < view.columns
+    text = " each cell: the largest of its block" if blocks else " each cell: a value"
+    other = f"   right: {view.against}, ±{scientific(view.other_scale)}" if view.other else ""
+    return [heat.scale_line(view.scale), [(text + other, "quiet")]]
+
+
+def picture(view: TensorView, width: int, height: int) -> list[Line]:
+    """The chosen row as a picture, beside it that of what it is compared with, and the scale."""
+    if not view.picture:
+        return [[(f" a row of {view.name} is no picture: it has {view.columns} values", "quiet")]]
+    tall, wide = view.picture
+    pictures = [(view.pixels, max(map(abs, filter(math.isfinite, view.pixels)), default=0.0))]
+    if view.other_pixels:
+        pictures.append((view.other_pixels, max(map(abs, filter(math.isfinite, view.other_pixels)), default=0.0)))
+    room = (width - 2 - _BETWEEN * (len(pictures) - 1)) // len(pictures)
+    rows, columns = heat.fitted(tall, wide, height - 2, room)
+    drawn = [heat.map_lines(heat.resized(pixels, tall, wide, rows, columns), most) for pixels, most in pictures]
+    lines: list[Line] = [
+        [span for part in parts for span in ((" " * 2, "blank"), *part)] for parts in zip(*drawn, strict=True)
+    ]
+    other = f"   right: {view.against}, ±{scientific(pictures[1][1])}" if len(pictures) > 1 else ""
+    caption: Line = [(f"  row {view.at_row} of {view.name}, {tall}×{wide}{other}", "text")]
+    return [*lines, caption, heat.scale_line(pictures[0][1])]

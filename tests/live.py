@@ -1,0 +1,112 @@
+"""The application over a real session in the test's own process: what a key shows is what the engine computed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from engine.commands import Look
+from engine.experiment import Experiment
+from engine.launch import open_experiment
+from engine.session import Session
+from engine.snapshot import snapshot
+from engine.views import Frame, FromEngine
+from nnwalk_tui import theme
+from nnwalk_tui.app import NNWalkApp
+from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.panes.base import Pane
+
+
+class LiveClient:
+    """An engine client that answers at once from a session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.asked: list[str] = []
+        self.look_now: Look | None = None
+        self._tell: Callable[[FromEngine | EngineDied], None] = lambda _: None
+        self._look: Look | None = None
+        self._sent: object = None
+
+    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
+        self._tell = callback
+
+    def do(self, text: str) -> int:
+        self.asked.append(text)
+        self._tell(self.session.do(text, len(self.asked)))
+        self._serve()
+        return len(self.asked)
+
+    def look(self, look: Look) -> None:
+        self._look = self.look_now = look
+        self._serve()
+
+    def interrupt(self) -> None: ...
+
+    def restart(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def _serve(self) -> None:
+        if self._look is not None and (seen := snapshot(self.session, self._look)) != self._sent:
+            self._look, self._sent = None, seen
+            self._tell(Frame(seen))
+
+
+class Live:
+    """The application under test."""
+
+    def __init__(self, client: LiveClient, app: NNWalkApp, pilot: Pilot[None]) -> None:
+        self.client, self.app, self.pilot, self.main = client, app, pilot, app.main
+        self.session = client.session
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and let what follows happen."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def command(self, text: str) -> None:
+        """Carry out a command."""
+        self.app.perform(text)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let messages, frames and what they ask for pass."""
+        for _ in range(4):
+            await self.pilot.pause()
+
+    def pane(self, name: str) -> Pane:
+        """A pane."""
+        return self.main.panes[name]
+
+    def text(self, name: str) -> str:
+        """What a pane shows."""
+        pane = self.pane(name)
+        return "\n".join(pane.render_line(y).text for y in range(pane.size.height))
+
+    @property
+    def status(self) -> str:
+        """The status line."""
+        return self.main.command_line.status
+
+
+@asynccontextmanager
+async def live(
+    tmp_path: Path, size: tuple[int, int] = (120, 40), ascii: bool = False, **recipe: Any
+) -> AsyncIterator[Live]:
+    """The application over a small network: two kinds of digits, batches of 100."""
+    usual: dict[str, Any] = {"layers": (784, 6, 4, 2), "classes": (1, 7), "batch_size": 100, "epochs": 2}
+    client = LiveClient(open_experiment(Experiment(**usual | recipe)))
+    app = NNWalkApp(client, ascii=ascii, state=tmp_path)
+    try:
+        async with app.run_test(size=size) as pilot:
+            on = Live(client, app, pilot)
+            await on.settle()
+            yield on
+    finally:
+        theme.use()

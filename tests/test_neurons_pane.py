@@ -1,0 +1,136 @@
+"""The neuron view over a real session: what the engine sends, and every key."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.commands import Look, NeuronsLook
+from engine.session import Session
+from engine.snapshot import snapshot
+from engine.views import NeuronsView
+from tests.live import live
+from tests.test_walk import small
+
+
+def look(session: Session, layer: int = 1, rows: int = 4) -> NeuronsView:
+    view = snapshot(session, Look(["neurons"], neurons=NeuronsLook(layer, rows))).neurons
+    assert view is not None
+    return view
+
+
+@pytest.fixture
+def session() -> Session:
+    session = small(dropout=0.0)
+    session.do("step batch 2")
+    session.do("pick 7 3")
+    return session
+
+
+def test_columns_hold_the_activations_and_weights_that_print_shows(session: Session) -> None:
+    view = look(session, rows=6)
+    hidden = view.columns[1]
+    assert (hidden.layer, hidden.size, hidden.neurons) == (1, 6, [1, 2, 3, 4, 5, 6])
+    assert hidden.values == session.do("print A[1][7]").value
+    assert view.weights[1] == session.do("print W[2]").value
+    k = view.columns[0].neurons[2]
+    assert view.weights[0][4][2] == session.do(f"print W[1][5,{k}]").value
+
+
+def test_wide_layers_are_sampled_the_picked_neuron_among_them(session: Session) -> None:
+    session.do("pick 7 5")
+    view = look(session, layer=1, rows=3)
+    assert len(view.columns[1].neurons) == 3
+    assert 5 in view.columns[1].neurons
+
+
+def test_before_the_picked_neuron_stand_those_that_matter_most_to_it(session: Session) -> None:
+    tape = session.tape()
+    assert tape is not None
+    view = look(session, layer=1, rows=4)
+    weight = tape.before.tensors[session.naming.full_name["W[1]"]]
+    products = (weight[2] * tape.inputs[0][6]).abs()
+    wanted = sorted(products.argsort(descending=True)[:4].tolist())
+    assert [number - 1 for number in view.columns[0].neurons] == wanted
+    assert view.columns[0].strongest
+
+
+def test_z_is_the_sum_of_its_parts_before_and_after_the_update(session: Session) -> None:
+    def parts() -> list[float]:
+        line = look(session).lines[0].replace("−", "-")
+        found = re.findall(r"(?<![\w\[(])-?\d+\.?\d*(?:e-?\d+)?", line.partition(" = ")[2].replace("- ", "-"))
+        return [float(number) for number in found]
+
+    z, products, bias = parts()
+    assert z == pytest.approx(products + bias, abs=2e-3)
+    assert z == pytest.approx(session.do("print Z[1][7,3]").value, rel=1e-3)
+    session.do("back phase")
+    assert parts() == [z, products, bias]
+
+
+def test_what_is_not_computed_yet_is_left_open(session: Session) -> None:
+    session.do("step op 3")
+    view = look(session)
+    assert view.columns[1].values is not None
+    assert view.columns[3].values is None
+    assert "da₃[1]" in view.lines[1]
+    assert view.lines[1].endswith("·")
+
+
+def test_a_model_without_dense_layers_at_its_end_says_so() -> None:
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten())
+    batch = (torch.randn(4, 1, 5, 5), torch.randn(4, 18))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    session = Session(model, torch.nn.functional.mse_loss, optimizer, [batch])
+    session.do("step")
+    assert "no layer of this model is a column of neurons" in look(session).problem
+
+
+async def test_arrows_pick_a_neuron_and_n_an_example(tmp_path: Path) -> None:
+    async with live(tmp_path) as on:
+        await on.press("b", "6", "enter", "down", "down")
+        assert on.session.picked == (1, 3)
+        assert "z₃[1]" in on.text("neurons")
+        await on.press("right")
+        assert "z₃[2]" in on.text("neurons")
+        await on.press("up", "left", "left")
+        assert "x₂(" in on.text("neurons")
+        await on.press("left", "n", "n", "N")
+        assert on.session.picked == (2, 2)
+        tape = on.session.tape()
+        assert tape is not None
+        assert f"example {tape.indices[1]} · label" in on.text("neurons")
+        await on.press("end")
+        assert on.session.picked == (2, 784)
+        await on.press("right", "down")
+        assert on.session.picked == (2, 6)
+
+
+async def test_t_shows_the_neuron_s_weights(tmp_path: Path) -> None:
+    async with live(tmp_path) as on:
+        await on.press("b", "6", "enter", "down", "t")
+        assert on.main.current == "tensor"
+        assert "›w₂,₁[1]" in on.text("tensor")
+
+
+async def test_neurons_take_the_place_of_the_graph(tmp_path: Path) -> None:
+    async with live(tmp_path) as on:
+        await on.press("6")
+        assert "graph" not in on.main.plan.panes
+        await on.press("1")
+        assert "neurons" not in on.main.plan.panes
+
+
+@pytest.mark.parametrize("ascii", [False, True])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_edges_differ_by_sign_in_every_terminal(size: tuple[int, int], ascii: bool, tmp_path: Path) -> None:
+    async with live(tmp_path, size, ascii=ascii) as on:
+        await on.press("b", "6", "z")
+        text = on.text("neurons")
+        assert "778 weaker" in text or "more" in text or "weaker" in text
+        if ascii:
+            assert text.isascii()
+            assert "+" in text

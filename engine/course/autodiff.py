@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from time import perf_counter
 from typing import NamedTuple
@@ -128,6 +129,12 @@ def ways(h: float) -> Finding:
 
 
 def _forward_mode(w2: Tensor, values: dict[str, Tensor]) -> Tensor:
+    with warnings.catch_warnings():  # the first jvp loads torch's own use of torch.jit.script, which torch deprecates
+        warnings.simplefilter("ignore", FutureWarning)
+        return _column_by_column(w2, values)
+
+
+def _column_by_column(w2: Tensor, values: dict[str, Tensor]) -> Tensor:
     found = torch.zeros_like(w2)
     for at in range(w2.numel()):
         direction = torch.zeros_like(w2)

@@ -219,10 +219,10 @@ class Evaluator:
         if small.dim() == 1 and large.dim() == 2 and small.shape[0] == large.shape[1]:
             return
         hint = ""
-        if a.dim() == b.dim() == 2 and a.shape[-1] == b.shape[0]:
-            hint = "· (typed @) is the matrix product"
-        elif a.dim() == b.dim() == 2 and a.shape == b.T.shape:
+        if a.dim() == b.dim() == 2 and a.shape == b.T.shape and sign != "*":
             hint = "one of them wants ᵀ (typed .T)"
+        elif a.dim() == b.dim() == 2 and a.shape[-1] == b.shape[0] and sign == "*":
+            hint = "· (typed @) is the matrix product"
         written = {"*": "∗", "-": "−"}.get(sign, sign)
         one, two = f"{course(left)} is ({self.shape(a)})", f"{course(right)} is ({self.shape(b)})"
         raise ExpressionError(

@@ -179,6 +179,8 @@ def _check_whole(file: _File) -> None:
     if not file.pages:
         file.wrong(max(1, len(file.lines)), "the lesson has no page: begin one with “# Title”")
         return
+    if file.problems:
+        return  # what is missing may be what did not read
     for line, title, blocks in file.pages:
         if not blocks:
             file.wrong(line, f"the page “{title}” is empty")

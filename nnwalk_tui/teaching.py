@@ -191,7 +191,7 @@ class TeachingApp(App[None]):
         guide = self._open_guide()
         if guide is not None:
             if not guide.try_next():
-                self.say("all of this page is done — n turns it")
+                self.say("all of this page is done: . turns it")
             self.main.lesson.tell(guide)
 
     def go_on(self) -> None:

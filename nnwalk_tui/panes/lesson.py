@@ -17,7 +17,7 @@ class LessonPane(Pane):
     pane_name: ClassVar[str] = "lesson"
     pane_title: ClassVar[str] = "lesson"
     about: ClassVar[str] = (
-        "enter goes on: it does the next thing, answers, or turns the page; n N turn pages, a answers, t lists"
+        "enter goes on: it does the next thing, answers, or turns the page; , and . turn pages, a answers, t lists"
     )
 
     def show(self, snapshot: Snapshot | None) -> None:

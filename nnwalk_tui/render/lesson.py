@@ -48,12 +48,12 @@ def _next(guide: Guide) -> str:
     """What Enter does, in a line."""
     now = guide.next_thing()
     if isinstance(now, Question):
-        return "enter answers · :show reveals · N the page before"
+        return "enter answers · :show reveals · , the page before"
     if isinstance(now, Call):
-        return f"enter does: {now.command} · n leaves it · N the page before"
+        return f"enter does: {now.command} · . leaves it · , the page before"
     if guide.is_last:
         return f"That was “{guide.lesson.title}”. enter: the list of lessons · or go on playing with what is here"
-    return "enter the next page · N the page before"
+    return "enter the next page · , the page before"
 
 
 def _block(guide: Guide, block: Block, width: int, now: object) -> list[Line]:

@@ -30,7 +30,7 @@ HINTS: tuple[tuple[str, str, int], ...] = (
 )
 LESSON_HINTS: tuple[tuple[str, str, int], ...] = (
     ("enter", "go on", 0),
-    ("n N", "page", 2),
+    (", .", "page", 2),
     ("a", "answer", 3),
     ("↑↓", "scroll", 5),
     ("tab", "pane", 4),

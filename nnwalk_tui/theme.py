@@ -11,6 +11,7 @@ import unicodedata
 from enum import StrEnum
 from functools import cache
 
+from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
 
@@ -234,7 +235,7 @@ def _plain(character: str) -> str:
     if character == "⁻":
         return "-"
     base = unicodedata.normalize("NFKD", character)[:1]
-    wide = unicodedata.east_asian_width(character) in "WF"
+    cells = cell_len(character)  # as panes measure it: 2 for a wide one, 0 for a mark on another
     if base.isascii():
-        return f"{base} " if wide else base
-    return "??" if wide else "?"
+        return base.ljust(cells)[:cells]
+    return "?" * cells

@@ -18,7 +18,7 @@ import pyte
 
 PROGRAM = (sys.executable, "-m", "nnwalk_tui")
 _TIMEOUT = 30.0  # seconds
-_POSITION = re.compile(r"epoch (\d+)/\d+ +batch (\d+)/(\d+)")
+_POSITION = re.compile(r"epoch +(\d+)/\d+ +batch +(\d+)/(\d+)")
 
 
 class Program:

@@ -181,11 +181,11 @@ class Values:
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers by full name, as they are at the cursor."""
+        if self._done is None:
+            return self._state().tensors  # no tape is needed for it
         tape = self.tape
         if tape is None:
             return self._state().tensors
-        if self._done is None:
-            return tape.border.tensors
         tensors = dict(tape.before.tensors)
         for event in tape.events[: self.done]:
             for part in (*event.folded, event):

@@ -32,7 +32,7 @@ _FRAME_EVERY = 0.1  # seconds between frames of a run
 _PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
 _LOOKING = (
     *(ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Pick, ask.Place, ask.Write),
-    *(ask.Compute, ask.CheckFormula),
+    *(ask.Compute, ask.CheckFormula, ask.Terms),
 )
 
 

@@ -22,6 +22,7 @@ from nnwalk_tui.lessons.progress import Progress
 from nnwalk_tui.screens.command_line import Tone
 from nnwalk_tui.screens.lessons import LessonsScreen
 from nnwalk_tui.screens.main import MainScreen
+from nnwalk_tui.screens.terms import TermsScreen
 
 
 class Client(Protocol):
@@ -134,6 +135,10 @@ class TeachingApp(App[None]):
     def _chosen(self, name: str | None) -> None:
         if name is not None:
             self._open_lesson(name)
+
+    def screen_terms(self, words: str) -> None:
+        """Search the glossary; a word's lesson may be opened from it."""
+        self.push_screen(TermsScreen(words), self._chosen)
 
     def _open_lesson(self, name: str) -> None:
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine.experiment import Experiment
 from engine.messages import Look
+from engine.recording import Job
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied
@@ -35,6 +36,10 @@ class QuietClient:
 
     def interrupt(self) -> None:
         """Nothing runs."""
+
+    def reopen(self, job: Job) -> None:
+        self.experiment = job.experiment
+        self.asked.append("reopen")
 
     def restart(self) -> None:
         """It lives."""

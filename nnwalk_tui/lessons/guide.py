@@ -278,9 +278,15 @@ def _outcome(answer: Answer) -> Outcome:
     return Outcome(answer.text)
 
 
+def experiments(lesson: Lesson, last: int | None = None) -> list[Experiment]:
+    """The live experiments of a lesson's pages, up to page `last`, counted from 0."""
+    pages = lesson.pages if last is None else lesson.pages[: last + 1]
+    return [block.experiment for each in pages for block in each.blocks if isinstance(block, Start)]
+
+
 def experiment_at(lesson: Lesson, page: int) -> Experiment | None:
     """The live experiment of a page: its own, or the last before it; None before the first."""
-    found = [block.experiment for each in lesson.pages[: page + 1] for block in each.blocks if isinstance(block, Start)]
+    found = experiments(lesson, page)
     return found[-1] if found else None
 
 

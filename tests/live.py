@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from engine.experiment import Experiment
 from engine.launch import open_experiment
 from engine.messages import Look
+from engine.recording import Job
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import Frame, FromEngine
@@ -46,6 +47,8 @@ class LiveClient:
         self._serve()
 
     def interrupt(self) -> None: ...
+
+    def reopen(self, job: Job) -> None: ...
 
     def restart(self) -> None: ...
 

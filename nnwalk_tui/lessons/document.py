@@ -84,6 +84,7 @@ class Question(msgspec.Struct, frozen=True):
     answer: str | Call
     because: tuple[str | Call, ...]
     within: float | None = None  # of a number; None: 1 % of it
+    guess: bool = False  # the first answer settles it: nobody can know, and what matters is to have committed
     choices: tuple[tuple[str, str], ...] = ()  # letter and text
     wrong: tuple[tuple[str | Call, tuple[str | Call, ...]], ...] = ()  # an answer, and why it is not right
     target: str = ""  # of a formula

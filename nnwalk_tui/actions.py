@@ -14,6 +14,7 @@ from engine.commands import COMMANDS, Command, Spec
 from engine.commands import parse as parse_engine_command
 from engine.errors import CommandError
 from engine.views import Unit
+from nnwalk_tui import shot
 
 PANES = {
     "graph": "1",
@@ -56,6 +57,11 @@ def _free(name: str) -> Callable[[str], Command]:
     return lambda rest: ScreenCommand(name, rest)
 
 
+def _screenshot(rest: str) -> Command:
+    shot.parse(rest)  # raises for what is wrong
+    return ScreenCommand("screenshot", rest.strip())
+
+
 FOCUSES = (*PANES, *(number for number in PANES.values() if number.isdecimal()), "next", "previous")
 
 SCREEN_COMMANDS: tuple[Spec, ...] = (
@@ -83,12 +89,14 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("try", "try", "do the next thing that the lesson suggests", _screen("try")),
     Spec("leave", "leave", "leave the lesson; it goes on where it was", _screen("leave")),
     Spec("restart", "restart", "start the engine process again", _screen("restart")),
+    Spec("screenshot", shot.USAGE, "save what is on screen as a picture, or as text", _screenshot),
     Spec("suspend", "suspend", "back to the shell; fg returns here", _screen("suspend")),
     Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
     Spec("quit", "quit", "leave", _screen("quit")),
 )  # fmt: skip
 
 _SCREEN_NAMES = {spec.name for spec in SCREEN_COMMANDS}
+SCREEN_ALONE = _SCREEN_NAMES - {spec.name for spec in COMMANDS}  # names that the engine does not know
 ALL_COMMANDS: tuple[Spec, ...] = (*(spec for spec in COMMANDS if spec.name not in _SCREEN_NAMES), *SCREEN_COMMANDS)
 
 
@@ -139,6 +147,7 @@ KEYS: tuple[Key, ...] = (
     Key("colon", ":", "command", "type a command", "program"),
     Key("ctrl+p", "ctrl+p", "palette", "search commands", "program"),
     Key("question_mark", "?", "help", "this help", "program"),
+    Key("S", "S", "screenshot", "save a picture", "program"),
     Key("r", "r", "restart", "restart an engine that ended", "program"),
     Key("ctrl+z", "ctrl+z", "suspend", "back to the shell", "program"),
     Key("ctrl+c", "ctrl+c", "interrupt", "stop the engine, or quit", "program"),

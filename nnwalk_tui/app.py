@@ -23,7 +23,7 @@ from engine.commands import Command, Look
 from engine.errors import CommandError
 from engine.experiment import Experiment
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
-from nnwalk_tui import actions, terminal, theme
+from nnwalk_tui import actions, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.layout import LARGE, LESSON
@@ -497,6 +497,10 @@ class NNWalkApp(TeachingApp):
         self.over, self.snapshot, self._look_is_out, self._begun = "", None, False, monotonic()
         self._pending.clear()
         self.ask_for_frame()
+
+    def screen_screenshot(self, text: str) -> None:
+        """Save what is on screen."""
+        self.say(pictures.take(self, shot.parse(text)))
 
     def screen_suspend(self, _: str) -> None:
         """Back to the shell."""

@@ -77,6 +77,11 @@ def ascii_only() -> bool:
     return _ascii
 
 
+def colours() -> Colours:
+    """What the terminal can show."""
+    return _colours
+
+
 def grey_steps() -> bool:
     """Whether greys can be told apart as colours; if not, pictures are drawn with characters."""
     return not _ascii and _colours is Colours.FULL

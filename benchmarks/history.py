@@ -17,7 +17,7 @@ from torch import nn
 from benchmarks.harness import Benchmark, Reading, percentile_95, ratio, ratio_of, seconds
 from benchmarks.subjects import BATCH, PlainLoop, examples, plain_model, session
 from engine import Session
-from engine.commands import Look
+from engine.messages import Look
 from engine.snapshot import snapshot
 from engine.views import Frame, Unit
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from engine.classes import are_classes, first_tensor, predicted_classes, target_classes
 from engine.elsewhere import predicted_with
 from engine.errors import ExpressionError
 from engine.examples import class_name, known_examples
-from engine.trainer import are_classes, first_tensor, predicted_classes, split_batch, target_classes
+from engine.trainer import split_batch
 from engine.views import Confusion, Status
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.branches import Branch
-from engine.commands import PlotLook
+from engine.messages import PlotLook
 from engine.plots import NAMED
 from engine.replay import Replay
 from engine.views import Curve, LossView, Position

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from engine.state import RandomState
-from engine.trainer import Trainer, users_code
+from engine.trainer import Trainer
+from engine.users_code import users_code
 
 
 def output_with(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from engine.classes import are_classes, predicted_classes, target_classes
 from engine.errors import ModelError
 from engine.tape import Tape
-from engine.trainer import are_classes, predicted_classes, target_classes, users_code
+from engine.users_code import users_code
 from engine.views import BatchView, Example
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from engine.errors import CommandError
 from engine.plain_script import plain_script
 from engine.recording import write_atomically
+from engine.scalars import scalars_at
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -45,7 +46,7 @@ def _metrics(session: Session) -> tuple[bytes, str]:
     calendar, replay = session.calendar, session.replay
     taken = {calendar.iteration(epochs + 1, 0): found for epochs, found in replay.validations.items()}
     for iteration in range(session.finished + 1):
-        numbers = {} if iteration == 0 else session.scalars_at(iteration)
+        numbers = {} if iteration == 0 else scalars_at(session, iteration)
         metrics = [numbers[name]() if name in numbers else None for name in ("loss", "accuracy", "learning_rate")]
         rows.writerow((*calendar.place(iteration), iteration, *map(_cell, (*metrics, *taken.get(iteration, ("", ""))))))
     return text.getvalue().encode(), f"{session.finished} batches"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.commands import Look
 from engine.layers import cached
+from engine.messages import Look
 from engine.naming import Naming
 from engine.statistics import norm, update_ratio
 from engine.tape import Tape

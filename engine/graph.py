@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from torch import Tensor
 
-from engine.commands import GraphLook
 from engine.gradients import gradient_norm
 from engine.graph_plan import LEAVES, GraphPlan, Item, graph_plan
+from engine.messages import GraphLook
 from engine.tape import Event, Tape, Value
 from engine.views import GraphView, Mark, Node, Phase
 

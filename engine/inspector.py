@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from engine import tables
-from engine.commands import TensorLook
 from engine.equations import writes
 from engine.errors import CommandError, EngineError, HistoryError, NotComputedYetError
 from engine.expressions import evaluate, parse
+from engine.messages import TensorLook
+from engine.scalars import scalars_at
 from engine.statistics import statistics
 from engine.tape import Event, Tape
 from engine.values import INDEXED, Values
@@ -229,7 +230,7 @@ def values_at(session: Session, iteration: int, event: int | None) -> Values:
             raise HistoryError("the way back was interrupted", "ask again")
         return found
 
-    scalars = session.scalars_at(iteration) if iteration else {}
+    scalars = scalars_at(session, iteration) if iteration else {}
     first: Callable[[], Tape | None] = tape if iteration else lambda: None
     return Values(session.naming, session.trainer.model, state, first, event, scalars, tape)
 

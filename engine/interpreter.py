@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine import commands as ask
 from engine.answers import readable
+from engine.command_table import help_text
 from engine.course.compute import compute
 from engine.course.formula import refused
 from engine.edits import RATES
@@ -80,7 +81,7 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
             return Outcome(names, "  ".join(names))
         case ask.Help(name):
-            return _said(ask.help_text(name))
+            return _said(help_text(name))
     return change(session, command)
 
 

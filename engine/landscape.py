@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.commands import LandscapeLook
 from engine.elsewhere import loss_with
 from engine.errors import CommandError, EngineError, ExpressionError
 from engine.inspector import place_of
+from engine.messages import LandscapeLook
 from engine.tape import Tape
 from engine.values import Ref
 from engine.views import LandscapeView, Status

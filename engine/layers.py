@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
-from engine.commands import Look
 from engine.errors import ExpressionError
 from engine.health import Subject, badges
+from engine.messages import Look
 from engine.models import Layer
 from engine.naming import LayerInfo
 from engine.statistics import statistics

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from engine.errors import HistoryError, NotComputedYetError
+from engine.scalars import scalars_here
 from engine.state import all_buffers, optimizer_parameters
 from engine.tape import Tape
 from engine.values import Values
@@ -27,7 +28,7 @@ class LiveValues(Values):
             state=_none_held,
             tape=lambda: None,
             done=None,
-            scalars=session.scalars(),
+            scalars=scalars_here(session),
             refresh=_no_tape,
         )
         self._trainer = trainer

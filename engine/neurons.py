@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from engine.commands import NeuronsLook
+from engine.classes import are_classes, target_classes
 from engine.errors import ExpressionError
 from engine.examples import class_name
 from engine.inspector import example_at
-from engine.trainer import are_classes, target_classes
+from engine.messages import NeuronsLook
 from engine.values import Ref, Values
 from engine.views import NeuronColumn, NeuronsView
 from engine.worked import number, subscript

@@ -8,14 +8,14 @@ import msgspec
 import torch
 from torch import Tensor
 
-from engine.commands import BatchLook
+from engine.classes import are_classes, target_classes
 from engine.confusion import confusion
 from engine.data import BatchLoader
 from engine.elsewhere import loss_with
 from engine.errors import ExpressionError
 from engine.examples import as_picture, batch_view, class_name, greys, in_order, known_examples
+from engine.messages import BatchLook
 from engine.tape import Tape
-from engine.trainer import are_classes, target_classes
 from engine.values import Ref
 from engine.views import BatchView, Gallery, Picture
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.errors import CommandError, EngineError, ExpressionError, NotComputedYetError
 from engine.expressions import evaluate_tree, parse
 from engine.live import LiveValues
+from engine.scalars import scalars_at
 from engine.values import Values
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ class Plots:
         """Keep what the expressions are at the end of the batch that the trainer has just done."""
         if self.trees:
             values = LiveValues(session, {})
-            values.scalars = session.scalars_at(iteration)
+            values.scalars = scalars_at(session, iteration)
             self._note(replay, iteration, values)
 
     def note_here(self, session: Session) -> None:
         """The same at the cursor, at the end of a batch: values of the forward pass are known there, too."""
         if self.trees and session.iteration and session.event is None:
             values = session.values()
-            values.scalars = session.scalars_at(session.iteration)
+            values.scalars = scalars_at(session, session.iteration)
             self._note(session.replay, session.iteration, values)
 
     def _note(self, replay: Replay, iteration: int, values: Values) -> None:

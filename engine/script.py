@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from engine.errors import ExperimentError, ModelError
 from engine.experiment import MOST_EPOCHS, MOST_THREADS
 from engine.recording import Script
-from engine.trainer import users_code
+from engine.users_code import users_code
 
 _FIELDS = ("model", "loss", "optimizer", "loader", "validation", "name", "epochs")
 _WANTED = "return model, loss, optimizer, loader (and a validation loader and a name), as a tuple or a dict"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.errors import CommandError
 from engine.live import LiveValues
+from engine.scalars import scalars_at
 from engine.values import Values
 from engine.views import Hit
 from engine.watches import Condition, Found, hit_at
@@ -148,4 +149,4 @@ class Scalars(Values):
     def __init__(self, session: Session, iteration: int) -> None:
         live = LiveValues(session, {})
         self.__dict__.update(live.__dict__)
-        self.scalars = session.scalars_at(iteration)
+        self.scalars = scalars_at(session, iteration)

@@ -15,8 +15,10 @@ from typing import Any
 
 from engine import commands as ask
 from engine.autosave import Autosave, checkpoint_path
+from engine.command_table import parse_or_none
 from engine.errors import EngineError, ModelError
 from engine.launch import open_job
+from engine.messages import Arrange, Do, Interrupt, Look
 from engine.recording import Job
 from engine.restore import restore
 from engine.session import Session
@@ -39,9 +41,9 @@ class Server:
 
     def __init__(self, channel: EngineEnd) -> None:
         self._channel = channel
-        self._queue: deque[ask.Do] = deque()
-        self._asides: deque[ask.Do] = deque()  # questions to be answered in the middle of a run
-        self._look: ask.Look | None = None
+        self._queue: deque[Do] = deque()
+        self._asides: deque[Do] = deque()  # questions to be answered in the middle of a run
+        self._look: Look | None = None
         self._sent: Snapshot | None = None
         self._stop = False
         self._running = False
@@ -91,7 +93,7 @@ class Server:
             session.layout = self._layout
         self._carry_out(session, self._queue.popleft())
 
-    def _carry_out(self, session: Session, request: ask.Do) -> None:
+    def _carry_out(self, session: Session, request: Do) -> None:
         self._stop = False
         self._began = time.monotonic()
         self._running = request.text.split()[:1] == ["run"]
@@ -99,7 +101,7 @@ class Server:
         self._running = False
         self._end_progress()
         self._answer_asides(session)
-        if not isinstance(ask.parse_or_none(request.text), _LOOKING):
+        if not isinstance(parse_or_none(request.text), _LOOKING):
             self._save(session)
         self._channel.send(answer)
 
@@ -116,20 +118,20 @@ class Server:
     def _receive(self) -> None:
         message = self._channel.receive()
         match message:
-            case ask.Look():
+            case Look():
                 self._look = message
-            case ask.Interrupt():
+            case Interrupt():
                 self._stop = True
-            case ask.Arrange(layout):
+            case Arrange(layout):
                 self._layout = layout
-            case ask.Do():
+            case Do():
                 self._take(message)
 
-    def _take(self, request: ask.Do) -> None:
+    def _take(self, request: Do) -> None:
         if not self._running:
             self._queue.append(request)
             return
-        command = ask.parse_or_none(request.text)
+        command = parse_or_none(request.text)
         aside = command is None or isinstance(command, _LOOKING)  # an error is answered without stopping the run
         if aside:
             self._asides.append(request)
@@ -164,13 +166,13 @@ class Server:
             self._framed = time.monotonic()
             self._channel.send(Frame(shown))
 
-    def _snapshot(self, session: Session, look: ask.Look) -> Snapshot:
+    def _snapshot(self, session: Session, look: Look) -> Snapshot:
         try:
             return snapshot(session, look)
         except EngineError as error:
             details = error.details if isinstance(error, ModelError) else ""
             self._channel.send(Log(f"{error}\n{details}".rstrip()))
-            return snapshot(session, ask.Look([]))
+            return snapshot(session, Look([]))
 
     def _between_batches(self, session: Session) -> bool:
         """Answer questions and send a due frame; True asks for a tape of the next batch, to have what to show."""

@@ -10,7 +10,6 @@ around it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,7 +19,7 @@ from torch.optim import Optimizer
 from engine.answers import plain_value
 from engine.branches import Branch, Branches, compare
 from engine.calendar import Calendar
-from engine.commands import parse
+from engine.command_table import parse
 from engine.confusion import ConfusionHeld
 from engine.description import Description
 from engine.edits import apply_edit
@@ -33,11 +32,12 @@ from engine.naming import Naming
 from engine.plots import Plots
 from engine.recording import Edit, Script
 from engine.replay import Replay
+from engine.scalars import known, metrics, scalars_here
 from engine.search import Lookout, first_hit, reverse
 from engine.state import State, digest
 from engine.tape import Event, Tape
 from engine.trainer import Trainer
-from engine.values import Scalar, Values
+from engine.values import Values
 from engine.views import Answer, Comparison, Hit, Position, Status, Unit
 from engine.watches import Condition, Watches, check_places
 
@@ -343,7 +343,7 @@ class Session:
             state=lambda: self._known_state(self.iteration),
             tape=self.tape,
             done=self.event,
-            scalars=self.scalars(),
+            scalars=scalars_here(self),
             refresh=self._known_tape,
         )
 
@@ -359,42 +359,10 @@ class Session:
             raise HistoryError("the recording was interrupted", "ask again")
         return tape
 
-    def scalars(self) -> dict[str, Callable[[], Scalar]]:
-        """The plain numbers of the expression language, at the cursor."""
-        return {
-            "loss": lambda: self.loss,
-            "accuracy": lambda: self.accuracy,
-            "valid_loss": lambda: self._validation(0),
-            "valid_accuracy": lambda: self._validation(1),
-            "learning_rate": lambda: self.learning_rate,
-            "epoch": lambda: self.position.epoch,
-            "batch": lambda: self.position.batch,
-            "iteration": lambda: self.iteration,
-            "phase": lambda: _word(self.here(), "phase"),
-            "op": lambda: None if (event := self.here()) is None else event.op.name,
-            "layer": lambda: _word(self.here(), "layer"),
-            "path": lambda: _word(self.here(), "path"),
-            "event": lambda: _word(self.here(), "number"),
-        }
-
     def here(self) -> Event | None:
         """The event that the cursor has just done; None before training."""
         tape = self.tape()
         return None if tape is None else tape.events[(len(tape) if self.event is None else self.event) - 1]
-
-    def scalars_at(self, iteration: int) -> dict[str, Callable[[], Scalar]]:
-        """The same at the end of a batch that has run, wherever the cursor is."""
-        replay, calendar = self.replay, self.calendar
-        return {
-            "loss": lambda: replay.losses[iteration - 1],
-            "accuracy": lambda: _known(replay.accuracies[iteration - 1]),
-            "valid_loss": lambda: _part(replay.validation_at(iteration), 0),
-            "valid_accuracy": lambda: _part(replay.validation_at(iteration), 1),
-            "learning_rate": lambda: self._rate(iteration, iteration),
-            "epoch": lambda: calendar.place(iteration)[0],
-            "batch": lambda: calendar.place(iteration)[1],
-            "iteration": lambda: iteration,
-        }
 
     @property
     def loss(self) -> float | None:
@@ -404,7 +372,7 @@ class Session:
     @property
     def accuracy(self) -> float | None:
         """The accuracy of the predictions that the loss was taken on."""
-        return _known(self._metric(self.replay.accuracies))
+        return known(self._metric(self.replay.accuracies))
 
     def _metric(self, series: Any) -> float | None:
         if not 0 < self.iteration <= len(series) or not self.loss_is_done():
@@ -422,17 +390,12 @@ class Session:
         """The latest validation loss and accuracy taken at or before the cursor."""
         return self.replay.validation_at(self.finished)
 
-    def _validation(self, which: int) -> float | None:
-        if not self.replay.validations and self.trainer.iteration == 0:
-            self.replay.validate(self.interrupted)
-        return _part(self.validation(), which)
-
     @property
     def learning_rate(self) -> float:
         """The rate of the cursor's batch; before training, that of the first."""
-        return self._rate(self.finished, max(1, self.iteration))
+        return self.rate(self.finished, max(1, self.iteration))
 
-    def _rate(self, finished: int, iteration: int) -> float:
+    def rate(self, finished: int, iteration: int) -> float:
         """What batch `iteration` is trained with, by the edits made up to border `finished`."""
         schedule = self.trainer.schedule
         return self.replay.rate_at(finished) * (1.0 if schedule is None else schedule(iteration))
@@ -505,19 +468,8 @@ class Session:
             return Answer(id, text, self.position, error=str(error), details=details)
         value, said = outcome.value, outcome.text
         warning, self.replay.divergence = self.replay.divergence, ""
-        metrics = self.metrics() if value is None else {}
-        return Answer(id, text, self.position, plain_value(value), metrics, said, warning=warning, hit=outcome.hit)
-
-    def metrics(self) -> dict[str, float]:
-        """Loss and accuracy of the cursor's batch, and the latest validation, as far as they are known."""
-        valid_loss, valid_accuracy = self.validation() or (None, None)
-        known = {
-            "loss": self.loss,
-            "accuracy": self.accuracy,
-            "valid_loss": valid_loss,
-            "valid_accuracy": _known(valid_accuracy),
-        }
-        return {name: value for name, value in known.items() if value is not None}
+        numbers = metrics(self) if value is None else {}
+        return Answer(id, text, self.position, plain_value(value), numbers, said, warning=warning, hit=outcome.hit)
 
     def _report(self, label: str) -> Callable[[int, int], None]:
         return lambda done, total: self.progress(label, done, total)
@@ -526,15 +478,3 @@ class Session:
 def _number(tape: Tape, name: str) -> int:
     event = tape.values[name].event
     return event.number if event is not None else 0
-
-
-def _word(event: Event | None, attribute: str) -> Any:
-    return None if event is None else getattr(event, attribute)
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else value
-
-
-def _part(found: tuple[float, float] | None, which: int) -> float | None:
-    return None if found is None else found[which]

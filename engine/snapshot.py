@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from engine.commands import Look
 from engine.curves import loss_view
 from engine.equations import here_view, reads, writes, written_shape
 from engine.gradients import distribution_view, gradient_views
 from engine.graph import graph_view
 from engine.inspector import tensor_view
 from engine.layers import layer_views
+from engine.messages import Look
 from engine.neurons import neurons_view
 from engine.pictures import digits_view
 from engine.tape import Event, Tape

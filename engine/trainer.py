@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,12 +14,14 @@ from torch.optim import Optimizer
 
 from engine import state as states
 from engine.calendar import Calendar
+from engine.classes import accuracy, first_tensor
 from engine.data import BatchLoader
 from engine.errors import HistoryError, ModelError
 from engine.naming import Naming
 from engine.recorder import Recorder
 from engine.state import RandomState, State
 from engine.tape import Tape
+from engine.users_code import users_code
 
 
 @dataclass(frozen=True)
@@ -331,104 +331,9 @@ def split_batch(item: Any) -> tuple[tuple[Any, ...], Any]:
     )
 
 
-def first_tensor(output: Any) -> Tensor | None:
-    """The model's output, or the first tensor in it."""
-    if isinstance(output, Tensor):
-        return output.detach()
-    items = output.values() if isinstance(output, Mapping) else output if isinstance(output, list | tuple) else ()
-    return next((found for item in items if (found := first_tensor(item)) is not None), None)
-
-
-def predicted_classes(output: Tensor) -> Tensor:
-    """Class indices (N,) of scores (N, C), or of probabilities (N,) or (N, 1): 1 where above ½."""
-    if output.dim() == 2 and output.shape[1] > 1:
-        return output.argmax(1)
-    return (output.reshape(len(output), -1)[:, 0] > 0.5).long()
-
-
-def target_classes(targets: Tensor) -> Tensor:
-    """Class indices (N,) of class indices, one-hot rows (N, C) or values in {0, 1} of shape (N,) or (N, 1)."""
-    if targets.dim() == 2 and targets.shape[1] > 1:
-        return targets.argmax(1)
-    return targets.reshape(-1).long()
-
-
-def accuracy(output: Any, targets: Any) -> float | None:
-    """Fraction of examples whose predicted class is the target's; None where these are not classes."""
-    output = output if isinstance(output, Tensor) else first_tensor(output)
-    if not are_classes(output, targets):
-        return None
-    right = predicted_classes(output) == target_classes(targets)
-    return int(right.sum()) / len(targets)
-
-
-def are_classes(output: Any, targets: Any) -> bool:
-    """Whether output and targets can be read as classes, one an example."""
-    if (
-        not isinstance(output, Tensor)
-        or not isinstance(targets, Tensor)
-        or output.dim() not in (1, 2)
-        or not len(targets)
-    ):
-        return False
-    if len(output) != len(targets):
-        return False
-    width = output.shape[1] if output.dim() == 2 else 1
-    if targets.dim() == 1 and not targets.is_floating_point():
-        return width > 1
-    return targets.dim() <= 2 and targets.numel() == output.numel() and _binary(targets, one_hot=width > 1)
-
-
-def _binary(targets: Tensor, *, one_hot: bool) -> bool:
-    binary = bool(((targets == 0) | (targets == 1)).all())
-    return binary and (not one_hot or bool((targets.sum(1) == 1).all()))
-
-
 def _check_loss(loss: Any) -> None:
     if not isinstance(loss, Tensor) or loss.numel() != 1:
         what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise ModelError(f"the loss is {what}", "it must be one number: take its mean or sum")
     if not loss.requires_grad:
         raise ModelError("the loss depends on no parameter", "check that the model's output is not detached")
-
-
-_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), "<frozen importlib")
-
-
-def _users_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """The traceback from the user's first line on: how this program came there tells them nothing."""
-    frames = list(traceback.extract_tb(error.__traceback__))
-    first = next((i for i, f in enumerate(frames) if not f.filename.startswith(_NOT_THE_USERS)), None)
-    return frames if first is None else frames[first:]
-
-
-def _users_traceback(error: BaseException) -> str:
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(_users_frames(error))]
-    return "".join([*lines, *traceback.format_exception_only(error)])
-
-
-def _users_line(error: BaseException) -> str:
-    """Where in the user's own code it happened: their innermost line, "model.py:12"."""
-    theirs = [f for f in _users_frames(error) if not f.filename.startswith(_NOT_THE_USERS)]
-    return f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""
-
-
-@contextmanager
-def users_code(what: str) -> Iterator[None]:
-    """Turns an exception of the user's own code into a ModelError that carries the traceback."""
-    try:
-        yield
-    except (ModelError, HistoryError):
-        raise
-    except Exception as error:  # the user's code may raise anything at all
-        details = _users_traceback(error)
-        place = f", at {line}" if (line := _users_line(error)) else ""
-        raise ModelError(
-            f"{what} raised {type(error).__name__}: {error}{place}", "the traceback is in the log", details
-        ) from error
-    except SystemExit as error:
-        raise ModelError(
-            f"{what} called sys.exit({error.code}), at {_users_line(error)}",
-            "remove the call, or raise an error instead",
-            _users_traceback(error),
-        ) from error

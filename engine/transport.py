@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 
-from engine.commands import ToEngine
+from engine.messages import ToEngine
 from engine.recording import Job
 from engine.views import FromEngine
 

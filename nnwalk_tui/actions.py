@@ -10,8 +10,9 @@ import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from engine.commands import COMMANDS, Command, Spec
-from engine.commands import parse as parse_engine_command
+from engine.command_table import COMMANDS, Spec
+from engine.command_table import parse as parse_engine_command
+from engine.commands import Command
 from engine.errors import CommandError
 from engine.views import Unit
 from nnwalk_tui import shot

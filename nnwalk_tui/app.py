@@ -19,9 +19,10 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.commands import Command, Look
+from engine.commands import Command
 from engine.errors import CommandError
 from engine.experiment import Experiment
+from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
 from nnwalk_tui import actions, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand

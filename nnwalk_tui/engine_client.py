@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from engine.commands import Arrange, Do, Interrupt, Look, ToEngine
 from engine.errors import EngineError
+from engine.messages import Arrange, Do, Interrupt, Look, ToEngine
 from engine.recording import Job
 from engine.transport import Opening, ScreenEnd, screen_end
 from engine.views import FromEngine, Log

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 
 from textual.app import App
 
-from engine.commands import Look
 from engine.experiment import Experiment
+from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, FromEngine, Snapshot
 from nnwalk_tui.engine_client import EngineClient, EngineDied

@@ -16,9 +16,10 @@ import threading
 
 import msgspec
 
-from engine.commands import Back, Command, Do, Goto, Interrupt, Look, Names, RunOn, Set, Step, ToEngine
-from engine.commands import parse as parse_command
+from engine.command_table import parse as parse_command
+from engine.commands import Back, Command, Goto, Names, RunOn, Set, Step
 from engine.errors import CommandError
+from engine.messages import Do, Interrupt, Look, ToEngine
 from engine.transport import EngineEnd, connect, read_opening
 from engine.views import Answer, Failed, Frame, Position, Progress, Snapshot, Status
 from tests import fakes

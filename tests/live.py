@@ -9,9 +9,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from engine.commands import Look
 from engine.experiment import Experiment
 from engine.launch import open_experiment
+from engine.messages import Look
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import Frame, FromEngine

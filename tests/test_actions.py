@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.commands import COMMANDS, Goto, RunOn, Step
+from engine.command_table import COMMANDS
+from engine.commands import Goto, RunOn, Step
 from engine.errors import CommandError
 from engine.views import Unit
 from nnwalk_tui import actions

@@ -18,7 +18,7 @@ from textual.command import Command, CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets.option_list import Option
 
-from engine.commands import Look
+from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Status
 from nnwalk_tui.actions import KEYS

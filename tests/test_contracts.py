@@ -26,9 +26,11 @@ def packages_loaded_by(module: str) -> frozenset[str]:
     "module",
     [
         "engine",
+        "engine.command_table",
         "engine.commands",
         "engine.errors",
         "engine.experiment",
+        "engine.messages",
         "engine.optimizers",
         "engine.schedules",
         "engine.transport",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.commands import BatchLook, Look
+from engine.messages import BatchLook, Look
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import BatchView

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine.commands import Look
 from engine.errors import EngineError
 from engine.experiment import Experiment
+from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, Failed, Frame, FromEngine, Log
 from nnwalk_tui.engine_client import EngineClient, EngineDied

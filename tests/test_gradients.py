@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 import torch
 
-from engine.commands import Look
 from engine.experiment import Experiment
 from engine.gradients import DECADES, STEPS, distribution_view, gradient_views
 from engine.launch import open_experiment
+from engine.messages import Look
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.values import Ref

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torch import nn
 from torchvision.models import resnet50
 
-from engine.commands import GraphLook
 from engine.experiment import Experiment
 from engine.graph import graph_view
 from engine.graph_plan import LEVELS
 from engine.launch import open_experiment
+from engine.messages import GraphLook
 from engine.session import Session
 from engine.views import GraphView, Mark, Node, Phase, Unit
 from nnwalk_tui.render import graph as render

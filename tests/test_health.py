@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from engine.commands import Look
 from engine.health import CHECKS
 from engine.layers import layer_views
+from engine.messages import Look
 from engine.models import MLP, Layer, initialise
 from engine.session import Session
 from engine.statistics import dead, saturated

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from engine import tables
-from engine.commands import Look, TensorLook
 from engine.expressions import evaluate
+from engine.messages import Look, TensorLook
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import TensorView

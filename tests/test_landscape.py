@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.commands import LandscapeLook, Look
+from engine.messages import LandscapeLook, Look
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import LandscapeView

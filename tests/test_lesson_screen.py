@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Look
 from engine.experiment import Experiment
+from engine.messages import Look
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.commands import Look, NeuronsLook
+from engine.messages import Look, NeuronsLook
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import NeuronsView

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.commands import GraphLook
+from engine.messages import GraphLook
 from engine.views import BatchView, LossView, Node, Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.panes.base import Pane

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands import Look, PlotLook
 from engine.curves import decimate, smoothed, window_of
+from engine.messages import Look, PlotLook
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import LossView

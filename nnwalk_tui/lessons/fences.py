@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from engine.commands import parse as parse_command
+from engine.command_table import parse as parse_command
 from engine.course.networks import describe
 from engine.errors import EngineError
 from engine.experiment import Experiment, resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.commands import parse as parse_command
+from engine.command_table import parse as parse_command
 from engine.course.findings import number_text
 from engine.course.requests import parse_request
 from engine.errors import EngineError

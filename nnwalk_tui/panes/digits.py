@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.commands import BatchLook
+from engine.messages import BatchLook
 from engine.views import BatchView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import confusion, gallery

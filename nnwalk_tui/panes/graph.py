@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.commands import GraphLook
+from engine.messages import GraphLook
 from engine.views import GraphView, Node, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import graph as render

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.commands import LandscapeLook
+from engine.messages import LandscapeLook
 from engine.views import LandscapeView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import landscape as render

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.commands import PlotLook
+from engine.messages import PlotLook
 from engine.views import LossView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import loss as render

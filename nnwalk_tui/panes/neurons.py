@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.commands import NeuronsLook
+from engine.messages import NeuronsLook
 from engine.views import NeuronsView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import neurons as render

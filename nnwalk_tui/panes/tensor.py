@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 from textual.binding import Binding, BindingType
 
-from engine.commands import TensorLook
+from engine.messages import TensorLook
 from engine.views import Snapshot, TensorView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import tensor as render

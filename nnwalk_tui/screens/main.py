@@ -15,7 +15,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from engine.commands import Look
+from engine.messages import Look
 from engine.views import Snapshot
 from nnwalk_tui.layout import LESSON, PANE_NAMES, Box, Needs, Plan, plan
 from nnwalk_tui.panes.base import Pane

@@ -1,0 +1,61 @@
+"""Outputs and targets read as classes, where they can be: who was right, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+
+def first_tensor(output: Any) -> Tensor | None:
+    """The model's output, or the first tensor in it."""
+    if isinstance(output, Tensor):
+        return output.detach()
+    items = output.values() if isinstance(output, Mapping) else output if isinstance(output, list | tuple) else ()
+    return next((found for item in items if (found := first_tensor(item)) is not None), None)
+
+
+def predicted_classes(output: Tensor) -> Tensor:
+    """Class indices (N,) of scores (N, C), or of probabilities (N,) or (N, 1): 1 where above ½."""
+    if output.dim() == 2 and output.shape[1] > 1:
+        return output.argmax(1)
+    return (output.reshape(len(output), -1)[:, 0] > 0.5).long()
+
+
+def target_classes(targets: Tensor) -> Tensor:
+    """Class indices (N,) of class indices, one-hot rows (N, C) or values in {0, 1} of shape (N,) or (N, 1)."""
+    if targets.dim() == 2 and targets.shape[1] > 1:
+        return targets.argmax(1)
+    return targets.reshape(-1).long()
+
+
+def accuracy(output: Any, targets: Any) -> float | None:
+    """Fraction of examples whose predicted class is the target's; None where these are not classes."""
+    output = output if isinstance(output, Tensor) else first_tensor(output)
+    if not are_classes(output, targets):
+        return None
+    right = predicted_classes(output) == target_classes(targets)
+    return int(right.sum()) / len(targets)
+
+
+def are_classes(output: Any, targets: Any) -> bool:
+    """Whether output and targets can be read as classes, one an example."""
+    if (
+        not isinstance(output, Tensor)
+        or not isinstance(targets, Tensor)
+        or output.dim() not in (1, 2)
+        or not len(targets)
+    ):
+        return False
+    if len(output) != len(targets):
+        return False
+    width = output.shape[1] if output.dim() == 2 else 1
+    if targets.dim() == 1 and not targets.is_floating_point():
+        return width > 1
+    return targets.dim() <= 2 and targets.numel() == output.numel() and _binary(targets, one_hot=width > 1)
+
+
+def _binary(targets: Tensor, *, one_hot: bool) -> bool:
+    binary = bool(((targets == 0) | (targets == 1)).all())
+    return binary and (not one_hot or bool((targets.sum(1) == 1).all()))

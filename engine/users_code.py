@@ -1,0 +1,53 @@
+"""Calls of the user's own code: what it raises becomes a ModelError that names their line."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from engine.errors import HistoryError, ModelError
+
+_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), "<frozen importlib")
+
+
+def _users_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The traceback from the user's first line on: how this program came there tells them nothing."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    first = next((i for i, f in enumerate(frames) if not f.filename.startswith(_NOT_THE_USERS)), None)
+    return frames if first is None else frames[first:]
+
+
+def _users_traceback(error: BaseException) -> str:
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(_users_frames(error))]
+    return "".join([*lines, *traceback.format_exception_only(error)])
+
+
+def _users_line(error: BaseException) -> str:
+    """Where in the user's own code it happened: their innermost line, "model.py:12"."""
+    theirs = [f for f in _users_frames(error) if not f.filename.startswith(_NOT_THE_USERS)]
+    return f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""
+
+
+@contextmanager
+def users_code(what: str) -> Iterator[None]:
+    """Turns an exception of the user's own code into a ModelError that carries the traceback."""
+    try:
+        yield
+    except (ModelError, HistoryError):
+        raise
+    except Exception as error:  # the user's code may raise anything at all
+        details = _users_traceback(error)
+        place = f", at {line}" if (line := _users_line(error)) else ""
+        raise ModelError(
+            f"{what} raised {type(error).__name__}: {error}{place}", "the traceback is in the log", details
+        ) from error
+    except SystemExit as error:
+        raise ModelError(
+            f"{what} called sys.exit({error.code}), at {_users_line(error)}",
+            "remove the call, or raise an error instead",
+            _users_traceback(error),
+        ) from error

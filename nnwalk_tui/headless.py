@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 import msgspec
 
-from engine.commands import Look
 from engine.errors import EngineError
+from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, Snapshot
 from nnwalk_tui import actions

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from engine.commands import Look
 from engine.errors import CommandError
+from engine.messages import Look
 from engine.views import Answer, Frame, FromEngine, Snapshot
 from nnwalk_tui import pictures, shot
 from nnwalk_tui.actions import ScreenCommand

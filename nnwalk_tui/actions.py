@@ -16,6 +16,7 @@ from engine.commands import Command
 from engine.errors import CommandError
 from engine.views import Unit
 from nnwalk_tui import shot
+from nnwalk_tui.schemes import SCHEMES
 
 PANES = {
     "graph": "1",
@@ -90,6 +91,7 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("try", "try", "do the next thing that the lesson suggests", _screen("try")),
     Spec("leave", "leave", "leave the lesson; it goes on where it was", _screen("leave")),
     Spec("restart", "restart", "start the engine process again", _screen("restart")),
+    Spec("theme", f"theme {'|'.join(SCHEMES)}", "other colours", _screen("theme", tuple(SCHEMES)), True),
     Spec("screenshot", shot.USAGE, "save what is on screen as a picture, or as text", _screenshot),
     Spec("suspend", "suspend", "back to the shell; fg returns here", _screen("suspend")),
     Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
@@ -190,7 +192,8 @@ def palette() -> list[tuple[str, str]]:
     """Every command text that can be chosen from a list, and what it does."""
     rows = [(spec.name, _about(spec)) for spec in ALL_COMMANDS]
     with_arguments = [key for key in KEYS if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
-    return rows + [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
+    rows += [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
+    return rows + [(f"theme {scheme.name}", scheme.about) for scheme in SCHEMES.values()]
 
 
 def _about(spec: Spec) -> str:
@@ -221,6 +224,8 @@ def _candidates(command: str, names: list[str]) -> list[str]:
             return ["batches", "epochs"]
         case "goto":
             return ["start", "end", "last"]
+        case "theme":
+            return list(SCHEMES)
         case "unit":
             return [*UNITS, "finer", "coarser"]
         case "focus":

@@ -26,16 +26,18 @@ from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
 from nnwalk_tui import actions, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
+from nnwalk_tui.appearance import Appearance
 from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.layout import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
-from nnwalk_tui.pacing import AsciiFilter, PacedDriver
+from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.schemes import DARK, Scheme
 from nnwalk_tui.screens.command_line import CommandLine, Tone
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
@@ -71,16 +73,14 @@ class NNWalkApp(TeachingApp):
         *,
         ascii: bool = False,
         colours: theme.Colours = theme.Colours.FULL,
+        scheme: Scheme = DARK,
         state: Path | None = None,
         lessons: Plan | None = None,
         new_client: Callable[[Experiment], Client] = start_engine,
     ) -> None:
         """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine."""
-        theme.use(ascii=ascii, colours=colours)
         super().__init__(driver_class=PacedDriver)
-        if colours is not theme.Colours.FULL:
-            self.theme = "ansi-dark"
-        self._ascii = [AsciiFilter()] if ascii else []
+        self._appearance = Appearance(self, ascii=ascii, colours=colours, scheme=scheme)
         self.client = client
         self.snapshot: Snapshot | None = None
         self.unit = Unit.OP
@@ -105,8 +105,8 @@ class NNWalkApp(TeachingApp):
         return self.main
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Textual's, and ASCII twins where the terminal wants them."""
-        return [*super().get_line_filters(), *self._ascii]
+        """Textual's, and what the terminal wants."""
+        return self._appearance.filters(super().get_line_filters())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None: the palette lists the one command table."""
@@ -502,6 +502,10 @@ class NNWalkApp(TeachingApp):
     def screen_screenshot(self, text: str) -> None:
         """Save what is on screen."""
         self.say(pictures.take(self, shot.parse(text)))
+
+    def screen_theme(self, name: str) -> None:
+        """Other colours."""
+        self._appearance.choose(name)
 
     def screen_suspend(self, _: str) -> None:
         """Back to the shell."""

@@ -18,6 +18,7 @@ _COLOURS = (12, 9, 11, 10, 15, 13)  # plotext's, standing for these styles
 _PAINT = re.compile(r"\x1b\[([0-9;]*)m")
 _WIDE_PICTURE, _PICTURE = (28, 14), (14, 7)  # cells
 _GAP = 2
+_LABELS = 7  # numbers on a line that is not the only one
 
 
 def finding_lines(finding: Finding, width: int) -> list[Line]:
@@ -71,10 +72,11 @@ def _picture(each: Picture, cells: int, rows: int) -> list[Line]:
 
 
 def plot_lines(plot: Plot, width: int, height: int = PLOT_HEIGHT) -> list[Line]:
-    """Curves with a legend. Up to two lines are drawn in braille; more are told apart by their number as marker."""
+    """Curves with a legend. One or two lines are drawn in braille, two with their numbers on them; more as numbers."""
     import plotext
 
-    many = sum(not series.marks for series in plot.series) > 2 or theme.ascii_only()
+    lines = sum(not series.marks for series in plot.series)
+    many = lines > 2 or theme.ascii_only()
     plotext.clear_figure()
     plotext.limit_size(False, False)
     plotext.plot_size(min(width, 76), height)
@@ -86,12 +88,23 @@ def plot_lines(plot: Plot, width: int, height: int = PLOT_HEIGHT) -> list[Line]:
         points = [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
         marker = ("o" if theme.ascii_only() else "●") if series.marks else str(at + 1) if many else "braille"
         draw = plotext.scatter if series.marks or many else plotext.plot
+        colour = _COLOURS[at % len(_COLOURS)]
         if points:
-            draw([x for x, _ in points], [y for _, y in points], marker=marker, color=_COLOURS[at % len(_COLOURS)])
-        sign = "⠉" if marker == "braille" else marker
-        legend.append((f"{'─' if sign == '⠉' else sign} {series.name}   ", _STYLES[at % len(_STYLES)]))
+            draw([x for x, _ in points], [y for _, y in points], marker=marker, color=colour)
+        sign = marker
+        if marker == "braille":
+            sign = str(at + 1) if lines == 2 else "─"
+            labelled = _spread(points, at) if lines == 2 else []
+            plotext.scatter([x for x, _ in labelled], [y for _, y in labelled], marker=sign, color=colour)
+        legend.append((f"{sign} {series.name}   ", _STYLES[at % len(_STYLES)]))
     legend.append((_axes(plot), "quiet"))
     return [*(_painted(text) for text in plotext.build().split("\n")[:height]), legend]
+
+
+def _spread(points: list[tuple[float, float]], at: int) -> list[tuple[float, float]]:
+    """Some points of a line, where the other's do not stand."""
+    every = max(1, len(points) // _LABELS)
+    return points[(at * every) // 2 :: every]
 
 
 def _axes(plot: Plot) -> str:

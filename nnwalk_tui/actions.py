@@ -7,7 +7,7 @@ A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.command_table import COMMANDS, Spec
@@ -158,6 +158,25 @@ KEYS: tuple[Key, ...] = (
 )
 
 
+_table = KEYS
+
+
+def use_keys(keys: tuple[Key, ...] = KEYS) -> None:
+    """Show these keys everywhere from now on: the user's."""
+    global _table
+    _table = keys
+
+
+def key_table() -> tuple[Key, ...]:
+    """The keys in use: the table, with the user's changes."""
+    return _table
+
+
+def means(text: str, names: Sequence[str]) -> bool:
+    """Whether one of these keys carries out this text."""
+    return any(key.keys in names for key in _table if key.text == text)
+
+
 def parse(text: str) -> Command:
     """The command that a line of text means: a ScreenCommand, or one of the engine's.
 
@@ -176,7 +195,7 @@ def parse(text: str) -> Command:
 
 def keys_of(name: str) -> str:
     """The keys whose command begins with this name, as people name them."""
-    return " ".join(key.shown for key in KEYS if key.text.split()[0] == name)
+    return " ".join(key.shown for key in _table if key.text.split()[0] == name)
 
 
 def find(name: str) -> Spec:
@@ -191,13 +210,13 @@ def find(name: str) -> Spec:
 def palette() -> list[tuple[str, str]]:
     """Every command text that can be chosen from a list, and what it does."""
     rows = [(spec.name, _about(spec)) for spec in ALL_COMMANDS]
-    with_arguments = [key for key in KEYS if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
+    with_arguments = [key for key in _table if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
     rows += [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
     return rows + [(f"theme {scheme.name}", scheme.about) for scheme in SCHEMES.values()]
 
 
 def _about(spec: Spec) -> str:
-    keys = " ".join(key.shown for key in KEYS if key.text == spec.name)
+    keys = " ".join(key.shown for key in _table if key.text == spec.name)
     return f"{spec.summary} (key {keys})" if keys else spec.summary
 
 

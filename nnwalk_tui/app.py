@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.message import Message
@@ -24,7 +23,7 @@ from engine.errors import CommandError
 from engine.experiment import Experiment
 from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
-from nnwalk_tui import actions, pictures, shot, terminal, theme
+from nnwalk_tui import actions, keymap, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.appearance import Appearance
 from nnwalk_tui.engine_client import EngineDied
@@ -37,11 +36,12 @@ from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
-from nnwalk_tui.schemes import DARK, Scheme
+from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
 from nnwalk_tui.screens.command_line import CommandLine, Tone
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
+from nnwalk_tui.settings import Chosen
 from nnwalk_tui.teaching import Client, Plan, TeachingApp, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
@@ -59,10 +59,6 @@ class NNWalkApp(TeachingApp):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, f"press({key.text!r})", key.summary, show=False, priority=key.keys in ARROWS)
-        for key in actions.KEYS
-    ]
 
     class EngineSpoke(Message):
         """Messages of the engine wait in the inbox."""
@@ -80,6 +76,7 @@ class NNWalkApp(TeachingApp):
     ) -> None:
         """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine."""
         super().__init__(driver_class=PacedDriver)
+        keymap.bind(self, ARROWS)
         self._appearance = Appearance(self, ascii=ascii, colours=colours, scheme=scheme)
         self.client = client
         self.snapshot: Snapshot | None = None
@@ -95,6 +92,7 @@ class NNWalkApp(TeachingApp):
         self._notice: tuple[str, Tone] = ("", "quiet")
         self._names: list[str] = []
         self._begun = monotonic()
+        self.warning = ""  # to say at the start
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
@@ -121,7 +119,13 @@ class NNWalkApp(TeachingApp):
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
         self.client.on_message(self._receive)
-        self.call_after_refresh(self.open_first_lesson)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.warning:
+            self.log_lines(self.warning)
+            self.say(self.warning, "wrong")
+        self.open_first_lesson()
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -260,7 +264,7 @@ class NNWalkApp(TeachingApp):
         if self._progress:
             return _bar(self._progress), "text"
         if self.over:
-            return f"{self.over} — press r to restart", "wrong"
+            return f"{self.over} — press {actions.keys_of('restart')} to restart", "wrong"
         if self.snapshot is None:
             return f"starting the engine… {monotonic() - self._begun:.0f} s", "quiet"
         for text, since in self._pending.values():
@@ -278,7 +282,7 @@ class NNWalkApp(TeachingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Arrows walk only while a pane has the focus and is not entered."""
-        if action == "press" and parameters and str(parameters[0]) in _ARROW_TEXTS:
+        if action == "press" and parameters and actions.means(str(parameters[0]), ARROWS):
             return self.screen is self.main and isinstance(self.main.focused, Pane) and not self.main.entered
         return super().check_action(action, parameters)
 
@@ -523,9 +527,6 @@ class NNWalkApp(TeachingApp):
         self.exit()
 
 
-_ARROW_TEXTS = {key.text for key in actions.KEYS if key.keys in ARROWS}
-
-
 def _names(answer: Answer) -> list[str]:
     if isinstance(answer.value, (list, dict)):
         return [str(name) for name in answer.value]
@@ -534,7 +535,9 @@ def _names(answer: Answer) -> list[str]:
 
 def _doing(text: str) -> str:
     name = text.split()[0]
-    return "running · space pauses" if name == "run" else "stepping…" if name in WALKS else f"{text}…"
+    if name == "run":
+        return f"running · {actions.keys_of('toggle')} pauses"
+    return "stepping…" if name in WALKS else f"{text}…"
 
 
 def _bar(progress: Progress) -> str:
@@ -548,12 +551,16 @@ def _state_folder() -> Path:
     return user_state_path("nnwalk-tui")
 
 
-def run(client: Client, *, ascii: bool = False, mouse: bool = True, lessons: Plan | None = None) -> int:
+def run(client: Client, looks: Chosen, *, lessons: Plan | None = None) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
-    colours = theme.Colours(terminal.colours())
-    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons)
+    colours, settings = theme.Colours(terminal.colours()), looks.settings
+    ascii = terminal.needs_ascii() if settings.ascii is None else settings.ascii
+    keys, problems = keymap.remapped(settings, keymap.owners())
+    actions.use_keys(keys)
+    app = NNWalkApp(client, ascii=ascii, colours=colours, scheme=SCHEMES[settings.theme], lessons=lessons)
+    app.warning = looks.warning(problems)
     try:
-        app.run(mouse=mouse)
+        app.run(mouse=settings.mouse)
     finally:
         app.client.close()
         client.close()

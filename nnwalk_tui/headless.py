@@ -21,6 +21,7 @@ from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, Snapshot
 from nnwalk_tui import actions
+from nnwalk_tui.settings import USUAL, Chosen, Settings
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -63,7 +64,7 @@ def _read(script: str | None) -> Iterable[str]:
         raise click.UsageError(f"the script {script} cannot be read: {error}") from None
 
 
-def run_script(job: Job, lines: Iterable[str], *, as_json: bool, ascii: bool = False) -> int:
+def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen = USUAL) -> int:
     """Carry out commands until one fails. The exit status: 0, or 1 for a command that failed.
 
     What the user's own code prints goes to standard error. Raises EngineError when the job cannot be opened.
@@ -71,6 +72,8 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, ascii: bool = F
     from engine.launch import open_job
     from engine.restore import restore
 
+    if warning := looks.warning([]):
+        print(warning, file=sys.stderr)
     progress = _progress if sys.stderr is not None and sys.stderr.isatty() else None
     answers = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
@@ -80,7 +83,7 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, ascii: bool = F
                 said = restore(session, recording, [Path(job.recording).with_suffix(".safetensors")])
                 opened = Answer(0, f"open {job.recording}", session.position, value=said, text=said)
                 _say(answers, opened, as_json)
-            screen = _Screen(session, ascii)
+            screen = _Screen(session, looks.settings)
             return _carry_out(session, screen, lines, answers, as_json)
         except KeyboardInterrupt:
             return _INTERRUPTED
@@ -89,8 +92,8 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, ascii: bool = F
 class _Screen:
     """The screen that pictures are taken of; what it needs is imported when the first is asked for."""
 
-    def __init__(self, session: Session, ascii: bool) -> None:
-        self._session, self._ascii = session, ascii
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self._session, self._settings = session, settings
         self._off_screen: OffScreen | None = None
 
     def knows(self, line: str) -> bool:
@@ -112,7 +115,7 @@ class _Screen:
         if self._off_screen is None:
             from nnwalk_tui.off_screen import OffScreen
 
-            self._off_screen = OffScreen(self._session.do, self._see, ascii=self._ascii)
+            self._off_screen = OffScreen(self._session.do, self._see, self._settings)
         return self._off_screen
 
     def _see(self, look: Look) -> Snapshot:

@@ -19,20 +19,20 @@ from nnwalk_tui import pictures, shot
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.schemes import SCHEMES
 from nnwalk_tui.screens.command_line import Tone
+from nnwalk_tui.settings import Settings
 from nnwalk_tui.shot import Shot
 
-SHOWING = ("focus", "zoom", "unit", "inspect", "landscape", "find", "tape", "log")
+SHOWING = ("focus", "zoom", "unit", "inspect", "landscape", "find", "tape", "log", "theme")
 _PATIENCE = 60.0  # seconds that a picture may take
 
 
 class OffScreen:
     """The screen of a session; `do` carries out one of its commands, `see` is its answer to a Look."""
 
-    def __init__(
-        self, do: Callable[[str, int], Answer], see: Callable[[Look], Snapshot], *, ascii: bool = False
-    ) -> None:
-        self._do, self._see, self._ascii = do, see, ascii
+    def __init__(self, do: Callable[[str, int], Answer], see: Callable[[Look], Snapshot], settings: Settings) -> None:
+        self._do, self._see, self._settings = do, see, settings
         self._showing: list[str] = []
 
     def perform(self, command: ScreenCommand, text: str) -> str:
@@ -50,7 +50,8 @@ class OffScreen:
 
     async def _picture(self, wanted: Shot) -> pictures.Picture:
         with tempfile.TemporaryDirectory() as state:  # no settings, no command history
-            app = _Unattended(_AtOnce(self._do, self._see), ascii=self._ascii, state=Path(state))
+            ascii, scheme = bool(self._settings.ascii), SCHEMES[self._settings.theme]
+            app = _Unattended(_AtOnce(self._do, self._see), ascii=ascii, scheme=scheme, state=Path(state))
             async with app.run_test(size=wanted.size or shot.USUAL) as pilot:
                 await _at_rest(pilot, app)
                 for text in [*self._showing, *_alone(wanted.pane)]:

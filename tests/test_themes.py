@@ -97,6 +97,13 @@ def test_without_colour_ink_and_paper_are_the_terminal_s_own() -> None:
     assert bare == Style.parse("default on default")
 
 
+def test_everything_that_is_written_has_an_ascii_twin() -> None:
+    root = Path(theme.__file__).parent
+    files = [*root.rglob("*.py"), *root.rglob("*.md"), *(root.parent / "engine").rglob("*.py")]
+    written = {character for file in files for character in file.read_text(encoding="utf-8")}
+    assert not [character for character in written if not character.isascii() and "?" in theme.to_ascii(character)]
+
+
 async def test_no_color_is_heeded_and_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with live(tmp_path, colours=theme.Colours.NONE) as on:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -26,8 +26,10 @@ from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
 from nnwalk_tui import actions, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
+from nnwalk_tui.arrangement import Arrangement
+from nnwalk_tui.arranging import ArrangingApp
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.layout import LARGE, LESSON
+from nnwalk_tui.layouts import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
 from nnwalk_tui.pacing import AsciiFilter, PacedDriver
 from nnwalk_tui.panes.base import Pane
@@ -40,7 +42,7 @@ from nnwalk_tui.screens.command_line import CommandLine, Tone
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
-from nnwalk_tui.teaching import Client, Plan, TeachingApp, start_engine
+from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
 PATIENCE = 0.3  # seconds until a step that is not done is spoken of
@@ -49,7 +51,7 @@ WALKS = ("step", "back", "goto")
 ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
 
 
-class NNWalkApp(TeachingApp):
+class NNWalkApp(ArrangingApp):
     """The screen of a training run that is walked through."""
 
     TITLE = "nnwalk"
@@ -74,8 +76,13 @@ class NNWalkApp(TeachingApp):
         state: Path | None = None,
         lessons: Plan | None = None,
         new_client: Callable[[Experiment], Client] = start_engine,
+        arrangement: Arrangement | None = None,
+        commands: Sequence[str] = (),
     ) -> None:
-        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine."""
+        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine.
+
+        `arrangement` is that of a recording, in place of the user's own; `commands` are carried out at the start.
+        """
         theme.use(ascii=ascii, colours=colours)
         super().__init__(driver_class=PacedDriver)
         if colours is not theme.Colours.FULL:
@@ -98,6 +105,8 @@ class NNWalkApp(TeachingApp):
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
+        self._first_commands = tuple(commands)
+        self.begin_arranging(state, arrangement)
         self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -121,7 +130,13 @@ class NNWalkApp(TeachingApp):
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
         self.client.on_message(self._receive)
-        self.call_after_refresh(self.open_first_lesson)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.say_how_arranged()
+        for line in self._first_commands:
+            self.perform(line)
+        self.open_first_lesson()
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -540,10 +555,19 @@ def _state_folder() -> Path:
     return user_state_path("nnwalk-tui")
 
 
-def run(client: Client, *, ascii: bool = False, mouse: bool = True, lessons: Plan | None = None) -> int:
+def run(
+    client: Client,
+    *,
+    ascii: bool = False,
+    mouse: bool = True,
+    lessons: Plan | None = None,
+    arrangement: Arrangement | None = None,
+    commands: Sequence[str] = (),
+) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
     colours = theme.Colours(terminal.colours())
-    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons)
+    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons,
+                    arrangement=arrangement, commands=commands)  # fmt: skip
     try:
         app.run(mouse=mouse)
     finally:

@@ -127,11 +127,12 @@ def _show(job: Job, program: Program) -> int:
     client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
     client.start()
     try:
-        for line in script_lines(program.commands, program.script_file, None):
-            client.do(line)
+        commands = list(script_lines(program.commands, program.script_file, None))
         from nnwalk_tui.app import run
+        from nnwalk_tui.arrangement import of_recording
 
-        return run(client, ascii=program.ascii_only, mouse=not program.no_mouse)
+        kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
+        return run(client, ascii=program.ascii_only, mouse=not program.no_mouse, arrangement=kept, commands=commands)
     finally:
         client.close()
 

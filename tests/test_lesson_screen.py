@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,8 @@ from engine.messages import Look
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.layout import LESSON, PANE_NAMES, plan
+from nnwalk_tui.layout import plan
+from nnwalk_tui.layouts import LESSON, PANE_NAMES
 from nnwalk_tui.lessons.library import COURSE
 from nnwalk_tui.screens.lessons import LessonsScreen
 from nnwalk_tui.teaching import Plan
@@ -36,6 +38,8 @@ class QuietClient:
 
     def look(self, look: Look) -> None:
         """Nothing is ever seen."""
+
+    def arrange(self, layout: dict[str, Any]) -> None: ...
 
     def interrupt(self) -> None:
         """Nothing runs."""

@@ -26,8 +26,10 @@ from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snaps
 from nnwalk_tui import actions, keymap, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.appearance import Appearance
+from nnwalk_tui.arrangement import Arrangement
+from nnwalk_tui.arranging import ArrangingApp
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.layout import LARGE, LESSON
+from nnwalk_tui.layouts import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
 from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
@@ -42,7 +44,7 @@ from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
 from nnwalk_tui.settings import Chosen
-from nnwalk_tui.teaching import Client, Plan, TeachingApp, start_engine
+from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
 PATIENCE = 0.3  # seconds until a step that is not done is spoken of
@@ -51,7 +53,7 @@ WALKS = ("step", "back", "goto")
 ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
 
 
-class NNWalkApp(TeachingApp):
+class NNWalkApp(ArrangingApp):
     """The screen of a training run that is walked through."""
 
     TITLE = "nnwalk"
@@ -74,10 +76,12 @@ class NNWalkApp(TeachingApp):
         lessons: Plan | None = None,
         script: Iterable[str] = (),
         new_client: Callable[[Experiment], Client] = start_engine,
+        arrangement: Arrangement | None = None,
     ) -> None:
         """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine.
 
-        The commands of `script` are carried out one after another, up to the first that fails.
+        `arrangement` is that of a recording, in place of the user's own. The commands of `script` are carried out one
+        after another, up to the first that fails.
         """
         super().__init__(driver_class=PacedDriver)
         keymap.bind(self, ARROWS)
@@ -101,6 +105,7 @@ class NNWalkApp(TeachingApp):
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
+        self.begin_arranging(state, arrangement)
         self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -127,6 +132,7 @@ class NNWalkApp(TeachingApp):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.say_how_arranged()
         if self.warning:
             self.log_lines(self.warning)
             self.say(self.warning, "wrong")
@@ -570,14 +576,27 @@ def _state_folder() -> Path:
     return user_state_path("nnwalk-tui")
 
 
-def run(client: Client, looks: Chosen, *, lessons: Plan | None = None, script: Iterable[str] = ()) -> int:
+def run(
+    client: Client,
+    looks: Chosen,
+    *,
+    lessons: Plan | None = None,
+    script: Iterable[str] = (),
+    arrangement: Arrangement | None = None,
+) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
     colours, settings = theme.Colours(terminal.colours()), looks.settings
     ascii = terminal.needs_ascii() if settings.ascii is None else settings.ascii
     keys, problems = keymap.remapped(settings, keymap.owners())
     actions.use_keys(keys)
     app = NNWalkApp(
-        client, ascii=ascii, colours=colours, scheme=SCHEMES[settings.theme], lessons=lessons, script=script
+        client,
+        ascii=ascii,
+        colours=colours,
+        scheme=SCHEMES[settings.theme],
+        lessons=lessons,
+        script=script,
+        arrangement=arrangement,
     )
     app.warning = looks.warning(problems)
     try:

@@ -133,8 +133,10 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run
+        from nnwalk_tui.arrangement import of_recording
 
-        return run(client, looks, script=script)
+        kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
+        return run(client, looks, script=script, arrangement=kept)
     finally:
         client.close()
 

@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -25,7 +26,10 @@ from nnwalk_tui.screens.command_line import Tone
 from nnwalk_tui.settings import Settings
 from nnwalk_tui.shot import Shot
 
-SHOWING = ("focus", "zoom", "unit", "inspect", "landscape", "find", "tape", "log", "theme")
+SHOWING = (
+    *("focus", "zoom", "unit", "inspect", "landscape", "find", "tape", "log", "theme"),
+    *("layout", "hide", "unhide", "wider", "narrower", "taller", "shorter"),
+)
 _PATIENCE = 60.0  # seconds that a picture may take
 
 
@@ -111,6 +115,8 @@ class _AtOnce:
         if seen != self._sent:
             self._sent = seen
             self._tell(Frame(seen))
+
+    def arrange(self, layout: dict[str, Any]) -> None: ...
 
     def interrupt(self) -> None: ...
 

@@ -46,6 +46,9 @@ class LiveClient:
         self._look = self.look_now = look
         self._serve()
 
+    def arrange(self, layout: dict[str, Any]) -> None:
+        self.session.layout = layout
+
     def interrupt(self) -> None: ...
 
     def reopen(self, job: Job) -> None: ...

@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from engine.commands import Command
-from engine.errors import CommandError
+from engine.errors import CommandError, EngineError
 from engine.experiment import Experiment
 from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
@@ -132,6 +132,11 @@ class NNWalkApp(ArrangingApp):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        """The screen is painted: now the engine may have the processor, which importing torch takes."""
+        try:
+            self.client.start()
+        except EngineError as error:
+            self._take_end(str(error))
         self.say_how_arranged()
         if self.warning:
             self.log_lines(self.warning)

@@ -57,7 +57,7 @@ async def test_a_formula_is_judged_by_the_engine(tmp_path: Path) -> None:
         school.app.perform("page 3")
         school.app.perform("answer dZ[2].T @ A[1]")
         asked = "formula dW[2] 3-2-3 sigmoid sigmoid bce: dZ[2].T @ A[1]"
-        school.own.answer(asked, {"right": False, "said": "your ∂ℒ/∂W[2] lacks the 1/N", "first_wrong": ""})
+        school.started[0].answer(asked, {"right": False, "said": "your ∂ℒ/∂W[2] lacks the 1/N", "first_wrong": ""})
         await pilot.pause()
         await pilot.pause()
         assert "✗ your ∂ℒ/∂W[2] lacks the 1/N" in school.page()

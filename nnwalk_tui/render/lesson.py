@@ -36,7 +36,7 @@ def page(guide: Guide, width: int) -> Page:
         if not drawn:
             continue
         lines += [*drawn, []]
-        if block is now or (isinstance(block, Script) and now in block.commands):
+        if block is now or (isinstance(block, Script) and now in block.commands) or _looks(guide, block, now):
             follow = len(lines)
     lines += [[(text, "quiet")] for text in _wrap_plain(_next(guide), room)]
     return Page(
@@ -44,9 +44,17 @@ def page(guide: Guide, width: int) -> Page:
     )
 
 
+def _looks(guide: Guide, block: Block, now: object) -> bool:
+    """Whether what is to be done next is to look at what is wrong in this question's answer."""
+    given = guide.given(block) if isinstance(block, Question) else None
+    return given is not None and given.look is not None and given.look is now
+
+
 def _next(guide: Guide) -> str:
     """What Enter does, in a line."""
-    now = guide.next_thing()
+    now, question = guide.next_thing(), guide.open_question()
+    if isinstance(now, Call) and question is not None and _looks(guide, question, now):
+        return f"enter looks there: {now.command} · a answers again · :show reveals"
     if isinstance(now, Question):
         return "enter answers · :show reveals · , the page before"
     if isinstance(now, Call):
@@ -212,7 +220,13 @@ def _given(given: Given, width: int) -> list[Line]:
     if verdict is None:
         return [*lines, [(f"    checking {PENDING}", "quiet")]]
     sign, style = {True: ("  ✓ ", "right"), False: ("  ✗ ", "wrong"), None: ("  · ", "quiet")}[verdict.right]
-    return [*lines, *_hanging((sign, style), styled(verdict.said), width)]
+    lines += _hanging((sign, style), styled(verdict.said), width)
+    if given.look is not None:
+        mark = ("  ● ", "right") if given.looked else ("  ▶ ", "here")
+        lines += _hanging(mark, [(f":{given.look.command}", "forward"), (f" — {given.look.part}", "quiet")], width)
+    if given.looked is not None:
+        lines += [[("  ", "blank"), *line] for line in _outcome(given.looked, width - 2)]
+    return lines
 
 
 def _tries(guide: Guide, block: Script, width: int, now: object) -> list[Line]:

@@ -73,9 +73,13 @@ class NNWalkApp(TeachingApp):
         colours: theme.Colours = theme.Colours.FULL,
         state: Path | None = None,
         lessons: Plan | None = None,
+        script: Iterable[str] = (),
         new_client: Callable[[Experiment], Client] = start_engine,
     ) -> None:
-        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine."""
+        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine.
+
+        The commands of `script` are carried out one after another, up to the first that fails.
+        """
         theme.use(ascii=ascii, colours=colours)
         super().__init__(driver_class=PacedDriver)
         if colours is not theme.Colours.FULL:
@@ -94,6 +98,7 @@ class NNWalkApp(TeachingApp):
         self._progress: Progress | None = None
         self._notice: tuple[str, Tone] = ("", "quiet")
         self._names: list[str] = []
+        self._script = deque(script)
         self._begun = monotonic()
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
@@ -122,6 +127,7 @@ class NNWalkApp(TeachingApp):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
         self.client.on_message(self._receive)
         self.call_after_refresh(self.open_first_lesson)
+        self.call_after_refresh(self._go_on_with_script)
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -178,6 +184,7 @@ class NNWalkApp(TeachingApp):
                     lines.append(f"the engine ended: {reason}")
         if lines:
             self.log_lines("\n".join(lines))
+        self._go_on_with_script()
         self._show_status()
 
     def _take_frame(self, snapshot: Snapshot) -> None:
@@ -219,6 +226,7 @@ class NNWalkApp(TeachingApp):
             reply(answer)
             return
         if answer.error:
+            self._script.clear()
             self.say(answer.error, "wrong")
             if answer.details:
                 self.log_lines(f"{answer.error}\n{answer.details}")
@@ -233,6 +241,7 @@ class NNWalkApp(TeachingApp):
         self.over = self.over or why  # a run that could not start says why, and its end adds nothing
         self._pending.clear()
         self._replies.clear()
+        self._script.clear()
         self._progress = None
         self.say("")
 
@@ -288,7 +297,7 @@ class NNWalkApp(TeachingApp):
         if walking and len(self._pending) >= MOST_PENDING:
             return
         if walking and self.running:
-            self.client.interrupt()
+            self._interrupt()
         self.perform(text.format(unit=self.unit))
 
     def perform(self, text: str) -> None:
@@ -296,6 +305,7 @@ class NNWalkApp(TeachingApp):
         try:
             self._perform(text.strip(), actions.parse(text))
         except CommandError as error:
+            self._script.clear()
             self.say(str(error), "wrong")
 
     def _perform(self, text: str, command: Command) -> None:
@@ -303,6 +313,15 @@ class NNWalkApp(TeachingApp):
             getattr(self, f"screen_{command.name}")(command.argument)
         elif not self.over:  # else the status tells why nothing happens
             self._pending[self.client.do(text)] = (text, monotonic())
+
+    def _go_on_with_script(self) -> None:
+        """Each command waits for the one before: one that moves the cursor would end a run."""
+        while self._script and not self._pending:
+            self.perform(self._script.popleft())
+
+    def _interrupt(self) -> None:
+        self._script.clear()
+        self.client.interrupt()
 
     @property
     def running(self) -> bool:
@@ -366,7 +385,7 @@ class NNWalkApp(TeachingApp):
     def screen_toggle(self, _: str) -> None:
         """Run, or pause."""
         if self.running:
-            self.client.interrupt()
+            self._interrupt()
         else:
             self.perform("run")
 
@@ -453,7 +472,7 @@ class NNWalkApp(TeachingApp):
     def screen_escape(self, _: str) -> None:
         """Back out of the innermost thing; never quits."""
         if self._progress is not None:
-            self.client.interrupt()
+            self._interrupt()
         elif self.main.entered:
             self.main.entered = False
         elif self.main.zoomed:
@@ -506,7 +525,7 @@ class NNWalkApp(TeachingApp):
     def screen_interrupt(self, _: str) -> None:
         """Stop what the engine does; with nothing to stop, leave."""
         if self.running or self._pending or self._progress:
-            self.client.interrupt()
+            self._interrupt()
         else:
             self.exit()
 
@@ -540,10 +559,12 @@ def _state_folder() -> Path:
     return user_state_path("nnwalk-tui")
 
 
-def run(client: Client, *, ascii: bool = False, mouse: bool = True, lessons: Plan | None = None) -> int:
+def run(
+    client: Client, *, ascii: bool = False, mouse: bool = True, lessons: Plan | None = None, script: Iterable[str] = ()
+) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
     colours = theme.Colours(terminal.colours())
-    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons)
+    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons, script=script)
     try:
         app.run(mouse=mouse)
     finally:

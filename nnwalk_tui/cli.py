@@ -127,11 +127,10 @@ def _show(job: Job, program: Program) -> int:
     client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
     client.start()
     try:
-        for line in script_lines(program.commands, program.script_file, None):
-            client.do(line)
+        script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run
 
-        return run(client, ascii=program.ascii_only, mouse=not program.no_mouse)
+        return run(client, ascii=program.ascii_only, mouse=not program.no_mouse, script=script)
     finally:
         client.close()
 

@@ -6,6 +6,7 @@ from engine.course.findings import Finding, Picture, table_of
 from nnwalk_tui import theme
 from nnwalk_tui.render.digits import picture
 from nnwalk_tui.render.plot import plot_lines
+from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.table import table_lines
 from nnwalk_tui.render.text import Line, fit, wrap
 
@@ -23,7 +24,7 @@ def finding_lines(finding: Finding, width: int) -> list[Line]:
         lines += table_lines(finding.table, width)
     if not (finding.pictures or finding.plot or finding.table):
         lines += table_lines(table_of(finding.value), width)
-    lines += [[(text.strip(), "quiet")] for text in wrap(finding.note, width)] if finding.note else []
+    lines += [[(text.strip(), "quiet")] for text in wrap(spelled(finding.note), width)] if finding.note else []
     return lines
 
 

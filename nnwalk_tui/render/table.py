@@ -7,6 +7,7 @@ import re
 from rich.cells import cell_len
 
 from engine.course.findings import Table, cell_text
+from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, fit
 
 _GAP = 2
@@ -18,7 +19,10 @@ Column = list[str]  # the head, then the cells
 
 def table_lines(table: Table, width: int) -> list[Line]:
     """A table with its head; columns of numbers stand to the right."""
-    columns = [[head, *(cell_text(row[at]) for row in table.rows)] for at, head in enumerate(table.columns)]
+    columns = [
+        [spelled(head), *(spelled(cell_text(row[at])) for row in table.rows)]  # of one table, so of equal length
+        for at, head in enumerate(table.columns)
+    ]
     lines: list[Line] = []
     for block in _blocks(columns, width):
         lines += ([[]] if lines else []) + _block(block, width)

@@ -36,6 +36,7 @@ LESSON_HINTS: tuple[tuple[str, str, int], ...] = (
     ("tab", "pane", 4),
     ("o l p b e", "step", 7),
     ("t", "lessons", 1),
+    ("K", "words", 6),
     (":leave", "", 8),
     ("?", "help", 6),
     ("q", "quit", 1),

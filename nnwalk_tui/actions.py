@@ -7,7 +7,7 @@ A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.command_table import COMMANDS, Spec
@@ -15,6 +15,9 @@ from engine.command_table import parse as parse_engine_command
 from engine.commands import Command
 from engine.errors import CommandError
 from engine.views import Unit
+from nnwalk_tui import shot
+from nnwalk_tui.layouts import NAMES as LAYOUTS
+from nnwalk_tui.schemes import SCHEMES
 
 PANES = {
     "graph": "1",
@@ -40,9 +43,11 @@ class ScreenCommand(Command, frozen=True):
     argument: str = ""
 
 
-def _screen(name: str, choices: tuple[str, ...] = ()) -> Callable[[str], Command]:
+def _screen(name: str, choices: tuple[str, ...] = (), optional: bool = False) -> Callable[[str], Command]:
     def parse_screen(rest: str) -> Command:
         word = rest.strip()
+        if optional and not word:
+            return ScreenCommand(name)
         if not choices and word:
             raise CommandError(f"“{word}” is one word too many", f"use: {name}")
         if choices and word not in choices:
@@ -53,8 +58,23 @@ def _screen(name: str, choices: tuple[str, ...] = ()) -> Callable[[str], Command
     return parse_screen
 
 
+def _number(name: str) -> Callable[[str], Command]:
+    def parse_number(rest: str) -> Command:
+        word = rest.strip()
+        if word and not (word.isdecimal() and 0 < int(word) < 1000):
+            raise CommandError(f"“{word}” is no number of cells", f"use: {name} [CELLS], as in {name} 6")
+        return ScreenCommand(name, word)
+
+    return parse_number
+
+
 def _free(name: str) -> Callable[[str], Command]:
     return lambda rest: ScreenCommand(name, rest)
+
+
+def _screenshot(rest: str) -> Command:
+    shot.parse(rest)  # raises for what is wrong
+    return ScreenCommand("screenshot", rest.strip())
 
 
 FOCUSES = (*PANES, *(number for number in PANES.values() if number.isdecimal()), "next", "previous")
@@ -66,6 +86,16 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("focus", "focus PANE | 1…7 | next | previous", "go to a pane", _screen("focus", FOCUSES), True),
     Spec("enter", "enter", "give the arrow keys to the focused pane; Esc leaves it", _screen("enter")),
     Spec("zoom", "zoom", "the focused pane alone, and back", _screen("zoom")),
+    Spec("layout", f"layout [{'|'.join(LAYOUTS)}|next|previous|reset]",
+         "share the screen otherwise; reset: as it was at first, nothing hidden or resized",
+         _screen("layout", (*LAYOUTS, "next", "previous", "reset"), optional=True)),
+    Spec("hide", "hide [PANE]", "take a pane off the screen, the focused one without a name",
+         _screen("hide", tuple(PANES), optional=True)),
+    Spec("unhide", "unhide [PANE]", "show a hidden pane again, or all that are", _screen("unhide", tuple(PANES), True)),
+    Spec("wider", "wider [CELLS]", "the focused pane, at its neighbours' cost", _number("wider")),
+    Spec("narrower", "narrower [CELLS]", "the focused pane, to its neighbours' gain", _number("narrower")),
+    Spec("taller", "taller [ROWS]", "the focused pane, at its neighbours' cost", _number("taller")),
+    Spec("shorter", "shorter [ROWS]", "the focused pane, to its neighbours' gain", _number("shorter")),
     Spec("inspect", "inspect [EXPRESSION [vs EXPRESSION|POSITION]]",
          "any tensor, or one element of it: z₃[2](17); without one, the tensor pane and back", _free("inspect")),
     Spec("landscape", "landscape [PARAMETER]", "the loss around the parameters: along W[1][3,5], or where it was",
@@ -85,12 +115,15 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("try", "try", "do the next thing that the lesson suggests", _screen("try")),
     Spec("leave", "leave", "leave the lesson; it goes on where it was", _screen("leave")),
     Spec("restart", "restart", "start the engine process again", _screen("restart")),
+    Spec("theme", f"theme {'|'.join(SCHEMES)}", "other colours", _screen("theme", tuple(SCHEMES)), True),
+    Spec("screenshot", shot.USAGE, "save what is on screen as a picture, or as text", _screenshot),
     Spec("suspend", "suspend", "back to the shell; fg returns here", _screen("suspend")),
     Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
     Spec("quit", "quit", "leave", _screen("quit")),
 )  # fmt: skip
 
 _SCREEN_NAMES = {spec.name for spec in SCREEN_COMMANDS}
+SCREEN_ALONE = _SCREEN_NAMES - {spec.name for spec in COMMANDS}  # names that the engine does not know
 ALL_COMMANDS: tuple[Spec, ...] = (*(spec for spec in COMMANDS if spec.name not in _SCREEN_NAMES), *SCREEN_COMMANDS)
 
 
@@ -132,6 +165,14 @@ KEYS: tuple[Key, ...] = (
     Key("T", "T", "tape", "the tape", "panes"),
     Key("x", "x", "log", "the log", "panes"),
     Key("slash", "/", "command find ", "search the graph", "panes"),
+    Key("Z", "Z", "layout next", "the next layout", "layouts"),
+    *(Key(f"f{at}", f"F{at}", f"layout {name}", name, "layouts") for at, name in enumerate(LAYOUTS, 2)),
+    Key("H", "H", "hide", "hide this pane", "layouts"),
+    Key("A", "A", "unhide", "show all hidden panes", "layouts"),
+    Key("right_curly_bracket", "}", "wider", "this pane wider", "layouts"),
+    Key("left_curly_bracket", "{", "narrower", "narrower", "layouts"),
+    Key("right_parenthesis", ")", "taller", "taller", "layouts"),
+    Key("left_parenthesis", "(", "shorter", "shorter", "layouts"),
     Key("t", "t", "lesson", "the lessons", "lesson"),
     Key("K", "K", "terms", "look up a word", "lesson"),
     Key("full_stop", ".", "page next", "the next page", "lesson"),
@@ -142,11 +183,31 @@ KEYS: tuple[Key, ...] = (
     Key("colon", ":", "command", "type a command", "program"),
     Key("ctrl+p", "ctrl+p", "palette", "search commands", "program"),
     Key("question_mark", "?", "help", "this help", "program"),
+    Key("S", "S", "screenshot", "save a picture", "program"),
     Key("r", "r", "restart", "restart an engine that ended", "program"),
     Key("ctrl+z", "ctrl+z", "suspend", "back to the shell", "program"),
     Key("ctrl+c", "ctrl+c", "interrupt", "stop the engine, or quit", "program"),
     Key("q", "q", "quit", "leave", "program"),
 )
+
+
+_table = KEYS
+
+
+def use_keys(keys: tuple[Key, ...] = KEYS) -> None:
+    """Show these keys everywhere from now on: the user's."""
+    global _table
+    _table = keys
+
+
+def key_table() -> tuple[Key, ...]:
+    """The keys in use: the table, with the user's changes."""
+    return _table
+
+
+def means(text: str, names: Sequence[str]) -> bool:
+    """Whether one of these keys carries out this text."""
+    return any(key.keys in names for key in _table if key.text == text)
 
 
 def parse(text: str) -> Command:
@@ -167,7 +228,7 @@ def parse(text: str) -> Command:
 
 def keys_of(name: str) -> str:
     """The keys whose command begins with this name, as people name them."""
-    return " ".join(key.shown for key in KEYS if key.text.split()[0] == name)
+    return " ".join(key.shown for key in _table if key.text.split()[0] == name)
 
 
 def find(name: str) -> Spec:
@@ -182,12 +243,13 @@ def find(name: str) -> Spec:
 def palette() -> list[tuple[str, str]]:
     """Every command text that can be chosen from a list, and what it does."""
     rows = [(spec.name, _about(spec)) for spec in ALL_COMMANDS]
-    with_arguments = [key for key in KEYS if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
-    return rows + [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
+    with_arguments = [key for key in _table if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
+    rows += [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
+    return rows + [(f"theme {scheme.name}", scheme.about) for scheme in SCHEMES.values()]
 
 
 def _about(spec: Spec) -> str:
-    keys = " ".join(key.shown for key in KEYS if key.text == spec.name)
+    keys = " ".join(key.shown for key in _table if key.text == spec.name)
     return f"{spec.summary} (key {keys})" if keys else spec.summary
 
 
@@ -214,10 +276,16 @@ def _candidates(command: str, names: list[str]) -> list[str]:
             return ["batches", "epochs"]
         case "goto":
             return ["start", "end", "last"]
+        case "theme":
+            return list(SCHEMES)
         case "unit":
             return [*UNITS, "finer", "coarser"]
         case "focus":
             return [*PANES, "next", "previous"]
+        case "layout":
+            return [*LAYOUTS, "next", "previous", "reset"]
+        case "hide" | "unhide":
+            return list(PANES)
         case "help":
             return [spec.name for spec in ALL_COMMANDS]
         case "set":

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.message import Message
@@ -24,23 +23,28 @@ from engine.errors import CommandError
 from engine.experiment import Experiment
 from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
-from nnwalk_tui import actions, terminal, theme
+from nnwalk_tui import actions, keymap, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
+from nnwalk_tui.appearance import Appearance
+from nnwalk_tui.arrangement import Arrangement
+from nnwalk_tui.arranging import ArrangingApp
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.layout import LARGE, LESSON
+from nnwalk_tui.layouts import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
-from nnwalk_tui.pacing import AsciiFilter, PacedDriver
+from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
 from nnwalk_tui.screens.command_line import CommandLine, Tone
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
-from nnwalk_tui.teaching import Client, Plan, TeachingApp, start_engine
+from nnwalk_tui.settings import Chosen
+from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
 PATIENCE = 0.3  # seconds until a step that is not done is spoken of
@@ -49,7 +53,7 @@ WALKS = ("step", "back", "goto")
 ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
 
 
-class NNWalkApp(TeachingApp):
+class NNWalkApp(ArrangingApp):
     """The screen of a training run that is walked through."""
 
     TITLE = "nnwalk"
@@ -57,10 +61,6 @@ class NNWalkApp(TeachingApp):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, f"press({key.text!r})", key.summary, show=False, priority=key.keys in ARROWS)
-        for key in actions.KEYS
-    ]
 
     class EngineSpoke(Message):
         """Messages of the engine wait in the inbox."""
@@ -71,20 +71,21 @@ class NNWalkApp(TeachingApp):
         *,
         ascii: bool = False,
         colours: theme.Colours = theme.Colours.FULL,
+        scheme: Scheme = DARK,
         state: Path | None = None,
         lessons: Plan | None = None,
         script: Iterable[str] = (),
         new_client: Callable[[Experiment], Client] = start_engine,
+        arrangement: Arrangement | None = None,
     ) -> None:
         """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine.
 
-        The commands of `script` are carried out one after another, up to the first that fails.
+        `arrangement` is that of a recording, in place of the user's own. The commands of `script` are carried out one
+        after another, up to the first that fails.
         """
-        theme.use(ascii=ascii, colours=colours)
         super().__init__(driver_class=PacedDriver)
-        if colours is not theme.Colours.FULL:
-            self.theme = "ansi-dark"
-        self._ascii = [AsciiFilter()] if ascii else []
+        keymap.bind(self, ARROWS)
+        self._appearance = Appearance(self, ascii=ascii, colours=colours, scheme=scheme)
         self.client = client
         self.snapshot: Snapshot | None = None
         self.unit = Unit.OP
@@ -100,9 +101,11 @@ class NNWalkApp(TeachingApp):
         self._names: list[str] = []
         self._script = deque(script)
         self._begun = monotonic()
+        self.warning = ""  # to say at the start
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
+        self.begin_arranging(state, arrangement)
         self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -110,8 +113,8 @@ class NNWalkApp(TeachingApp):
         return self.main
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Textual's, and ASCII twins where the terminal wants them."""
-        return [*super().get_line_filters(), *self._ascii]
+        """Textual's, and what the terminal wants."""
+        return self._appearance.filters(super().get_line_filters())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None: the palette lists the one command table."""
@@ -126,8 +129,15 @@ class NNWalkApp(TeachingApp):
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
         self.client.on_message(self._receive)
-        self.call_after_refresh(self.open_first_lesson)
-        self.call_after_refresh(self._go_on_with_script)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.say_how_arranged()
+        if self.warning:
+            self.log_lines(self.warning)
+            self.say(self.warning, "wrong")
+        self.open_first_lesson()
+        self._go_on_with_script()
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -269,7 +279,7 @@ class NNWalkApp(TeachingApp):
         if self._progress:
             return _bar(self._progress), "text"
         if self.over:
-            return f"{self.over} — press r to restart", "wrong"
+            return f"{self.over} — press {actions.keys_of('restart')} to restart", "wrong"
         if self.snapshot is None:
             return f"starting the engine… {monotonic() - self._begun:.0f} s", "quiet"
         for text, since in self._pending.values():
@@ -287,7 +297,7 @@ class NNWalkApp(TeachingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Arrows walk only while a pane has the focus and is not entered."""
-        if action == "press" and parameters and str(parameters[0]) in _ARROW_TEXTS:
+        if action == "press" and parameters and actions.means(str(parameters[0]), ARROWS):
             return self.screen is self.main and isinstance(self.main.focused, Pane) and not self.main.entered
         return super().check_action(action, parameters)
 
@@ -518,6 +528,14 @@ class NNWalkApp(TeachingApp):
         self._pending.clear()
         self.ask_for_frame()
 
+    def screen_screenshot(self, text: str) -> None:
+        """Save what is on screen."""
+        self.say(pictures.take(self, shot.parse(text)))
+
+    def screen_theme(self, name: str) -> None:
+        """Other colours."""
+        self._appearance.choose(name)
+
     def screen_suspend(self, _: str) -> None:
         """Back to the shell."""
         self.action_suspend_process()
@@ -534,9 +552,6 @@ class NNWalkApp(TeachingApp):
         self.exit()
 
 
-_ARROW_TEXTS = {key.text for key in actions.KEYS if key.keys in ARROWS}
-
-
 def _names(answer: Answer) -> list[str]:
     if isinstance(answer.value, (list, dict)):
         return [str(name) for name in answer.value]
@@ -545,7 +560,9 @@ def _names(answer: Answer) -> list[str]:
 
 def _doing(text: str) -> str:
     name = text.split()[0]
-    return "running · space pauses" if name == "run" else "stepping…" if name in WALKS else f"{text}…"
+    if name == "run":
+        return f"running · {actions.keys_of('toggle')} pauses"
+    return "stepping…" if name in WALKS else f"{text}…"
 
 
 def _bar(progress: Progress) -> str:
@@ -560,13 +577,30 @@ def _state_folder() -> Path:
 
 
 def run(
-    client: Client, *, ascii: bool = False, mouse: bool = True, lessons: Plan | None = None, script: Iterable[str] = ()
+    client: Client,
+    looks: Chosen,
+    *,
+    lessons: Plan | None = None,
+    script: Iterable[str] = (),
+    arrangement: Arrangement | None = None,
 ) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
-    colours = theme.Colours(terminal.colours())
-    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons, script=script)
+    colours, settings = theme.Colours(terminal.colours()), looks.settings
+    ascii = terminal.needs_ascii() if settings.ascii is None else settings.ascii
+    keys, problems = keymap.remapped(settings, keymap.owners())
+    actions.use_keys(keys)
+    app = NNWalkApp(
+        client,
+        ascii=ascii,
+        colours=colours,
+        scheme=SCHEMES[settings.theme],
+        lessons=lessons,
+        script=script,
+        arrangement=arrangement,
+    )
+    app.warning = looks.warning(problems)
     try:
-        app.run(mouse=mouse)
+        app.run(mouse=settings.mouse)
     finally:
         app.client.close()
         client.close()

@@ -46,6 +46,9 @@ class LiveClient:
         self._look = self.look_now = look
         self._serve()
 
+    def arrange(self, layout: dict[str, Any]) -> None:
+        self.session.layout = layout
+
     def interrupt(self) -> None: ...
 
     def reopen(self, job: Job) -> None: ...
@@ -100,12 +103,18 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    tmp_path: Path, size: tuple[int, int] = (120, 40), ascii: bool = False, **recipe: Any
+    tmp_path: Path,
+    size: tuple[int, int] = (120, 40),
+    ascii: bool = False,
+    colours: theme.Colours = theme.Colours.FULL,
+    warning: str = "",
+    **recipe: Any,
 ) -> AsyncIterator[Live]:
     """The application over a small network: two kinds of digits, batches of 100."""
     usual: dict[str, Any] = {"layers": (784, 6, 4, 2), "classes": (1, 7), "batch_size": 100, "epochs": 2}
     client = LiveClient(open_experiment(Experiment(**usual | recipe)))
-    app = NNWalkApp(client, ascii=ascii, state=tmp_path)
+    app = NNWalkApp(client, ascii=ascii, colours=colours, state=tmp_path)
+    app.warning = warning
     try:
         async with app.run_test(size=size) as pilot:
             on = Live(client, app, pilot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from engine.experiment import Experiment
 from engine.messages import Look
@@ -33,6 +34,8 @@ class QuietClient:
 
     def look(self, look: Look) -> None:
         """Nothing is ever seen."""
+
+    def arrange(self, layout: dict[str, Any]) -> None: ...
 
     def interrupt(self) -> None:
         """Nothing runs."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.command import Command, CommandList, CommandPalette
@@ -66,6 +67,8 @@ class InProcess:
         self._look = look
         if not self.held:
             self._serve()
+
+    def arrange(self, layout: dict[str, Any]) -> None: ...
 
     def interrupt(self) -> None:
         self.interrupts += 1

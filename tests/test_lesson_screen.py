@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nnwalk_tui.layout import LESSON, PANE_NAMES, plan
+from nnwalk_tui.layout import plan
+from nnwalk_tui.layouts import LESSON, PANE_NAMES
 from nnwalk_tui.screens.lessons import LessonsScreen
 from tests.school import School
 
@@ -45,6 +46,7 @@ async def test_a_question_hides_what_follows_until_it_is_answered_and_a_wrong_an
         assert "computing similarity.averages" in school.page()
     again = School(tmp_path, "similarity")
     async with again.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
         await pilot.pause()
         assert "similarity · 2 of 5" in again.page()
         assert "Ten averages, ten distances" in again.page()

@@ -19,7 +19,9 @@ from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.library import COURSE, find, lesson_files, lessons
 from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
+from nnwalk_tui.options import looks_options
 from nnwalk_tui.render.text import wrap
+from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import can_show_screen
 
 Say = Callable[[str], None]  # prints a line
@@ -37,8 +39,7 @@ Say = Callable[[str], None]  # prints a line
 @click.option("--lessons", "folder", type=click.Path(path_type=Path), default=COURSE, help="A folder of your own.")
 @click.option("--headless", is_flag=True, help="No screen: run the lesson's experiments and answers, print, end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="No character outside ASCII.")
-@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@looks_options
 def lesson(
     name: str,
     as_list: bool,
@@ -49,14 +50,14 @@ def lesson(
     folder: Path,
     headless: bool,
     as_json: bool,
-    ascii_only: bool,
-    no_mouse: bool,
+    **looks: Any,
 ) -> None:
     """The course: lessons on the real engine, every number computed before your eyes.
 
     Without NAME: the list, to choose from.  The first letters of a name are enough.
     """
-    say = _say_ascii if ascii_only else click.echo
+    settled = chosen(**looks)
+    say = _say_ascii if settled.settings.ascii else click.echo
     if by_running and check is None:
         raise click.UsageError("--run goes with --check FILE")
     if check is not None:
@@ -74,7 +75,7 @@ def lesson(
         reason = can_show_screen()
         if headless or reason:
             sys.exit(_headless(name, folder, as_json, reason, say))
-        sys.exit(_show(find(name, folder) if name else None, folder, ascii_only, no_mouse))
+        sys.exit(_show(find(name, folder) if name else None, folder, settled))
 
 
 def _say_ascii(text: str) -> None:
@@ -172,21 +173,21 @@ def _headless(name: str, folder: Path, as_json: bool, reason: str | None, say: S
     return run_lesson(find(name, folder), as_json)
 
 
-def _show(chosen: Lesson | None, folder: Path, ascii_only: bool, no_mouse: bool) -> int:
+def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     """Open the screen on a lesson, or on the list."""
     from engine.experiment import Experiment
     from nnwalk_tui.engine_client import EngineClient
     from nnwalk_tui.lessons.guide import experiment_at
 
-    page = Progress(default_path()).of(chosen).page if chosen else 0
-    experiment = (experiment_at(chosen, page) if chosen else None) or Experiment(model="neuron")
+    page = Progress(default_path()).of(wanted).page if wanted else 0
+    experiment = (experiment_at(wanted, page) if wanted else None) or Experiment(model="neuron")
     client = EngineClient(Job(experiment=experiment))
     client.start()
     try:
         from nnwalk_tui.app import run
         from nnwalk_tui.teaching import Plan
 
-        plan = Plan(folder, chosen.slug if chosen else "", experiment)
-        return run(client, ascii=ascii_only, mouse=not no_mouse, lessons=plan)
+        plan = Plan(folder, wanted.slug if wanted else "", experiment)
+        return run(client, looks, lessons=plan)
     finally:
         client.close()

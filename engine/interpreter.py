@@ -15,6 +15,7 @@ from engine.answers import readable
 from engine.command_table import help_text
 from engine.course.compute import compute
 from engine.course.formula import refused
+from engine.course.pointing import place_of_factor
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
 from engine.edits import RATES
@@ -78,7 +79,8 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             return Outcome(finding, finding.text)
         case ask.CheckFormula(target, network, formula):
             judged = refused(network, target, formula)
-            return Outcome(judged, judged.said)
+            place = place_of_factor(session, judged.first_wrong)
+            return Outcome(msgspec.structs.replace(judged, place=place), judged.said)
         case ask.Names():
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
             return Outcome(names, "  ".join(names))

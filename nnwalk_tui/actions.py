@@ -16,6 +16,7 @@ from engine.commands import Command
 from engine.errors import CommandError
 from engine.views import Unit
 from nnwalk_tui import shot
+from nnwalk_tui.layouts import NAMES as LAYOUTS
 from nnwalk_tui.schemes import SCHEMES
 
 PANES = {
@@ -42,9 +43,11 @@ class ScreenCommand(Command, frozen=True):
     argument: str = ""
 
 
-def _screen(name: str, choices: tuple[str, ...] = ()) -> Callable[[str], Command]:
+def _screen(name: str, choices: tuple[str, ...] = (), optional: bool = False) -> Callable[[str], Command]:
     def parse_screen(rest: str) -> Command:
         word = rest.strip()
+        if optional and not word:
+            return ScreenCommand(name)
         if not choices and word:
             raise CommandError(f"“{word}” is one word too many", f"use: {name}")
         if choices and word not in choices:
@@ -53,6 +56,16 @@ def _screen(name: str, choices: tuple[str, ...] = ()) -> Callable[[str], Command
         return ScreenCommand(name, word)
 
     return parse_screen
+
+
+def _number(name: str) -> Callable[[str], Command]:
+    def parse_number(rest: str) -> Command:
+        word = rest.strip()
+        if word and not (word.isdecimal() and 0 < int(word) < 1000):
+            raise CommandError(f"“{word}” is no number of cells", f"use: {name} [CELLS], as in {name} 6")
+        return ScreenCommand(name, word)
+
+    return parse_number
 
 
 def _free(name: str) -> Callable[[str], Command]:
@@ -73,6 +86,16 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("focus", "focus PANE | 1…7 | next | previous", "go to a pane", _screen("focus", FOCUSES), True),
     Spec("enter", "enter", "give the arrow keys to the focused pane; Esc leaves it", _screen("enter")),
     Spec("zoom", "zoom", "the focused pane alone, and back", _screen("zoom")),
+    Spec("layout", f"layout [{'|'.join(LAYOUTS)}|next|previous|reset]",
+         "share the screen otherwise; reset: as it was at first, nothing hidden or resized",
+         _screen("layout", (*LAYOUTS, "next", "previous", "reset"), optional=True)),
+    Spec("hide", "hide [PANE]", "take a pane off the screen, the focused one without a name",
+         _screen("hide", tuple(PANES), optional=True)),
+    Spec("unhide", "unhide [PANE]", "show a hidden pane again, or all that are", _screen("unhide", tuple(PANES), True)),
+    Spec("wider", "wider [CELLS]", "the focused pane, at its neighbours' cost", _number("wider")),
+    Spec("narrower", "narrower [CELLS]", "the focused pane, to its neighbours' gain", _number("narrower")),
+    Spec("taller", "taller [ROWS]", "the focused pane, at its neighbours' cost", _number("taller")),
+    Spec("shorter", "shorter [ROWS]", "the focused pane, to its neighbours' gain", _number("shorter")),
     Spec("inspect", "inspect [EXPRESSION [vs EXPRESSION|POSITION]]",
          "any tensor, or one element of it: z₃[2](17); without one, the tensor pane and back", _free("inspect")),
     Spec("landscape", "landscape [PARAMETER]", "the loss around the parameters: along W[1][3,5], or where it was",
@@ -85,6 +108,7 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("palette", "palette", "search all commands", _screen("palette")),
     Spec("help", "help [COMMAND]", "all keys and commands, or how one is used", _free("help")),
     Spec("lesson", "lesson [NAME]", "the lessons, or one of them", _free("lesson")),
+    Spec("terms", "terms [WORD]", "what a word of the course means: search, read, open its lesson", _free("terms")),
     Spec("page", "page next|previous|NUMBER", "turn the lesson's page", _free("page"), True),
     Spec("answer", "answer TEXT", "answer the lesson's question", _free("answer"), True),
     Spec("show", "show", "show the answer of the lesson's question", _screen("show")),
@@ -141,7 +165,16 @@ KEYS: tuple[Key, ...] = (
     Key("T", "T", "tape", "the tape", "panes"),
     Key("x", "x", "log", "the log", "panes"),
     Key("slash", "/", "command find ", "search the graph", "panes"),
+    Key("Z", "Z", "layout next", "the next layout", "layouts"),
+    *(Key(f"f{at}", f"F{at}", f"layout {name}", name, "layouts") for at, name in enumerate(LAYOUTS, 2)),
+    Key("H", "H", "hide", "hide this pane", "layouts"),
+    Key("A", "A", "unhide", "show all hidden panes", "layouts"),
+    Key("right_curly_bracket", "}", "wider", "this pane wider", "layouts"),
+    Key("left_curly_bracket", "{", "narrower", "narrower", "layouts"),
+    Key("right_parenthesis", ")", "taller", "taller", "layouts"),
+    Key("left_parenthesis", "(", "shorter", "shorter", "layouts"),
     Key("t", "t", "lesson", "the lessons", "lesson"),
+    Key("K", "K", "terms", "look up a word", "lesson"),
     Key("full_stop", ".", "page next", "the next page", "lesson"),
     Key("comma", ",", "page previous", "the page before", "lesson"),
     Key("a", "a", "command answer ", "answer a question", "lesson"),
@@ -249,6 +282,10 @@ def _candidates(command: str, names: list[str]) -> list[str]:
             return [*UNITS, "finer", "coarser"]
         case "focus":
             return [*PANES, "next", "previous"]
+        case "layout":
+            return [*LAYOUTS, "next", "previous", "reset"]
+        case "hide" | "unhide":
+            return list(PANES)
         case "help":
             return [spec.name for spec in ALL_COMMANDS]
         case "set":

@@ -26,8 +26,10 @@ from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snaps
 from nnwalk_tui import actions, keymap, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.appearance import Appearance
+from nnwalk_tui.arrangement import Arrangement
+from nnwalk_tui.arranging import ArrangingApp
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.layout import LARGE, LESSON
+from nnwalk_tui.layouts import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
 from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
@@ -42,7 +44,7 @@ from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
 from nnwalk_tui.settings import Chosen
-from nnwalk_tui.teaching import Client, Plan, TeachingApp, start_engine
+from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
 PATIENCE = 0.3  # seconds until a step that is not done is spoken of
@@ -51,7 +53,7 @@ WALKS = ("step", "back", "goto")
 ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
 
 
-class NNWalkApp(TeachingApp):
+class NNWalkApp(ArrangingApp):
     """The screen of a training run that is walked through."""
 
     TITLE = "nnwalk"
@@ -72,9 +74,15 @@ class NNWalkApp(TeachingApp):
         scheme: Scheme = DARK,
         state: Path | None = None,
         lessons: Plan | None = None,
+        script: Iterable[str] = (),
         new_client: Callable[[Experiment], Client] = start_engine,
+        arrangement: Arrangement | None = None,
     ) -> None:
-        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine."""
+        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine.
+
+        `arrangement` is that of a recording, in place of the user's own. The commands of `script` are carried out one
+        after another, up to the first that fails.
+        """
         super().__init__(driver_class=PacedDriver)
         keymap.bind(self, ARROWS)
         self._appearance = Appearance(self, ascii=ascii, colours=colours, scheme=scheme)
@@ -91,11 +99,13 @@ class NNWalkApp(TeachingApp):
         self._progress: Progress | None = None
         self._notice: tuple[str, Tone] = ("", "quiet")
         self._names: list[str] = []
+        self._script = deque(script)
         self._begun = monotonic()
         self.warning = ""  # to say at the start
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
+        self.begin_arranging(state, arrangement)
         self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -122,10 +132,12 @@ class NNWalkApp(TeachingApp):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.say_how_arranged()
         if self.warning:
             self.log_lines(self.warning)
             self.say(self.warning, "wrong")
         self.open_first_lesson()
+        self._go_on_with_script()
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -182,6 +194,7 @@ class NNWalkApp(TeachingApp):
                     lines.append(f"the engine ended: {reason}")
         if lines:
             self.log_lines("\n".join(lines))
+        self._go_on_with_script()
         self._show_status()
 
     def _take_frame(self, snapshot: Snapshot) -> None:
@@ -223,6 +236,7 @@ class NNWalkApp(TeachingApp):
             reply(answer)
             return
         if answer.error:
+            self._script.clear()
             self.say(answer.error, "wrong")
             if answer.details:
                 self.log_lines(f"{answer.error}\n{answer.details}")
@@ -237,6 +251,7 @@ class NNWalkApp(TeachingApp):
         self.over = self.over or why  # a run that could not start says why, and its end adds nothing
         self._pending.clear()
         self._replies.clear()
+        self._script.clear()
         self._progress = None
         self.say("")
 
@@ -292,7 +307,7 @@ class NNWalkApp(TeachingApp):
         if walking and len(self._pending) >= MOST_PENDING:
             return
         if walking and self.running:
-            self.client.interrupt()
+            self._interrupt()
         self.perform(text.format(unit=self.unit))
 
     def perform(self, text: str) -> None:
@@ -300,6 +315,7 @@ class NNWalkApp(TeachingApp):
         try:
             self._perform(text.strip(), actions.parse(text))
         except CommandError as error:
+            self._script.clear()
             self.say(str(error), "wrong")
 
     def _perform(self, text: str, command: Command) -> None:
@@ -307,6 +323,15 @@ class NNWalkApp(TeachingApp):
             getattr(self, f"screen_{command.name}")(command.argument)
         elif not self.over:  # else the status tells why nothing happens
             self._pending[self.client.do(text)] = (text, monotonic())
+
+    def _go_on_with_script(self) -> None:
+        """Each command waits for the one before: one that moves the cursor would end a run."""
+        while self._script and not self._pending:
+            self.perform(self._script.popleft())
+
+    def _interrupt(self) -> None:
+        self._script.clear()
+        self.client.interrupt()
 
     @property
     def running(self) -> bool:
@@ -370,7 +395,7 @@ class NNWalkApp(TeachingApp):
     def screen_toggle(self, _: str) -> None:
         """Run, or pause."""
         if self.running:
-            self.client.interrupt()
+            self._interrupt()
         else:
             self.perform("run")
 
@@ -457,7 +482,7 @@ class NNWalkApp(TeachingApp):
     def screen_escape(self, _: str) -> None:
         """Back out of the innermost thing; never quits."""
         if self._progress is not None:
-            self.client.interrupt()
+            self._interrupt()
         elif self.main.entered:
             self.main.entered = False
         elif self.main.zoomed:
@@ -518,7 +543,7 @@ class NNWalkApp(TeachingApp):
     def screen_interrupt(self, _: str) -> None:
         """Stop what the engine does; with nothing to stop, leave."""
         if self.running or self._pending or self._progress:
-            self.client.interrupt()
+            self._interrupt()
         else:
             self.exit()
 
@@ -551,13 +576,28 @@ def _state_folder() -> Path:
     return user_state_path("nnwalk-tui")
 
 
-def run(client: Client, looks: Chosen, *, lessons: Plan | None = None) -> int:
+def run(
+    client: Client,
+    looks: Chosen,
+    *,
+    lessons: Plan | None = None,
+    script: Iterable[str] = (),
+    arrangement: Arrangement | None = None,
+) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
     colours, settings = theme.Colours(terminal.colours()), looks.settings
     ascii = terminal.needs_ascii() if settings.ascii is None else settings.ascii
     keys, problems = keymap.remapped(settings, keymap.owners())
     actions.use_keys(keys)
-    app = NNWalkApp(client, ascii=ascii, colours=colours, scheme=SCHEMES[settings.theme], lessons=lessons)
+    app = NNWalkApp(
+        client,
+        ascii=ascii,
+        colours=colours,
+        scheme=SCHEMES[settings.theme],
+        lessons=lessons,
+        script=script,
+        arrangement=arrangement,
+    )
     app.warning = looks.warning(problems)
     try:
         app.run(mouse=settings.mouse)

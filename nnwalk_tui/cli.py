@@ -131,11 +131,12 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
     client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
     client.start()
     try:
-        for line in script_lines(program.commands, program.script_file, None):
-            client.do(line)
+        script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run
+        from nnwalk_tui.arrangement import of_recording
 
-        return run(client, looks)
+        kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
+        return run(client, looks, script=script, arrangement=kept)
     finally:
         client.close()
 

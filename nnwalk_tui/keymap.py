@@ -87,7 +87,7 @@ def _rows(command: str, keys: Sequence[str], owners: Owners) -> list[Key] | tupl
     for key in keys:
         name = key_name(key)
         if name is None:
-            return f"there is no key “{key}”", 'write it as on the keyboard: "n", "N", "/", "space", "f5", "ctrl+n"'
+            return f"there is no key “{key}”", 'write it as on the keyboard: "n", "N", "/", "space", "f9", "ctrl+n"'
         if name in owners and not (usual and name == usual.keys):
             return f"“{key}” is a key of {owners[name]} for itself", "choose one that ? lists for no pane"
         shown = next((row.shown for row in KEYS if row.keys == name), key.strip() or "space")

@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
+from nnwalk_tui.boxes import Box, hull, moved, shared, split
+from nnwalk_tui.layouts import LESSON, OVERVIEW, PANE_NAMES, Column, Layout, Place, Row
+
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
-WIDE, TALL = 120, 36  # from here on all panes are seen at once
-SIDE_BY_SIDE, TABBED = 72, 22  # from here on two panes at the top and one of the others below
+WIDE, TALL = 120, 36  # from here on all panes of a layout are seen at once
+SIDE_BY_SIDE, TABBED = 72, 22  # from here on some panes at the top and one of the others below
 STATUS_ROW = 24  # from this height the status has a row of its own
 TABS_ROW = 12
 VERY_WIDE = 176  # from here on the tables stand side by side
-
-_BORDER, _TABLE = 2, 3  # rows of a border; of a table's border and heading
-_HERE = 11  # rows of the longest common rule, its other direction and a value
-_DIGITS = 10  # a row of pictures at half their size
-_LOSS = 14
 LESSON_WIDE, LESSON_TALL = 66, 20  # cells of a lesson's text; rows from which live panes stand beside it
 
-LEFT = ("graph", "tape", "neurons")  # these share a place: the one that was visited last is seen
-BOTTOM = ("loss", "log")
-LARGE = ("tensor", "landscape")  # these take the place of the tables at the upper right
-UPPER_RIGHT = ("layers", "here", "gradients", *LARGE)
-PANE_NAMES = (  # in the order of Tab
-    "graph",
-    "neurons",
-    "layers",
-    "here",
-    "gradients",
-    "tensor",
-    "landscape",
-    "loss",
-    "digits",
-    "tape",
-    "log",
-)
-LESSON = "lesson"
-
-
-class Box(NamedTuple):
-    """A rectangle of character cells."""
-
-    x: int
-    y: int
-    width: int
-    height: int
+_BORDER, _TABLE = 2, 3  # rows of a border; of a table's border and heading
+_NARROWEST = 30  # cells of a pane
+_LOWEST = 5  # rows of a pane that says nothing else in _LEAST
+_LEAST = {"graph": 14, "loss": 10, "here": 9, "digits": 10, "neurons": 10, "landscape": 10}
+_HERE = 11  # rows of the longest common rule, its other direction and a value
+_LOSS = 14
+_TABS: Place = ("tabs",)  # all that stand below the row of tabs
 
 
 class Needs(NamedTuple):
@@ -61,6 +39,7 @@ class Plan(NamedTuple):
 
     boxes: dict[str, Box]
     tabs: tuple[str, ...] = ()
+    places: Mapping[str, str] = {}  # by pane: under which name its place is resized
 
     @property
     def panes(self) -> tuple[str, ...]:
@@ -68,7 +47,25 @@ class Plan(NamedTuple):
         return tuple(name for name in (LESSON, *PANE_NAMES) if name in self.boxes)
 
 
-USUAL = Needs()
+class Wishes(NamedTuple):
+    """What the user has changed of a layout."""
+
+    hidden: Set[str] = frozenset()
+    sizes: Mapping[str, tuple[int, int]] = {}  # by place: how many cells wider and rows taller than it would be
+
+
+class _Measured(NamedTuple):
+    """A column, how wide and how high its rows are, and how little of either would do."""
+
+    width: int
+    rows: list[Row]
+    heights: list[int]
+    narrowest: int
+    lowest: list[int]
+
+
+USUAL, NOTHING = Needs(), Wishes()
+_Places = list[tuple[Place, str, Box]]  # the panes of a place, its name, and where it is
 
 
 def plan(
@@ -78,11 +75,13 @@ def plan(
     zoomed: bool = False,
     needs: Needs = USUAL,
     beside: Sequence[str] | None = None,
+    layout: Layout = OVERVIEW,
+    wishes: Wishes = NOTHING,
 ) -> Plan:
     """Places for the bars and panes of a terminal of this size.
 
-    `recent` are all panes, the focused one first, then those visited before. `beside` are the panes that stand beside a
-    lesson's text, None where no lesson is open.
+    `recent` are all panes, the focused one first, then those visited before; the focused one is never hidden. `beside`
+    are the panes that stand beside a lesson's text, None where its layout is not seen.
     """
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Plan({"too-small": Box(0, 0, width, height)})
@@ -96,115 +95,187 @@ def plan(
     if bars == 2:
         boxes["keys"] = Box(0, height - 1, width, 1)
     body = Box(0, 2, width, height - 2 - bars)
+    wishes = wishes._replace(hidden=wishes.hidden - {recent[0]})
     if zoomed:
         return Plan({**boxes, recent[0]: body})
     if beside is not None:
-        return _lesson(boxes, body, recent, beside, needs)
+        return _lesson(boxes, body, recent, beside, needs, wishes)
     if width >= WIDE and height >= TALL:
-        return Plan({**boxes, **_all_panes(body, recent, needs)})
+        return _at_once(boxes, body, recent, needs, layout, wishes)
     if width >= SIDE_BY_SIDE and height >= TABBED:
-        return _two_and_a_tab(boxes, body, recent)
-    return _one(boxes, body, recent)
+        return _above_tabs(boxes, body, recent, layout, wishes)
+    return _one(boxes, body, recent, _shown(_ordered(layout), wishes))
 
 
-def _lesson(boxes: dict[str, Box], body: Box, recent: Sequence[str], beside: Sequence[str], needs: Needs) -> Plan:
+def _ordered(layout: Layout) -> tuple[str, ...]:
+    """All panes, those that the layout is about before the others."""
+    if layout is OVERVIEW:
+        return PANE_NAMES
+    return (*layout.first, *(name for name in PANE_NAMES if name not in layout.first))
+
+
+def _shown(names: Iterable[str], wishes: Wishes) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in wishes.hidden)
+
+
+def _place(place: Place, wishes: Wishes) -> Place:
+    """The panes that may be seen in a place; none where the one that it is made for is hidden."""
+    return () if place[0] in wishes.hidden else _shown(place, wishes)
+
+
+# ── a lesson ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _lesson(
+    boxes: dict[str, Box], body: Box, recent: Sequence[str], beside: Sequence[str], needs: Needs, wishes: Wishes
+) -> Plan:
     """A lesson's text, and beside it the live panes; where there is no room, one of them at a time, as tabs."""
-    live = list(beside)
+    live = list(_shown(beside, wishes))
     if recent[0] != LESSON and recent[0] not in live:
         live = [*live[:-1], recent[0]] if len(live) > 1 else [*live, recent[0]]
     if not live:
         return Plan({**boxes, LESSON: body})
     if body.width < WIDE or body.height < LESSON_TALL:
         return _one(boxes, body, recent, (LESSON, *live))
-    left = _between(body.width // 2, LESSON_WIDE, body.width - needs.graph_width - _BORDER)
-    wanted = {"graph": needs.graph + _BORDER, "layers": needs.layers + _TABLE, "here": _HERE,
-              "gradients": needs.parameters + _TABLE}  # fmt: skip
-    rows = _shared(body.height, [5] * len(live), [wanted.get(name, _LOSS) for name in live])
-    return Plan({**boxes, LESSON: body._replace(width=left), **_column(left, body.width - left, body.y, live, rows)})
+    text = _between(body.width // 2, LESSON_WIDE, body.width - needs.graph_width - _BORDER)
+    rows = [Row(((name,),)) for name in live]
+    heights = shared(body.height, [_LOWEST] * len(live), [_wanted(((name,),), needs) for name in live])
+    columns = [
+        _Measured(text, [Row(((LESSON,),))], [body.height], _NARROWEST, [_LOWEST]),
+        _Measured(body.width - text, rows, heights, _NARROWEST, [_LOWEST] * len(live)),
+    ]
+    return _on_screen(boxes, _placed(body, columns, "lesson", wishes), recent)
 
 
-def _all_panes(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]:
-    if body.width >= VERY_WIDE:
-        return _all_panes_abreast(body, recent, needs)
-    left = _between(needs.graph_width + _BORDER, body.width * 3 // 8, body.width * 2 // 5)
-    names = ["layers", "here", "gradients", "digits"]
-    graph, loss = _shared(body.height, (14, 10), (needs.graph + _BORDER, _LOSS))
-    rows = _shared(
-        body.height,
-        (5, 9, 5, _DIGITS),
-        (needs.layers + _TABLE, _HERE, needs.parameters + _TABLE, _DIGITS),
-    )
-    if (large := _latest(UPPER_RIGHT, recent)) in LARGE:
-        names, rows = [large, "digits"], [sum(rows[:-1]), rows[-1]]
-    return {
-        **_column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (graph, loss)),
-        **_column(left, body.width - left, body.y, names, rows),
+# ── all panes of a layout at once ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _at_once(
+    boxes: dict[str, Box], body: Box, recent: Sequence[str], needs: Needs, layout: Layout, wishes: Wishes
+) -> Plan:
+    seen = [
+        (column, rows)
+        for column in (layout.abreast if body.width >= VERY_WIDE else layout.columns)
+        if (rows := _rows(column, wishes))
+    ]
+    widths = [_column_width(column, rows, body.width, needs) for column, rows in seen]
+    widths[-1:] = [body.width - sum(widths[:-1])] if widths else []
+    columns = [_measured(width, body.height, rows, needs) for width, (_, rows) in zip(widths, seen, strict=True)]
+    places = _placed(body, columns, "wide", wishes)
+    return _on_screen(boxes, _with_guest(body, places, recent, layout, wishes), recent)
+
+
+def _measured(width: int, height: int, rows: list[Row], needs: Needs) -> _Measured:
+    least = [max(_LEAST.get(place[0], _LOWEST) for place in row.places) for row in rows]
+    wanted = [_wanted(row.places, needs) for row in rows]
+    heights = shared(height, least, wanted, [row.stretch for row in rows])
+    return _Measured(width, rows, heights, _NARROWEST * max(len(row.places) for row in rows), [_LOWEST] * len(rows))
+
+
+def _rows(column: Column, wishes: Wishes) -> list[Row]:
+    """The rows of a column without what is hidden."""
+    rows = []
+    for row in column.rows:
+        shares = row.shares or (1,) * len(row.places)
+        kept = [
+            (seen, share) for place, share in zip(row.places, shares, strict=True) if (seen := _shown(place, wishes))
+        ]
+        if kept:
+            rows.append(Row(tuple(seen for seen, _ in kept), row.stretch, tuple(share for _, share in kept)))
+    return rows
+
+
+def _column_width(column: Column, rows: Sequence[Row], width: int, needs: Needs) -> int:
+    has_graph = any("graph" in place for row in rows for place in row.places)
+    wanted = needs.graph_width + _BORDER if has_graph else 0
+    return _between(wanted, width * column.least // 100, width * column.most // 100)
+
+
+def _wanted(places: Sequence[Place], needs: Needs) -> int:
+    rows = {
+        "graph": needs.graph + _BORDER,
+        "layers": needs.layers + _TABLE,
+        "here": _HERE,
+        "gradients": needs.parameters + _TABLE,
+        "digits": _LEAST["digits"],
     }
+    return max(rows.get(place[0], _LOSS) for place in places)
 
 
-def _all_panes_abreast(body: Box, recent: Sequence[str], needs: Needs) -> dict[str, Box]:
-    left = _between(needs.graph_width + _BORDER, body.width * 3 // 10, body.width * 3 // 8)
-    right = body.width - left
-    tables = max(needs.layers, needs.parameters) + _TABLE
-    upper = min(max(needs.graph + _BORDER, tables + _HERE), max(body.height // 2, body.height - 2 * _DIGITS))
-    lower = body.height - upper
-    table, here = _shared(upper, (5, 9), (tables, _HERE))
-    gradients = right * 2 // 5
-    left_column = _column(0, left, body.y, (_latest(LEFT, recent), _latest(BOTTOM, recent)), (upper, lower))
-    if (large := _latest(UPPER_RIGHT, recent)) in LARGE:
-        return {**left_column, **_column(left, right, body.y, (large, "digits"), (upper, lower))}
-    return {
-        **left_column,
-        "layers": Box(left, body.y, right - gradients, table),
-        "gradients": Box(left + right - gradients, body.y, gradients, table),
-        **_column(left, right, body.y + table, ("here", "digits"), (here, lower)),
-    }
+def _with_guest(body: Box, places: _Places, recent: Sequence[str], layout: Layout, wishes: Wishes) -> _Places:
+    """A pane that has no place here takes those that give way to guests, if it was visited after them."""
+    at_home = {name for panes, _, _ in places for name in panes}
+    giving = [each for each in places if each[1].partition(":")[2] in layout.guests] or places[-1:]
+    hosts = [name for panes, _, _ in giving for name in panes]
+    guests = [name for name in PANE_NAMES if name not in at_home and name not in wishes.hidden]
+    latest = _latest([*hosts, *guests], recent)
+    if latest not in guests:
+        return places
+    room = hull(box for _, _, box in giving) if giving else body
+    return [*(each for each in places if each not in giving), ((latest,), giving[0][1] if giving else "", room)]
 
 
-def _shared(rows: int, least: Sequence[int], wanted: Sequence[int]) -> list[int]:
-    """`rows` for panes from top to bottom: each its least, then more in turn up to what it wants; the last the rest.
-
-    There are at least as many rows as the least of all.
-    """
-    shares = list(least)
-    while (spare := rows - sum(shares)) > 0:
-        hungry = [at for at, want in enumerate(wanted) if shares[at] < want]
-        if not hungry:
-            shares[-1] += spare
-        for at in hungry[:spare]:
-            shares[at] += 1
-    return shares
-
-
-def _column(x: int, width: int, y: int, names: Sequence[str], rows: Sequence[int]) -> dict[str, Box]:
-    boxes = {}
-    for name, height in zip(names, rows, strict=True):
-        boxes[name] = Box(x, y, width, height)
-        y += height
-    return boxes
+def _placed(body: Box, columns: Sequence[_Measured], form: str, wishes: Wishes) -> _Places:
+    """Boxes for the places of these columns, after the user's own changes."""
+    places: _Places = []
+    alone = [[row.places[0] for row in column.rows if len(row.places) == 1] for column in columns]
+    wider = [sum(_change(form, place, wishes)[0] for place in each) for each in alone]
+    x = body.x
+    widths = moved([column.width for column in columns], [column.narrowest for column in columns], wider)
+    for width, column in zip(widths, columns, strict=True):
+        taller = [sum(_change(form, place, wishes)[1] for place in row.places) for row in column.rows]
+        y = body.y
+        for row, height in zip(column.rows, moved(column.heights, column.lowest, taller), strict=True):
+            places += _abreast(Box(x, y, width, height), row, form, wishes)
+            y += height
+        x += width
+    return places
 
 
-def _between(wanted: int, least: int, most: int) -> int:
-    return max(least, min(wanted, most))
+def _abreast(box: Box, row: Row, form: str, wishes: Wishes) -> _Places:
+    usual = split(box.width, row.shares or (1,) * len(row.places))
+    wider = [_change(form, place, wishes)[0] for place in row.places]
+    widths = moved(usual, [min(_NARROWEST, *usual)] * len(usual), wider)
+    places, x = [], box.x
+    for place, width in zip(row.places, widths, strict=True):
+        places.append((place, f"{form}:{place[0]}", box._replace(x=x, width=width)))
+        x += width
+    return places
 
 
-def _two_and_a_tab(boxes: dict[str, Box], body: Box, recent: Sequence[str]) -> Plan:
-    upper_left = _latest(LEFT, recent)
-    tabs = tuple(name for name in PANE_NAMES if name not in (upper_left, "here"))
-    upper = (body.height + 1) // 2
-    left = body.width // 2
-    panes = {
-        upper_left: Box(0, body.y, left, upper),
-        "here": Box(left, body.y, body.width - left, upper),
-        "tabs": Box(0, body.y + upper, body.width, 1),
-        _latest(tuple(name for name in tabs if name not in LEFT), recent): Box(
-            0, body.y + upper + 1, body.width, body.height - upper - 1
-        ),
-    }
-    return Plan({**boxes, **panes}, tabs)
+def _change(form: str, place: Place, wishes: Wishes) -> tuple[int, int]:
+    return wishes.sizes.get(f"{form}:{place[0]}", (0, 0))
 
 
-def _one(boxes: dict[str, Box], body: Box, recent: Sequence[str], tabs: tuple[str, ...] = PANE_NAMES) -> Plan:
+def _on_screen(boxes: dict[str, Box], places: _Places, recent: Sequence[str], tabs: tuple[str, ...] = ()) -> Plan:
+    chosen = [(_latest(panes, recent), name, box) for panes, name, box in places]
+    return Plan({**boxes, **{pane: box for pane, _, box in chosen}}, tabs, {pane: name for pane, name, _ in chosen})
+
+
+# ── some panes, and tabs ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _above_tabs(boxes: dict[str, Box], body: Box, recent: Sequence[str], layout: Layout, wishes: Wishes) -> Plan:
+    """The layout's upper places, and one of the other panes below them, with a row of tabs."""
+    upper = tuple(seen for place in layout.upper if (seen := _place(place, wishes)))
+    homes = {name for place in upper for name in place}
+    seen_above = {_latest(place, recent) for place in upper}
+    tabs = tuple(name for name in _shown(_ordered(layout), wishes) if name not in seen_above)
+    lower = tuple(name for name in tabs if name not in homes)
+    if not upper:
+        return _one(boxes, body, recent, tabs)
+    if not lower:
+        return _on_screen(boxes, _abreast(body, Row(upper), "folded", wishes), recent)
+    usual = (body.height * layout.upper_share + 50) // 100
+    taller = [sum(_change("folded", place, wishes)[1] for place in upper), _change("folded", _TABS, wishes)[1]]
+    rows, _ = moved([usual, body.height - usual], [_LOWEST, 1 + _LOWEST], taller)
+    below = Box(0, body.y + rows + 1, body.width, body.height - rows - 1)
+    places = _abreast(body._replace(height=rows), Row(upper), "folded", wishes)
+    boxes = {**boxes, "tabs": Box(0, body.y + rows, body.width, 1)}
+    return _on_screen(boxes, [*places, (lower, f"folded:{_TABS[0]}", below)], recent, tabs)
+
+
+def _one(boxes: dict[str, Box], body: Box, recent: Sequence[str], tabs: tuple[str, ...]) -> Plan:
     if body.height + 3 < TABS_ROW:
         return Plan({**boxes, recent[0]: body})
     pane = Box(0, body.y + 1, body.width, body.height - 1)
@@ -213,3 +284,7 @@ def _one(boxes: dict[str, Box], body: Box, recent: Sequence[str], tabs: tuple[st
 
 def _latest(names: Sequence[str], recent: Sequence[str]) -> str:
     return min(names, key=recent.index)
+
+
+def _between(wanted: int, least: int, most: int) -> int:
+    return max(least, min(wanted, most))

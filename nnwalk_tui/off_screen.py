@@ -9,11 +9,13 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
 from engine.errors import CommandError
 from engine.messages import Look
+from engine.recording import Job
 from engine.views import Answer, Frame, FromEngine, Snapshot
 from nnwalk_tui import pictures, shot
 from nnwalk_tui.actions import ScreenCommand
@@ -24,7 +26,10 @@ from nnwalk_tui.screens.command_line import Tone
 from nnwalk_tui.settings import Settings
 from nnwalk_tui.shot import Shot
 
-SHOWING = ("focus", "zoom", "unit", "inspect", "landscape", "find", "tape", "log", "theme")
+SHOWING = (
+    *("focus", "zoom", "unit", "inspect", "landscape", "find", "tape", "log", "theme"),
+    *("layout", "hide", "unhide", "wider", "narrower", "taller", "shorter"),
+)
 _PATIENCE = 60.0  # seconds that a picture may take
 
 
@@ -111,7 +116,11 @@ class AtOnce:
             self._sent = seen
             self._tell(Frame(seen))
 
+    def arrange(self, layout: dict[str, Any]) -> None: ...
+
     def interrupt(self) -> None: ...
+
+    def reopen(self, job: Job) -> None: ...
 
     def restart(self) -> None: ...
 

@@ -144,7 +144,7 @@ def template() -> str:
         lines += [*(f"# {line}" for line in entry.about), f"# {entry.name} = {entry.usual}", ""]
     lines += [
         "# The keys of commands: any text that can be typed after : may have one, or several in […], or none: [].",
-        '# They are written as on the keyboard: "n" "N" "/" "space" "f5" "ctrl+n" "alt+n" "pageup".',
+        '# They are written as on the keyboard: "n" "N" "/" "space" "f9" "ctrl+n" "alt+n" "pageup".',
         "[keys]",
     ]
     by_text: dict[str, list[str]] = {}
@@ -223,7 +223,7 @@ def _keys(table: dict[str, Any], text: str, problems: list[Problem]) -> dict[str
         if isinstance(keys, list) and all(isinstance(key, str) for key in keys):
             wanted[command], lines[command] = tuple(keys), line
         else:
-            cure = 'use "n", or ["n", "f5"] for several, or [] for none'
+            cure = 'use "n", or ["n", "f9"] for several, or [] for none'
             problems.append(Problem(line, f"the key of “{command}” cannot be {_shown(value)}", cure))
     return {"keys": wanted, "lines": lines}
 

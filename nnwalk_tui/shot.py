@@ -10,7 +10,8 @@ from pathlib import Path
 
 from engine.errors import CommandError
 from engine.views import Position
-from nnwalk_tui.layout import LEAST_HEIGHT, LEAST_WIDTH, LESSON, PANE_NAMES
+from nnwalk_tui.layout import LEAST_HEIGHT, LEAST_WIDTH
+from nnwalk_tui.layouts import LESSON, PANE_NAMES
 
 USAGE = "screenshot [FILE.svg|FILE.txt] [PANE] [WIDTHxHEIGHT] [over]"
 USUAL = (120, 40)  # a slide's size

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from engine.experiment import Experiment
 from engine.launch import open_experiment
 from engine.messages import Look
+from engine.recording import Job
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import Frame, FromEngine
@@ -45,7 +46,12 @@ class LiveClient:
         self._look = self.look_now = look
         self._serve()
 
+    def arrange(self, layout: dict[str, Any]) -> None:
+        self.session.layout = layout
+
     def interrupt(self) -> None: ...
+
+    def reopen(self, job: Job) -> None: ...
 
     def restart(self) -> None: ...
 

@@ -84,12 +84,12 @@ def test_what_is_wrong_is_named_by_its_line_with_its_cure(
 
 
 def test_a_wrong_entry_loses_nothing_but_itself(tmp_path: Path) -> None:
-    text = 'theme = "pink"\nmouse = false\n[keys]\nquit = "z"\n"step op" = "j"\n"theme light" = "f5"'
+    text = 'theme = "pink"\nmouse = false\n[keys]\nquit = "z"\n"step op" = "j"\n"theme light" = "f9"'
     found, problems = read(tmp_path, text)
     assert len(problems) == 2
     assert (found.theme, found.mouse) == ("dark", False)
     table = {key.text: key.shown for key in keymap.remapped(found, {})[0]}
-    assert (table["quit"], table["zoom"], table["step op"], table["theme light"]) == ("q", "z", "j", "f5")
+    assert (table["quit"], table["zoom"], table["step op"], table["theme light"]) == ("q", "z", "j", "f9")
 
 
 def test_commands_may_swap_keys_have_several_or_none(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_start_with_a_wrong_file_says_so_and_starts(home: Path) -> None:
 
 
 async def test_the_user_s_keys_work_and_are_shown_everywhere(home: Path, tmp_path: Path) -> None:
-    wanted = {"step op": ("j",), "zoom": ("o", "f5"), "theme light": ("D",), "back {unit}": ("h", "←")}
+    wanted = {"step op": ("j",), "zoom": ("o", "f9"), "theme light": ("D",), "back {unit}": ("h", "←")}
     table, problems = keymap.remapped(Settings(keys=wanted), {})
     assert problems == []
     actions.use_keys(table)
@@ -217,7 +217,7 @@ async def test_the_user_s_keys_work_and_are_shown_everywhere(home: Path, tmp_pat
         assert on.session.event is None or on.session.event == 0
         await on.press("o")
         assert on.main.zoomed
-        await on.press("f5")
+        await on.press("f9")
         assert not on.main.zoomed
         footer = "".join(text for text, _ in hints(120))
         assert footer.startswith(" j l p b e step")
@@ -227,7 +227,7 @@ async def test_the_user_s_keys_work_and_are_shown_everywhere(home: Path, tmp_pat
         rows = [shown.render_line(y).text for y in range(shown.size.height)]
         assert any("j         step one op" in row for row in rows)
         assert any("D         theme light" in row for row in rows)
-    assert dict(actions.palette())["zoom"].endswith("(key o f5)")
+    assert dict(actions.palette())["zoom"].endswith("(key o f9)")
     assert actions.keys_of("step").startswith("j l p b e")
 
 

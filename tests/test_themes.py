@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,10 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color as TextualColor
 
-from engine.course.findings import Plot, Series
 from engine.views import Curve, LossView
 from nnwalk_tui import actions, theme
 from nnwalk_tui.filters import NoColourFilter
 from nnwalk_tui.render import loss
-from nnwalk_tui.render.findings import plot_lines
 from nnwalk_tui.schemes import SCHEMES
 from tests.live import live
 
@@ -112,22 +109,6 @@ async def test_no_color_is_heeded_and_readable(tmp_path: Path, monkeypatch: pyte
         colours = {(s.style.color, s.style.bgcolor) for s in seen if s.style is not None}
         assert all(colour is None or colour.is_default for pair in colours for colour in pair)
         assert "1 graph" in "".join(segment.text for segment in seen)
-
-
-@pytest.mark.parametrize("ascii", [False, True])
-def test_two_curves_of_a_lesson_are_told_apart_by_number(ascii: bool) -> None:
-    theme.use(ascii=ascii)
-    try:
-        x = [step / 10 for step in range(60)]
-        curves = [Series("sine", x, [math.sin(at) for at in x]), Series("cosine", x, [math.cos(at) for at in x])]
-        *plot, legend = plot_lines(Plot(curves, "x", "y"), 76)
-        drawn = "".join(text for line in plot for text, style in line if style != "quiet")
-        assert "1 sine" in legend[0][0]
-        assert "2 cosine" in legend[1][0]
-        assert drawn.count("1") > 3
-        assert drawn.count("2") > 3
-    finally:
-        theme.use()
 
 
 @pytest.mark.parametrize("ascii", [False, True])

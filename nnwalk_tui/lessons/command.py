@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from engine.course.terms import find as find_terms
+from engine.course.terms import terms_text
 from engine.recording import Job
 from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.library import COURSE, find, lessons
 from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
 from nnwalk_tui.options import looks_options
+from nnwalk_tui.render.text import wrap
 from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import can_show_screen
 
@@ -25,6 +30,7 @@ from nnwalk_tui.terminal import can_show_screen
 @click.option("--check", type=click.Path(path_type=Path), help="Say what is wrong in a lesson file, by line.")
 @click.option("--run", "by_running", is_flag=True, help="With --check: carry everything out, too.")
 @click.option("--report", is_flag=True, help="Print what was read and answered.")
+@click.option("--terms", is_flag=False, flag_value="", metavar="[WORD]", help="Print what a word means, or all words.")
 @click.option("--lessons", "folder", type=click.Path(path_type=Path), default=COURSE, help="A folder of your own.")
 @click.option("--headless", is_flag=True, help="No screen: run the lesson's experiments and answers, print, end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -35,6 +41,7 @@ def lesson(
     check: Path | None,
     by_running: bool,
     report: bool,
+    terms: str | None,
     folder: Path,
     headless: bool,
     as_json: bool,
@@ -46,7 +53,9 @@ def lesson(
     """
     if check is not None:
         sys.exit(_check(check, by_running))
-    if as_list:
+    if terms is not None:
+        _terms(f"{terms} {name}".strip(), as_json, bool(chosen(**looks).settings.ascii))
+    elif as_list:
         _list(folder, as_json)
     elif report:
         _report(folder, as_json)
@@ -73,6 +82,21 @@ def _check(path: Path, by_running: bool) -> int:
             return 1
     click.echo(f"{path}: {len(found.pages)} pages, {len(found.questions)} questions, nothing wrong")
     return 0
+
+
+def _terms(words: str, as_json: bool, ascii_only: bool) -> None:
+    if as_json:
+        for term in find_terms(words):
+            click.echo(json.dumps(msgspec.to_builtins(term), ensure_ascii=False))
+        return
+    text = terms_text(words)
+    if ascii_only:
+        from nnwalk_tui.theme import to_ascii
+
+        text = to_ascii(text)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in text.splitlines():
+        click.echo("\n".join(wrap(line, width)) if width else line)
 
 
 def _list(folder: Path, as_json: bool) -> None:

@@ -17,7 +17,10 @@ from textual.widget import Widget
 
 from engine.messages import Look
 from engine.views import Snapshot
-from nnwalk_tui.layout import LESSON, PANE_NAMES, Box, Needs, Plan, plan
+from nnwalk_tui.arrangement import Arrangement
+from nnwalk_tui.boxes import Box
+from nnwalk_tui.layout import Needs, Plan, plan
+from nnwalk_tui.layouts import LAYOUTS, LESSON, PANE_NAMES
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
 from nnwalk_tui.panes.gradients import GradientsPane
@@ -81,6 +84,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
     MainScreen > AnswerBox.open { display: block; }
     """
 
+    AUTO_FOCUS = ""  # the layout says which pane comes first
+
     # Textual paints the whole screen when the focus moves; here those panes that lose and get it redraw themselves.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
@@ -89,9 +94,11 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def __init__(self, history: Path, names: Callable[[], list[str]]) -> None:
         super().__init__()
-        self._arrangement = PlanLayout(self)
+        self._plan_layout = PlanLayout(self)
+        self.arrangement = Arrangement()
         self._recent = [*PANE_NAMES, LESSON]
-        self._beside: tuple[str, ...] | None = None
+        self._beside: tuple[str, ...] | None = None  # panes beside a lesson's text; None where no lesson is open
+        self._reading = False  # whether the lesson has its layout, or another one is seen meanwhile
         self._needs = Needs()
         self._answer_rows = 0
         self._snapshot: Snapshot | None = None
@@ -110,7 +117,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @property
     def layout(self) -> Layout:
         """The screen's own layout: the plan."""
-        return self._arrangement
+        return self._plan_layout
 
     def compose(self) -> ComposeResult:
         """All children; the plan decides which are seen."""
@@ -139,7 +146,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def plan_for(self, size: Size) -> Plan:
         """What stands where at a size."""
-        return plan(size.width, size.height, self._recent, self.zoomed, self._needs, self._beside)
+        name = self.layout_name
+        beside = self._beside if name == LESSON else None
+        usual, wishes = LAYOUTS[self.arrangement.layout], self.arrangement.wishes(name)
+        return plan(size.width, size.height, self._recent, self.zoomed, self._needs, beside, usual, wishes)
+
+    @property
+    def layout_name(self) -> str:
+        """The layout that is seen."""
+        return LESSON if self._beside is not None and self._reading else self.arrangement.layout
 
     def boxes(self, size: Size) -> dict[str, Box]:
         """Where every child stands, those that lie over the panes too."""
@@ -168,7 +183,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def leave(self, name: str) -> None:
         """Go to the pane visited before, and give back the place that this one took from others."""
-        self.focus_pane(self._recent[1])
+        self.focus_pane(self._visited_before(name))
         before = self.plan
         self._recent.remove(name)
         self._recent.append(name)
@@ -189,7 +204,73 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def back_to_last(self, name: str) -> None:
         """Go to a pane, or, from it, to the one visited before."""
-        self.focus_pane(self._recent[1] if self.current == name else name)
+        self.focus_pane(self._visited_before(name) if self.current == name else name)
+
+    def _visited_before(self, name: str) -> str:
+        """The pane visited last, of the others that may be seen."""
+        gone = self.arrangement.wishes(self.layout_name).hidden | {name}
+        if self._beside is None:
+            gone |= {LESSON}
+        return next(each for each in self._recent if each not in gone)
+
+    # layouts
+
+    def use_layout(self, name: str) -> None:
+        """Another layout; the pane that it is most about gets the focus."""
+        self._reading = name == LESSON
+        self.use_arrangement(self.arrangement if self._reading else self.arrangement.with_layout(name))
+
+    def use_arrangement(self, arrangement: Arrangement) -> None:
+        """Another layout, or other changes to it."""
+        self.arrangement, self.zoomed = arrangement, False
+        self.come_first()
+        self.focus_pane(self.current)
+        self.rearrange()
+
+    def come_first(self) -> None:
+        """Let the panes that the layout is about come to the front."""
+        name = self.layout_name
+        first = (LESSON,) if name == LESSON else LAYOUTS[name].first
+        hidden = self.arrangement.wishes(name).hidden
+        first = tuple(each for each in first if each not in hidden)
+        self._recent.sort(key=lambda each: (first.index(each) if each in first else len(first), each in hidden))
+
+    def hide(self, name: str) -> str:
+        """Take a pane off the screen in this layout; why not, or ""."""
+        seen = {*PANE_NAMES} - self.arrangement.wishes(self.layout_name).hidden
+        if name == LESSON or seen <= {name}:
+            return "the lesson's text stays: leave ends the lesson" if name == LESSON else f"{name} is the last pane"
+        self._change(self.arrangement.with_hidden(self.layout_name, name, True))
+        if name == self.current:
+            self.zoomed = False
+            self.focus_pane(self._visited_before(name))
+        return ""
+
+    def unhide(self, name: str = "") -> list[str]:
+        """Show a hidden pane again, or all; which ones that are."""
+        hidden = self.arrangement.wishes(self.layout_name).hidden
+        shown = sorted(hidden & {name} if name else hidden)
+        for each in shown:
+            self._change(self.arrangement.with_hidden(self.layout_name, each, False))
+        return shown
+
+    def resize(self, wider: int, taller: int) -> bool:
+        """Make the focused pane larger or smaller; whether there was room."""
+        before, old = self.plan, self.arrangement
+        place = before.places.get(self.current)
+        if place is None:
+            return False
+        self.arrangement = old.with_size(self.layout_name, place, wider, taller)
+        if self.plan == before:
+            self.arrangement = old
+            return False
+        self.rearrange()
+        return True
+
+    def _change(self, arrangement: Arrangement) -> None:
+        if arrangement != self.arrangement:
+            self.arrangement = arrangement
+            self.rearrange()
 
     def zoom(self, zoomed: bool) -> None:
         """Show the focused pane alone, or with the others."""
@@ -198,7 +279,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def open_lesson(self, beside: tuple[str, ...]) -> None:
         """Give the room to the lesson's text and the panes beside it."""
-        self._beside = beside
+        self._beside, self._reading = beside, True
         self.keys_bar.use(LESSON_HINTS)
         self.rearrange()
         self.focus_pane(LESSON)
@@ -209,7 +290,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.keys_bar.use(HINTS)
         self.rearrange()
         if self.current == LESSON:
-            self.focus_pane(self._recent[1])
+            self.focus_pane(self._visited_before(LESSON))
 
     @property
     def lesson(self) -> LessonPane:
@@ -312,6 +393,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def _came_to(self, name: str) -> None:
         before = self.plan
+        self._reading = self._reading or name == LESSON
+        self.unhide(name)
         self._recent.remove(name)
         self._recent.insert(0, name)
         if self.plan != before:

@@ -11,11 +11,15 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from nnwalk_tui import actions
-from nnwalk_tui.render.text import Line
+from nnwalk_tui.render.text import Line, fit_line, measure, wrap
 from nnwalk_tui.screens.bars import Bar
 
 KEY = 10  # cells of a key
 COLUMN = 40
+_SHOWN = {  # as people name them, by what Textual calls them
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/",
+    "greater_than_sign": ">", "less_than_sign": "<", "question_mark": "?", "full_stop": ".", "comma": ",",
+}  # fmt: skip
 
 
 class HelpScreen(Screen[None]):
@@ -70,7 +74,8 @@ class HelpText(Bar):
 
 def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: int) -> list[Line]:
     """The pane's part, then all keys, then all commands, in `width` cells."""
-    lines: list[Line] = [[(f" {title}", "here"), (f" — {about}" if about else "", "text")]]
+    lines: list[Line] = [[(f" {title} — the focused pane", "here")]]
+    lines += [[(text, "text")] for text in wrap(f" {about}", width - 1)] if about else []
     lines += _columns([_row(keys, does) for keys, does in own_keys], width)
     for group in dict.fromkeys(key.group for key in actions.KEYS):
         lines.append([(f" {group}", "title")])
@@ -80,7 +85,7 @@ def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: i
 
 
 def _row(keys: str, does: str) -> Line:
-    return [(f"  {keys:<{KEY}}", "text"), (f"{does:<{COLUMN - KEY - 2}}", "quiet")]
+    return [(f"  {_SHOWN.get(keys, keys):<{KEY}}", "text"), (does, "quiet")]
 
 
 def _command(usage: str, summary: str) -> Line:
@@ -89,6 +94,7 @@ def _command(usage: str, summary: str) -> Line:
 
 def _columns(rows: list[Line], width: int) -> list[Line]:
     """Rows poured into as many columns as fit, read downwards."""
-    columns = max(1, width // COLUMN)
+    cell = max([COLUMN, *(measure(row) + 1 for row in rows)])
+    columns = max(1, width // cell)
     depth = -(-len(rows) // columns)
-    return [[span for row in rows[at::depth] for span in row] for at in range(depth)]
+    return [[span for row in rows[at::depth] for span in fit_line(row, cell)] for at in range(depth)]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
+from textual.binding import Binding
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.message import Message
@@ -513,6 +514,8 @@ class NNWalkApp(ArrangingApp):
         pane = self.main.current_pane
         live = self.main.active_bindings.values()
         own = [(each.binding.key, each.binding.description) for each in live if each.node is pane and each.enabled]
+        general = {binding.description for binding in Pane.BINDINGS if isinstance(binding, Binding)}
+        own.sort(key=lambda key: key[1] in general)  # what all panes do comes last
         self.push_screen(HelpScreen(pane.pane_title, pane.about, own))
 
     def _explain(self, name: str) -> None:

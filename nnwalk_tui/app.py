@@ -129,6 +129,7 @@ class NNWalkApp(ArrangingApp):
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
         self.client.on_message(self._receive)
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # fg finds an empty screen
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:

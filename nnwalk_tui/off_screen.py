@@ -102,6 +102,8 @@ class AtOnce:
         self._sent: Snapshot | None = None
         self._last_id = 0
 
+    def start(self) -> None: ...
+
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         self._tell = callback
 

@@ -19,6 +19,7 @@ class LayersPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         ("v", "quantity(1)", "Next quantity"),
         Binding("V", "quantity(-1)", "Quantity before", show=False),
+        ("enter", "inspect", "Look into its tensor"),
     ]
     pane_name = "layers"
     pane_title = "layers"
@@ -75,6 +76,11 @@ class LayersPane(Pane):
         ]
         return [render.heading(self.quantity, wide, columns), *lines, *said]
 
+    def chosen_tensor(self) -> str:
+        """The quantity that is shown, of the chosen layer."""
+        chosen = self._chosen()
+        return f"{self.quantity}[{chosen.index}]" if chosen else ""
+
     def action_move(self, lines: int) -> None:
         """Choose another layer."""
         if not self.data or not self.data[0]:
@@ -100,7 +106,7 @@ class LayersPane(Pane):
         super().on_blur()
 
     def _chosen(self) -> Layer | None:
-        if self._choice is None or self._choice > len(self.data[0]):
+        if not self.data or self._choice is None or self._choice > len(self.data[0]):
             return None
         layer: Layer = self.data[0][self._choice - 1]
         return layer

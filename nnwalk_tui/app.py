@@ -73,6 +73,7 @@ class NNWalkApp(ArrangingApp):
         ascii: bool = False,
         colours: theme.Colours = theme.Colours.FULL,
         scheme: Scheme = DARK,
+        layout: str = "",
         state: Path | None = None,
         lessons: Plan | None = None,
         script: Iterable[str] = (),
@@ -106,7 +107,7 @@ class NNWalkApp(ArrangingApp):
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
-        self.begin_arranging(state, arrangement)
+        self.begin_arranging(state, arrangement, layout)
         self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -603,6 +604,7 @@ def run(
         ascii=ascii,
         colours=colours,
         scheme=SCHEMES[settings.theme],
+        layout=settings.layout,
         lessons=lessons,
         script=script,
         arrangement=arrangement,

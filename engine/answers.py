@@ -36,11 +36,16 @@ def for_json(value: Any) -> Any:
     return value
 
 
+_SHORT = 8  # numbers in a row that need no shape beside them
+
+
 def readable(value: Any) -> str:
     """A value as text: numbers with six digits, tensors with their shape."""
     if isinstance(value, Tensor):
         if value.numel() == 1:
             return _number(value.item())
+        if value.dim() == 1 and value.numel() <= _SHORT and not value.is_floating_point():
+            return f"[{', '.join(map(str, value.tolist()))}]"  # a shape, a few labels
         shape = "×".join(map(str, value.shape))
         rows = torch.Tensor.__str__(value.detach()).removeprefix("tensor(").removesuffix(")")
         return f"{shape}\n{rows.replace(chr(10) + '       ', chr(10))}"

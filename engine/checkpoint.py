@@ -174,10 +174,7 @@ def _take(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
         about.epoch_batch_size,
         size_of(parameters, optimizer),
     )
-    replay.losses, replay.accuracies = (
-        array("d", tensors["losses"].tolist()),
-        array("d", tensors["accuracies"].tolist()),
-    )
+    replay.remember(*(array("d", tensors[name].tolist()) for name in ("losses", "accuracies")))
     replay.validations = {e: (float(a), float(b)) for e, (a, b) in about.validations.items()}
     replay.rates = about.rates
     replay.calendar.sizes = about.epoch_sizes

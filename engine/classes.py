@@ -36,7 +36,7 @@ def accuracy(output: Any, targets: Any) -> float | None:
     if not are_classes(output, targets):
         return None
     right = predicted_classes(output) == target_classes(targets)
-    return int(right.sum()) / len(targets)
+    return int(right.count_nonzero()) / len(targets)
 
 
 def are_classes(output: Any, targets: Any) -> bool:

@@ -42,6 +42,7 @@ from engine.commands import (
     Stats,
     Step,
     Switch,
+    Terms,
     Write,
 )
 from engine.course.requests import parse_request
@@ -338,6 +339,7 @@ COMMANDS: tuple[Spec, ...] = (
         True,
     ),
     Spec("export", "export script|weights|metrics FILE", "a plain PyTorch loop, safetensors, or CSV", _export, True),
+    Spec("terms", "terms [WORD]", "what a word of the course means, or all words", lambda rest: Terms(rest.strip())),
     Spec("names", "names", "list what print can show", _bare(Names, "names")),
     Spec("help", "help [COMMAND]", "list the commands, or explain one", lambda rest: Help(rest.strip())),
 )

@@ -189,3 +189,9 @@ class Help(Command, frozen=True):
     """What commands there are, or how one is used."""
 
     name: str = ""
+
+
+class Terms(Command, frozen=True):
+    """What a word of the course means; "": all words."""
+
+    word: str = ""

@@ -12,8 +12,8 @@ from collections import OrderedDict
 
 from engine.state import State
 
-_CHECKPOINTS_SHARE = 0.75
-_FIRST_INTERVAL = 27  # doubled once, 8,000 batches of the benchmark fit, and a jump replays 54 at most
+_CHECKPOINTS_SHARE = 0.9
+_FIRST_INTERVAL = 28  # doubled once, 8,000 batches of the benchmark fit, and a jump replays 56 at most
 
 
 class History:
@@ -50,6 +50,11 @@ class History:
         self._recent_bytes += state.bytes - (old.bytes if old else 0)
         self._recent[state.iteration] = state
         self._limit()
+
+    def room_for_recent(self) -> int:
+        """How many states of the batches last visited can be held at once."""
+        held = self._recent or self._checkpoints
+        return max(2, (self.budget - self._checkpoint_bytes) // next(reversed(held.values())).bytes)
 
     def at(self, iteration: int) -> State | None:
         """The state at an iteration, if it is held."""

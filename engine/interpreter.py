@@ -15,6 +15,8 @@ from engine.answers import readable
 from engine.command_table import help_text
 from engine.course.compute import compute
 from engine.course.formula import refused
+from engine.course.terms import find as find_terms
+from engine.course.terms import terms_text
 from engine.edits import RATES
 from engine.errors import CommandError, EngineError
 from engine.export import export
@@ -80,6 +82,8 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
         case ask.Names():
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
             return Outcome(names, "  ".join(names))
+        case ask.Terms(word):
+            return Outcome(find_terms(word), terms_text(word))
         case ask.Help(name):
             return _said(help_text(name))
     return change(session, command)

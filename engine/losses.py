@@ -5,11 +5,10 @@ Importing this loads no torch. A new loss is a row of LOSSES.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True)
-class LossSpec:
+class LossSpec(msgspec.Struct, frozen=True):
     """One loss, as a mean over all values of (N × n_y) predictions."""
 
     name: str

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from engine.recording import Job
+
 
 class Do(msgspec.Struct, frozen=True, tag="do"):
     """Carry out a command; an Answer with the same id follows."""
@@ -104,4 +106,10 @@ class Arrange(msgspec.Struct, frozen=True, tag="arrange"):
     layout: dict[str, Any]
 
 
-ToEngine = Do | Look | Interrupt | Arrange
+class Open(msgspec.Struct, frozen=True, tag="open"):
+    """Drop this job and open another in the same process; `Opened` follows, and nothing of the old one after it."""
+
+    job: Job
+
+
+ToEngine = Do | Look | Interrupt | Arrange | Open

@@ -6,6 +6,7 @@ A new model is a class here, a row of `engine.experiment.MODELS` and a branch of
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -23,30 +24,26 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module | None]] = {
 }
 
 
-class Layer(nn.Module):
+class Layer(nn.Sequential):
     """Z = A·Wᵀ + b, then A = g(Z): linear, norm, activation and dropout, in this order (Ioffe & Szegedy 2015, §3.2).
 
-    What a layer does not have is None. Shapes: (N, n_in) → (N, n_out).
+    What a layer does not have is left out. Shapes: (N, n_in) → (N, n_out).
     """
 
     def __init__(
         self, n_in: int, n_out: int, activation: str = "linear", *, batch_norm: bool = False, dropout: float = 0.0
     ) -> None:
-        super().__init__()
-        self.linear = nn.Linear(n_in, n_out)
-        self.norm = nn.BatchNorm1d(n_out) if batch_norm else None
-        self.activation = ACTIVATIONS[activation]()
-        self.dropout = nn.Dropout(dropout) if dropout else None
+        stages = {
+            "linear": nn.Linear(n_in, n_out),
+            "norm": nn.BatchNorm1d(n_out) if batch_norm else None,
+            "activation": ACTIVATIONS[activation](),
+            "dropout": nn.Dropout(dropout) if dropout else None,
+        }
+        super().__init__(OrderedDict((name, stage) for name, stage in stages.items() if stage is not None))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        outputs: Tensor = self.linear(inputs)
-        if self.norm is not None:
-            outputs = self.norm(outputs)
-        if self.activation is not None:
-            outputs = self.activation(outputs)
-        if self.dropout is not None:
-            outputs = self.dropout(outputs)
-        return outputs
+    def stage(self, name: str) -> nn.Module | None:
+        """Its "linear", "norm", "activation" or "dropout"; None for what it does not have."""
+        return dict(self.named_children()).get(name)
 
 
 class MLP(nn.Module):

@@ -36,7 +36,7 @@ class LayerInfo:
     @property
     def kind(self) -> str:
         """What the layer is, in one word."""
-        main = self.module.linear if isinstance(self.module, Layer) else self.module
+        main = self.module.stage("linear") if isinstance(self.module, Layer) else self.module
         return type(main).__name__.lower()
 
 

@@ -8,8 +8,9 @@ torch.optim. In the rules g is the gradient, θ the parameter, η the learning r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from engine.errors import ExperimentError
 
@@ -24,8 +25,7 @@ class Symbol(NamedTuple):
     ascii: str
 
 
-@dataclass(frozen=True)
-class OptimizerSpec:
+class OptimizerSpec(msgspec.Struct, frozen=True):
     """One optimizer: how to make it, and how to explain it.
 
     `symbols` maps the keys of torch's state to symbols. `rule` has one to three lines, and before them one for each of
@@ -37,8 +37,8 @@ class OptimizerSpec:
     learning_rate: float  # the default one
     rule: tuple[str, ...]
     source: str
-    symbols: Mapping[str, Symbol] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)  # where they differ from torch's defaults
+    symbols: Mapping[str, Symbol] = {}
+    options: Mapping[str, Any] = {}  # where they differ from torch's defaults
     takes_momentum: bool = False
     takes_weight_decay: bool = True
     weight_decay: float = 0.0  # the default one
@@ -230,7 +230,7 @@ def spec_of(optimizer: Optimizer, group: int = 0) -> OptimizerSpec | None:
         return None
     options = optimizer.param_groups[group]
     row = _row_for(kind.__name__, options)
-    return row and replace(row, rule=(*_lines_before(row, options), *_rule_in_use(row, options)))
+    return row and msgspec.structs.replace(row, rule=(*_lines_before(row, options), *_rule_in_use(row, options)))
 
 
 def _row_for(torch_class: str, options: Mapping[str, Any]) -> OptimizerSpec | None:

@@ -354,15 +354,15 @@ class Recorder(TorchDispatchMode):
         return self._known[id(self._model.get_parameter(name))][1]
 
 
+_STAGES = {"linear": "Z", "norm": "N", "dropout": "D"}  # of a Layer, and what they give
+
+
 def _layer_parts(naming: Naming) -> dict[int, tuple[str, int]]:
     parts: dict[int, tuple[str, int]] = {}
     for layer in naming.layers:
         if isinstance(layer.module, Layer):
-            parts[id(layer.module.linear)] = ("Z", layer.index)
-            if layer.module.norm is not None:
-                parts[id(layer.module.norm)] = ("N", layer.index)
-            if layer.module.dropout is not None:
-                parts[id(layer.module.dropout)] = ("D", layer.index)
+            stages = dict(layer.module.named_children())
+            parts |= {id(stages[name]): (symbol, layer.index) for name, symbol in _STAGES.items() if name in stages}
         else:
             parts[id(layer.module)] = ("Z", layer.index)
     return parts

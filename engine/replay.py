@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from engine.accuracies import Accuracies
 from engine.history import History
 from engine.naming import Naming
 from engine.recording import Edit
@@ -22,7 +23,7 @@ _TAPES_KEPT = 4
 class Replay:
     """One branch of a run: its metrics, edits and history, on a trainer that it may share with other branches.
 
-    `losses` and `accuracies` hold one number for each batch run, in order (accuracy NaN where it is not defined);
+    `losses` holds one number for each batch run, in order;
     `validations` holds (loss, accuracy) by the number of epochs done, 0 being before training; `rates` the learning
     rate before its schedule, by the border from which it holds. The state at a border includes the edits made there.
     """
@@ -35,7 +36,6 @@ class Replay:
         self.calendar = trainer.calendar
         self.history = History(history_bytes)
         self.losses = array("d")
-        self.accuracies = array("d")
         self.validations: dict[int, tuple[float, float]] = {}
         self.rates: dict[int, float] = {0: trainer.base_rate}
         self.edits: list[Edit] = []
@@ -49,6 +49,7 @@ class Replay:
         self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
         self.on_arrival: Callable[[Replay, int], None] = lambda replay, iteration: None
         self.interrupted: Callable[[], bool] = lambda: False
+        self._accuracies = Accuracies()
         self._validation = validation
         self._tape_bytes = tape_bytes
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
@@ -62,7 +63,7 @@ class Replay:
         other.calendar = self.calendar.copy()
         other.take_after(self)
         other.plotted = {text: series[:border] for text, series in self.plotted.items()}
-        other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
+        other.remember(self.losses[:border], self.accuracies[:border])
         done = self.calendar.epochs_done(border)
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
         other.rates = {place: rate for place, rate in self.rates.items() if place <= border}
@@ -103,6 +104,15 @@ class Replay:
     def validation(self) -> Iterable[Any] | None:
         """The batches of the validation partition, if there is one."""
         return self._validation
+
+    @property
+    def accuracies(self) -> array[float]:
+        """The accuracy of each batch run, in order; NaN where it is not defined."""
+        return self._accuracies.series()
+
+    def remember(self, losses: array[float], accuracies: array[float]) -> None:
+        """Take over the metrics of batches that were run elsewhere."""
+        self.losses, self._accuracies = losses, Accuracies(accuracies)
 
     @property
     def furthest(self) -> int:
@@ -193,14 +203,13 @@ class Replay:
         self.rates[edit.iteration] = self.trainer.base_rate
 
     def _note(self, iteration: int, result: Result) -> None:
-        accuracy = math.nan if result.accuracy is None else result.accuracy
         if iteration > len(self.losses):
             self.losses.append(result.loss)
-            self.accuracies.append(accuracy)
+            self._accuracies.add(result.output, result.targets)
         elif not _same(self.losses[iteration - 1], result.loss):
             self._diverged(iteration, result.loss)
             self.losses[iteration - 1] = result.loss
-            self.accuracies[iteration - 1] = accuracy
+            self._accuracies.correct(iteration, result.output, result.targets)
 
     def _diverged(self, iteration: int, loss: float) -> None:
         if not self.divergence:
@@ -226,8 +235,9 @@ class Replay:
     ) -> bool:
         """Bring the trainer to the end of a batch; False if interrupted on the way, or if the run ends before it.
 
-        `keep` holds the states passed through, for a walk back.
+        `keep` holds the states passed through, for a walk back, as many as there is room for.
         """
+        first_kept = iteration - self.history.room_for_recent() if keep else iteration
         with self.trainer.at_work():
             here = self._start_for(iteration)
             for done in range(here, iteration):
@@ -236,7 +246,7 @@ class Replay:
                 progress(done - here, iteration - here)
                 self.train_batch()
                 self.validate(interrupted)
-                if keep:
+                if self.trainer.iteration > first_kept:
                     self._keep_here()
         return True
 
@@ -300,7 +310,8 @@ class Replay:
         self.history.forget_from(border)
         self.trace.forget_from(border)
         self.distributions.forget_from(border)
-        del self.losses[border:], self.accuracies[border:]
+        del self.losses[border:]
+        self._accuracies.forget_from(border)
         for series in self.plotted.values():
             del series[border:]
         for held in [i for i in self._tapes if i >= border]:

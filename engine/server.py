@@ -18,13 +18,13 @@ from engine.autosave import Autosave, checkpoint_path
 from engine.command_table import parse_or_none
 from engine.errors import EngineError, ModelError
 from engine.launch import open_job
-from engine.messages import Arrange, Do, Interrupt, Look
+from engine.messages import Arrange, Do, Interrupt, Look, Open
 from engine.recording import Job
 from engine.restore import restore
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.transport import EngineEnd, Opening, connect, read_opening
-from engine.views import Answer, Failed, Frame, Log, Progress, Snapshot
+from engine.views import Answer, Failed, Frame, Log, Opened, Progress, Snapshot
 
 _POLL_EVERY = 0.004  # seconds between looks at the connection while training
 _SLICE = 0.02  # seconds of work that a landscape takes between looks at the connection
@@ -32,7 +32,7 @@ _FRAME_EVERY = 0.1  # seconds between frames of a run
 _PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
 _LOOKING = (
     *(ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Pick, ask.Place, ask.Write),
-    *(ask.Compute, ask.CheckFormula),
+    *(ask.Compute, ask.CheckFormula, ask.Terms),
 )
 
 
@@ -51,18 +51,29 @@ class Server:
         self._progress: Progress | None = None
         self._autosave: Autosave | None = None
         self._layout: dict[str, Any] | None = None
+        self._next: Job | None = None
 
     def serve(self, job: Job) -> None:
-        """Open the job and answer until the screen hangs up (EOFError)."""
+        """Open the job, and those that follow, and answer until the screen hangs up (EOFError)."""
+        while True:
+            self._serve_job(job)
+            assert self._next is not None
+            job, self._next = self._next, None
+            self._sent = self._progress = self._autosave = self._layout = None
+            self._stop = False
+            self._channel.send(Opened())
+
+    def _serve_job(self, job: Job) -> None:
         try:
             session = self._open(job)
         except EngineError as error:
             self._channel.send(Failed(str(error), getattr(error, "details", "")))
-            self._await_end()
+            while self._next is None:
+                self._receive()
             return
         session.interrupted = self._interrupted
         session.on_batch = lambda: self._between_batches(session)
-        while True:
+        while self._next is None:
             self._serve_next(session)
 
     def _open(self, job: Job) -> Session:
@@ -88,6 +99,8 @@ class Server:
                 session.landscape.work(session, _SLICE)
             else:
                 self._receive()
+                if self._next is not None:
+                    return
             self._frame(session)
         if self._layout is not None:
             session.layout = self._layout
@@ -126,6 +139,10 @@ class Server:
                 self._layout = layout
             case Do():
                 self._take(message)
+            case Open(job):
+                self._next, self._stop, self._look = job, True, None
+                self._queue.clear()
+                self._asides.clear()
 
     def _take(self, request: Do) -> None:
         if not self._running:
@@ -143,13 +160,9 @@ class Server:
         now = time.monotonic()
         if now - self._polled >= _POLL_EVERY:
             self._polled = now
-            while self._channel.waiting():
+            while self._next is None and self._channel.waiting():  # what comes after an Open is for the next job
                 self._receive()
         return self._stop
-
-    def _await_end(self) -> None:
-        while True:
-            self._channel.receive()
 
     # ── what leaves ───────────────────────────────────────────────────────────────────────────────────────────────────
 

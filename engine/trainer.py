@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,20 +23,19 @@ from engine.tape import Tape
 from engine.users_code import users_code
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """A mini-batch as the loader gave it."""
 
     inputs: tuple[Any, ...]
     targets: Any
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a mini-batch came to. `accuracy` is None where right and wrong are not defined."""
+class Result(NamedTuple):
+    """What a mini-batch came to."""
 
     loss: float
-    accuracy: float | None
+    output: Any
+    targets: Any
 
 
 class Trainer:
@@ -65,6 +63,7 @@ class Trainer:
         self._iterator: Iterator[Any] | None = None
         self._epoch_random: RandomState | None = None
         self._random = RandomState.capture()
+        self._captured_random: RandomState | None = None  # of the state captured last
         self._at_work = False
         self._seconds, self._batches_timed = 0.0, 0
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -137,7 +136,7 @@ class Trainer:
             self.optimizer.step()
         self._seconds += time.perf_counter() - began
         self._batches_timed += 1
-        return Result(loss.item(), accuracy(output, batch.targets))
+        return Result(loss.item(), output, batch.targets)
 
     def record(
         self, naming: Naming, before: State, budget: int, wanted: frozenset[int] = frozenset()
@@ -163,7 +162,7 @@ class Trainer:
         tape.loss, tape.indices, tape.targets = loss.item(), self.indices(), batch.targets
         tape.output, tape.inputs = first_tensor(output), batch.inputs
         tape.accuracy = accuracy(output, batch.targets)
-        return tape, Result(tape.loss, tape.accuracy)
+        return tape, Result(tape.loss, output, batch.targets)
 
     def load(self) -> Batch:
         """The next mini-batch, of the next epoch where one ends; gradients are cleared and the rate is set."""
@@ -209,6 +208,7 @@ class Trainer:
     def capture(self) -> State:
         """A copy of everything, at the border between two batches."""
         tensors, optimizer = states.capture_tensors(self.model), states.capture_optimizer(self.optimizer)
+        self._captured_random = RandomState.capture(self.generator).unless_same(self._captured_random)
         return State(
             self.epoch,
             self.batch,
@@ -216,7 +216,7 @@ class Trainer:
             tensors,
             optimizer,
             states.capture_groups(self.optimizer),
-            RandomState.capture(self.generator),
+            self._captured_random,
             self._epoch_random if self._iterator is not None else None,
             tuple(module.training for module in self.model.modules()),
             tuple(parameter.requires_grad for parameter in self.model.parameters()),

@@ -499,4 +499,8 @@ class Failed(View, frozen=True, tag="failed"):
     details: str = ""
 
 
-FromEngine = Answer | Frame | Progress | Log | Failed
+class Opened(View, frozen=True, tag="opened"):
+    """What follows is of the job that was asked for last."""
+
+
+FromEngine = Answer | Frame | Progress | Log | Failed | Opened

@@ -7,7 +7,7 @@ A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.command_table import COMMANDS, Spec
@@ -15,7 +15,9 @@ from engine.command_table import parse as parse_engine_command
 from engine.commands import Command
 from engine.errors import CommandError
 from engine.views import Unit
+from nnwalk_tui import shot
 from nnwalk_tui.layouts import NAMES as LAYOUTS
+from nnwalk_tui.schemes import SCHEMES
 
 PANES = {
     "graph": "1",
@@ -70,6 +72,11 @@ def _free(name: str) -> Callable[[str], Command]:
     return lambda rest: ScreenCommand(name, rest)
 
 
+def _screenshot(rest: str) -> Command:
+    shot.parse(rest)  # raises for what is wrong
+    return ScreenCommand("screenshot", rest.strip())
+
+
 FOCUSES = (*PANES, *(number for number in PANES.values() if number.isdecimal()), "next", "previous")
 
 SCREEN_COMMANDS: tuple[Spec, ...] = (
@@ -101,18 +108,22 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("palette", "palette", "search all commands", _screen("palette")),
     Spec("help", "help [COMMAND]", "all keys and commands, or how one is used", _free("help")),
     Spec("lesson", "lesson [NAME]", "the lessons, or one of them", _free("lesson")),
+    Spec("terms", "terms [WORD]", "what a word of the course means: search, read, open its lesson", _free("terms")),
     Spec("page", "page next|previous|NUMBER", "turn the lesson's page", _free("page"), True),
     Spec("answer", "answer TEXT", "answer the lesson's question", _free("answer"), True),
     Spec("show", "show", "show the answer of the lesson's question", _screen("show")),
     Spec("try", "try", "do the next thing that the lesson suggests", _screen("try")),
     Spec("leave", "leave", "leave the lesson; it goes on where it was", _screen("leave")),
     Spec("restart", "restart", "start the engine process again", _screen("restart")),
+    Spec("theme", f"theme {'|'.join(SCHEMES)}", "other colours", _screen("theme", tuple(SCHEMES)), True),
+    Spec("screenshot", shot.USAGE, "save what is on screen as a picture, or as text", _screenshot),
     Spec("suspend", "suspend", "back to the shell; fg returns here", _screen("suspend")),
     Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
     Spec("quit", "quit", "leave", _screen("quit")),
 )  # fmt: skip
 
 _SCREEN_NAMES = {spec.name for spec in SCREEN_COMMANDS}
+SCREEN_ALONE = _SCREEN_NAMES - {spec.name for spec in COMMANDS}  # names that the engine does not know
 ALL_COMMANDS: tuple[Spec, ...] = (*(spec for spec in COMMANDS if spec.name not in _SCREEN_NAMES), *SCREEN_COMMANDS)
 
 
@@ -163,6 +174,7 @@ KEYS: tuple[Key, ...] = (
     Key("right_parenthesis", ")", "taller", "taller", "layouts"),
     Key("left_parenthesis", "(", "shorter", "shorter", "layouts"),
     Key("t", "t", "lesson", "the lessons", "lesson"),
+    Key("K", "K", "terms", "look up a word", "lesson"),
     Key("full_stop", ".", "page next", "the next page", "lesson"),
     Key("comma", ",", "page previous", "the page before", "lesson"),
     Key("a", "a", "command answer ", "answer a question", "lesson"),
@@ -171,11 +183,31 @@ KEYS: tuple[Key, ...] = (
     Key("colon", ":", "command", "type a command", "program"),
     Key("ctrl+p", "ctrl+p", "palette", "search commands", "program"),
     Key("question_mark", "?", "help", "this help", "program"),
+    Key("S", "S", "screenshot", "save a picture", "program"),
     Key("r", "r", "restart", "restart an engine that ended", "program"),
     Key("ctrl+z", "ctrl+z", "suspend", "back to the shell", "program"),
     Key("ctrl+c", "ctrl+c", "interrupt", "stop the engine, or quit", "program"),
     Key("q", "q", "quit", "leave", "program"),
 )
+
+
+_table = KEYS
+
+
+def use_keys(keys: tuple[Key, ...] = KEYS) -> None:
+    """Show these keys everywhere from now on: the user's."""
+    global _table
+    _table = keys
+
+
+def key_table() -> tuple[Key, ...]:
+    """The keys in use: the table, with the user's changes."""
+    return _table
+
+
+def means(text: str, names: Sequence[str]) -> bool:
+    """Whether one of these keys carries out this text."""
+    return any(key.keys in names for key in _table if key.text == text)
 
 
 def parse(text: str) -> Command:
@@ -196,7 +228,7 @@ def parse(text: str) -> Command:
 
 def keys_of(name: str) -> str:
     """The keys whose command begins with this name, as people name them."""
-    return " ".join(key.shown for key in KEYS if key.text.split()[0] == name)
+    return " ".join(key.shown for key in _table if key.text.split()[0] == name)
 
 
 def find(name: str) -> Spec:
@@ -211,12 +243,13 @@ def find(name: str) -> Spec:
 def palette() -> list[tuple[str, str]]:
     """Every command text that can be chosen from a list, and what it does."""
     rows = [(spec.name, _about(spec)) for spec in ALL_COMMANDS]
-    with_arguments = [key for key in KEYS if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
-    return rows + [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
+    with_arguments = [key for key in _table if " " in key.text and "{" not in key.text and not key.text.endswith(" ")]
+    rows += [(key.text, f"{key.summary} (key {key.shown})") for key in with_arguments]
+    return rows + [(f"theme {scheme.name}", scheme.about) for scheme in SCHEMES.values()]
 
 
 def _about(spec: Spec) -> str:
-    keys = " ".join(key.shown for key in KEYS if key.text == spec.name)
+    keys = " ".join(key.shown for key in _table if key.text == spec.name)
     return f"{spec.summary} (key {keys})" if keys else spec.summary
 
 
@@ -243,6 +276,8 @@ def _candidates(command: str, names: list[str]) -> list[str]:
             return ["batches", "epochs"]
         case "goto":
             return ["start", "end", "last"]
+        case "theme":
+            return list(SCHEMES)
         case "unit":
             return [*UNITS, "finer", "coarser"]
         case "focus":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.message import Message
@@ -24,24 +23,27 @@ from engine.errors import CommandError
 from engine.experiment import Experiment
 from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
-from nnwalk_tui import actions, terminal, theme
+from nnwalk_tui import actions, keymap, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
+from nnwalk_tui.appearance import Appearance
 from nnwalk_tui.arrangement import Arrangement
 from nnwalk_tui.arranging import ArrangingApp
 from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.layouts import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
-from nnwalk_tui.pacing import AsciiFilter, PacedDriver
+from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
 from nnwalk_tui.screens.command_line import CommandLine, Tone
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
+from nnwalk_tui.settings import Chosen
 from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
@@ -59,10 +61,6 @@ class NNWalkApp(ArrangingApp):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key.keys, f"press({key.text!r})", key.summary, show=False, priority=key.keys in ARROWS)
-        for key in actions.KEYS
-    ]
 
     class EngineSpoke(Message):
         """Messages of the engine wait in the inbox."""
@@ -73,21 +71,21 @@ class NNWalkApp(ArrangingApp):
         *,
         ascii: bool = False,
         colours: theme.Colours = theme.Colours.FULL,
+        scheme: Scheme = DARK,
         state: Path | None = None,
         lessons: Plan | None = None,
+        script: Iterable[str] = (),
         new_client: Callable[[Experiment], Client] = start_engine,
         arrangement: Arrangement | None = None,
-        commands: Sequence[str] = (),
     ) -> None:
         """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine.
 
-        `arrangement` is that of a recording, in place of the user's own; `commands` are carried out at the start.
+        `arrangement` is that of a recording, in place of the user's own. The commands of `script` are carried out one
+        after another, up to the first that fails.
         """
-        theme.use(ascii=ascii, colours=colours)
         super().__init__(driver_class=PacedDriver)
-        if colours is not theme.Colours.FULL:
-            self.theme = "ansi-dark"
-        self._ascii = [AsciiFilter()] if ascii else []
+        keymap.bind(self, ARROWS)
+        self._appearance = Appearance(self, ascii=ascii, colours=colours, scheme=scheme)
         self.client = client
         self.snapshot: Snapshot | None = None
         self.unit = Unit.OP
@@ -101,11 +99,12 @@ class NNWalkApp(ArrangingApp):
         self._progress: Progress | None = None
         self._notice: tuple[str, Tone] = ("", "quiet")
         self._names: list[str] = []
+        self._script = deque(script)
         self._begun = monotonic()
+        self.warning = ""  # to say at the start
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
-        self._first_commands = tuple(commands)
         self.begin_arranging(state, arrangement)
         self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
@@ -114,8 +113,8 @@ class NNWalkApp(ArrangingApp):
         return self.main
 
     def get_line_filters(self) -> list[LineFilter]:
-        """Textual's, and ASCII twins where the terminal wants them."""
-        return [*super().get_line_filters(), *self._ascii]
+        """Textual's, and what the terminal wants."""
+        return self._appearance.filters(super().get_line_filters())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """None: the palette lists the one command table."""
@@ -134,9 +133,11 @@ class NNWalkApp(ArrangingApp):
 
     def _begin(self) -> None:
         self.say_how_arranged()
-        for line in self._first_commands:
-            self.perform(line)
+        if self.warning:
+            self.log_lines(self.warning)
+            self.say(self.warning, "wrong")
         self.open_first_lesson()
+        self._go_on_with_script()
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -193,6 +194,7 @@ class NNWalkApp(ArrangingApp):
                     lines.append(f"the engine ended: {reason}")
         if lines:
             self.log_lines("\n".join(lines))
+        self._go_on_with_script()
         self._show_status()
 
     def _take_frame(self, snapshot: Snapshot) -> None:
@@ -234,6 +236,7 @@ class NNWalkApp(ArrangingApp):
             reply(answer)
             return
         if answer.error:
+            self._script.clear()
             self.say(answer.error, "wrong")
             if answer.details:
                 self.log_lines(f"{answer.error}\n{answer.details}")
@@ -248,6 +251,7 @@ class NNWalkApp(ArrangingApp):
         self.over = self.over or why  # a run that could not start says why, and its end adds nothing
         self._pending.clear()
         self._replies.clear()
+        self._script.clear()
         self._progress = None
         self.say("")
 
@@ -275,7 +279,7 @@ class NNWalkApp(ArrangingApp):
         if self._progress:
             return _bar(self._progress), "text"
         if self.over:
-            return f"{self.over} — press r to restart", "wrong"
+            return f"{self.over} — press {actions.keys_of('restart')} to restart", "wrong"
         if self.snapshot is None:
             return f"starting the engine… {monotonic() - self._begun:.0f} s", "quiet"
         for text, since in self._pending.values():
@@ -293,7 +297,7 @@ class NNWalkApp(ArrangingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Arrows walk only while a pane has the focus and is not entered."""
-        if action == "press" and parameters and str(parameters[0]) in _ARROW_TEXTS:
+        if action == "press" and parameters and actions.means(str(parameters[0]), ARROWS):
             return self.screen is self.main and isinstance(self.main.focused, Pane) and not self.main.entered
         return super().check_action(action, parameters)
 
@@ -303,7 +307,7 @@ class NNWalkApp(ArrangingApp):
         if walking and len(self._pending) >= MOST_PENDING:
             return
         if walking and self.running:
-            self.client.interrupt()
+            self._interrupt()
         self.perform(text.format(unit=self.unit))
 
     def perform(self, text: str) -> None:
@@ -311,6 +315,7 @@ class NNWalkApp(ArrangingApp):
         try:
             self._perform(text.strip(), actions.parse(text))
         except CommandError as error:
+            self._script.clear()
             self.say(str(error), "wrong")
 
     def _perform(self, text: str, command: Command) -> None:
@@ -318,6 +323,15 @@ class NNWalkApp(ArrangingApp):
             getattr(self, f"screen_{command.name}")(command.argument)
         elif not self.over:  # else the status tells why nothing happens
             self._pending[self.client.do(text)] = (text, monotonic())
+
+    def _go_on_with_script(self) -> None:
+        """Each command waits for the one before: one that moves the cursor would end a run."""
+        while self._script and not self._pending:
+            self.perform(self._script.popleft())
+
+    def _interrupt(self) -> None:
+        self._script.clear()
+        self.client.interrupt()
 
     @property
     def running(self) -> bool:
@@ -381,7 +395,7 @@ class NNWalkApp(ArrangingApp):
     def screen_toggle(self, _: str) -> None:
         """Run, or pause."""
         if self.running:
-            self.client.interrupt()
+            self._interrupt()
         else:
             self.perform("run")
 
@@ -468,7 +482,7 @@ class NNWalkApp(ArrangingApp):
     def screen_escape(self, _: str) -> None:
         """Back out of the innermost thing; never quits."""
         if self._progress is not None:
-            self.client.interrupt()
+            self._interrupt()
         elif self.main.entered:
             self.main.entered = False
         elif self.main.zoomed:
@@ -492,11 +506,7 @@ class NNWalkApp(ArrangingApp):
             self._explain(name.strip())
             return
         pane = self.main.current_pane
-        live = self.main.active_bindings.values()
-        own = [(each.binding.key, each.binding.description) for each in live if each.node is pane and each.enabled]
-        general = {binding.description for binding in Pane.BINDINGS if isinstance(binding, Binding)}
-        own.sort(key=lambda key: key[1] in general)  # what all panes do comes last
-        self.push_screen(HelpScreen(pane.pane_title, pane.about, own))
+        self.push_screen(HelpScreen(pane, self.main.active_bindings.values()))
 
     def _explain(self, name: str) -> None:
         spec = actions.find(name)
@@ -516,6 +526,14 @@ class NNWalkApp(ArrangingApp):
         self._pending.clear()
         self.ask_for_frame()
 
+    def screen_screenshot(self, text: str) -> None:
+        """Save what is on screen."""
+        self.say(pictures.take(self, shot.parse(text)))
+
+    def screen_theme(self, name: str) -> None:
+        """Other colours."""
+        self._appearance.choose(name)
+
     def screen_suspend(self, _: str) -> None:
         """Back to the shell."""
         self.action_suspend_process()
@@ -523,16 +541,13 @@ class NNWalkApp(ArrangingApp):
     def screen_interrupt(self, _: str) -> None:
         """Stop what the engine does; with nothing to stop, leave."""
         if self.running or self._pending or self._progress:
-            self.client.interrupt()
+            self._interrupt()
         else:
             self.exit()
 
     def screen_quit(self, _: str) -> None:
         """Leave."""
         self.exit()
-
-
-_ARROW_TEXTS = {key.text for key in actions.KEYS if key.keys in ARROWS}
 
 
 def _names(answer: Answer) -> list[str]:
@@ -543,7 +558,9 @@ def _names(answer: Answer) -> list[str]:
 
 def _doing(text: str) -> str:
     name = text.split()[0]
-    return "running · space pauses" if name == "run" else "stepping…" if name in WALKS else f"{text}…"
+    if name == "run":
+        return f"running · {actions.keys_of('toggle')} pauses"
+    return "stepping…" if name in WALKS else f"{text}…"
 
 
 def _bar(progress: Progress) -> str:
@@ -559,19 +576,29 @@ def _state_folder() -> Path:
 
 def run(
     client: Client,
+    looks: Chosen,
     *,
-    ascii: bool = False,
-    mouse: bool = True,
     lessons: Plan | None = None,
+    script: Iterable[str] = (),
     arrangement: Arrangement | None = None,
-    commands: Sequence[str] = (),
 ) -> int:
     """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
-    colours = theme.Colours(terminal.colours())
-    app = NNWalkApp(client, ascii=ascii or terminal.needs_ascii(), colours=colours, lessons=lessons,
-                    arrangement=arrangement, commands=commands)  # fmt: skip
+    colours, settings = theme.Colours(terminal.colours()), looks.settings
+    ascii = terminal.needs_ascii() if settings.ascii is None else settings.ascii
+    keys, problems = keymap.remapped(settings, keymap.owners())
+    actions.use_keys(keys)
+    app = NNWalkApp(
+        client,
+        ascii=ascii,
+        colours=colours,
+        scheme=SCHEMES[settings.theme],
+        lessons=lessons,
+        script=script,
+        arrangement=arrangement,
+    )
+    app.warning = looks.warning(problems)
     try:
-        app.run(mouse=mouse)
+        app.run(mouse=settings.mouse)
     finally:
         app.client.close()
         client.close()

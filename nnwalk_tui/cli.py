@@ -13,8 +13,10 @@ from engine.errors import EngineError, ModelError
 from engine.experiment import MODELS, Experiment, resolve
 from engine.recording import Job, Script, check_recording, read_recording
 from nnwalk_tui import __version__
+from nnwalk_tui.config import config
 from nnwalk_tui.lessons.command import lesson
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
+from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import can_show_screen
 
 _USAGE = 2
@@ -68,6 +70,7 @@ for _name, _summary in MODELS.items():
 
 
 commands.add_command(lesson)
+commands.add_command(config)
 
 
 @commands.command("run", short_help="your own model: FILE.py:FUNCTION")
@@ -106,7 +109,8 @@ def resume(**options: Any) -> None:
 
 
 def _start(job: Job, program: Program) -> int:
-    job = msgspec.structs.replace(job, history_bytes=program.history, audit=program.audit)
+    looks = chosen(program.theme, program.ascii_only, program.no_mouse, program.history)
+    job = msgspec.structs.replace(job, history_bytes=looks.settings.history, audit=program.audit)
     if job.recording:
         check_recording(job)
     reason = None if program.headless else can_show_screen()
@@ -114,11 +118,11 @@ def _start(job: Job, program: Program) -> int:
         from nnwalk_tui.headless import run_script, script_lines
 
         lines = script_lines(program.commands, program.script_file, reason)
-        return run_script(job, lines, as_json=program.as_json)
-    return _show(job, program)
+        return run_script(job, lines, as_json=program.as_json, looks=looks)
+    return _show(job, program, looks)
 
 
-def _show(job: Job, program: Program) -> int:
+def _show(job: Job, program: Program, looks: Chosen) -> int:
     """Open the screen. The engine starts first: it imports torch while the screen is being imported."""
     from nnwalk_tui.engine_client import EngineClient
     from nnwalk_tui.headless import script_lines
@@ -127,12 +131,12 @@ def _show(job: Job, program: Program) -> int:
     client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
     client.start()
     try:
-        commands = list(script_lines(program.commands, program.script_file, None))
+        script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run
         from nnwalk_tui.arrangement import of_recording
 
         kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
-        return run(client, ascii=program.ascii_only, mouse=not program.no_mouse, arrangement=kept, commands=commands)
+        return run(client, looks, script=script, arrangement=kept)
     finally:
         client.close()
 

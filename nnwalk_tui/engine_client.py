@@ -25,10 +25,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine.errors import EngineError
-from engine.messages import Arrange, Do, Interrupt, Look, ToEngine
+from engine.messages import Arrange, Do, Interrupt, Look, Open, ToEngine
 from engine.recording import Job
 from engine.transport import Opening, ScreenEnd, screen_end
-from engine.views import FromEngine, Log
+from engine.views import FromEngine, Log, Opened
 
 ENGINE = (sys.executable, "-P", "-m", "engine.server")  # -P: a folder "engine" where the user works is not ours
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108, on macOS 104
@@ -56,6 +56,7 @@ class EngineClient:
         self._backlog: deque[FromEngine | EngineDied] = deque(maxlen=BACKLOG)
         self._delivering = threading.Lock()
         self._last_id = 0
+        self._unheard = 0  # jobs that were asked for and are not open yet
 
     def start(self) -> None:
         """Start the engine process; returns at once. Raises EngineError when it cannot be started."""
@@ -87,9 +88,21 @@ class EngineClient:
         """Pause a run, or cancel a jump."""
         self._send(Interrupt())
 
+    def reopen(self, job: Job) -> None:
+        """Drop the job and open another in the same process: that spares the import of torch.
+
+        Of the old job nothing more is heard.
+        """
+        with self._delivering:
+            self._backlog.clear()
+            self._unheard += 1
+        self._job = job
+        self._send(Open(job))
+
     def restart(self) -> None:
         """Begin a new engine process, where the last one stood; that one, if it still lives, is ended."""
         self.close()
+        self._unheard = 0
         saved = self._job.autosave
         if saved and os.path.exists(saved):
             self._job = msgspec.structs.replace(self._job, recording=saved)
@@ -107,7 +120,11 @@ class EngineClient:
 
     def _deliver(self, message: FromEngine | EngineDied) -> None:
         with self._delivering:
-            if self._callback is None:
+            if isinstance(message, Opened):
+                self._unheard -= 1
+            elif self._unheard and not isinstance(message, Log | EngineDied):
+                return
+            elif self._callback is None:
                 self._backlog.append(message)
             else:
                 self._callback(message)

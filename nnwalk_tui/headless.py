@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,11 +16,16 @@ from typing import TYPE_CHECKING, TextIO
 import click
 import msgspec
 
+from engine.errors import EngineError
+from engine.messages import Look
 from engine.recording import Job
-from engine.views import Answer
+from engine.views import Answer, Snapshot
+from nnwalk_tui import actions
+from nnwalk_tui.settings import USUAL, Chosen, Settings
 
 if TYPE_CHECKING:
     from engine.session import Session
+    from nnwalk_tui.off_screen import OffScreen
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -58,7 +64,7 @@ def _read(script: str | None) -> Iterable[str]:
         raise click.UsageError(f"the script {script} cannot be read: {error}") from None
 
 
-def run_script(job: Job, lines: Iterable[str], *, as_json: bool) -> int:
+def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen = USUAL) -> int:
     """Carry out commands until one fails. The exit status: 0, or 1 for a command that failed.
 
     What the user's own code prints goes to standard error. Raises EngineError when the job cannot be opened.
@@ -66,6 +72,8 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool) -> int:
     from engine.launch import open_job
     from engine.restore import restore
 
+    if warning := looks.warning([]):
+        print(warning, file=sys.stderr)
     progress = _progress if sys.stderr is not None and sys.stderr.isatty() else None
     answers = sys.stdout
     with contextlib.redirect_stdout(sys.stderr):
@@ -75,14 +83,54 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool) -> int:
                 said = restore(session, recording, [Path(job.recording).with_suffix(".safetensors")])
                 opened = Answer(0, f"open {job.recording}", session.position, value=said, text=said)
                 _say(answers, opened, as_json)
-            return _carry_out(session, lines, answers, as_json)
+            screen = _Screen(session, looks.settings)
+            return _carry_out(session, screen, lines, answers, as_json)
         except KeyboardInterrupt:
             return _INTERRUPTED
 
 
-def _carry_out(session: Session, lines: Iterable[str], answers: TextIO, as_json: bool) -> int:
+class _Screen:
+    """The screen that pictures are taken of; what it needs is imported when the first is asked for."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self._session, self._settings = session, settings
+        self._off_screen: OffScreen | None = None
+
+    def knows(self, line: str) -> bool:
+        """Whether a line is for the screen."""
+        return line.split()[0].lower() in actions.SCREEN_ALONE
+
+    def do(self, line: str) -> Answer:
+        """Carry out a command of the screen's; what goes wrong is in the answer's `error`."""
+        position = self._session.position
+        try:
+            command = actions.parse(line)
+            assert isinstance(command, actions.ScreenCommand)
+            said = self._opened().perform(command, line)
+        except EngineError as error:
+            return Answer(0, line, position, error=str(error))
+        return Answer(0, line, position, value=said, text=said)
+
+    def _opened(self) -> OffScreen:
+        if self._off_screen is None:
+            from nnwalk_tui.off_screen import OffScreen
+
+            self._off_screen = OffScreen(self._session.do, self._see, self._settings)
+        return self._off_screen
+
+    def _see(self, look: Look) -> Snapshot:
+        from engine.snapshot import snapshot
+
+        seen = snapshot(self._session, look)
+        if not self._session.landscape.pending:
+            return seen
+        self._session.landscape.work(self._session, math.inf)
+        return snapshot(self._session, look)
+
+
+def _carry_out(session: Session, screen: _Screen, lines: Iterable[str], answers: TextIO, as_json: bool) -> int:
     for line in lines:
-        answer = session.do(line)
+        answer = screen.do(line) if screen.knows(line) else session.do(line)
         _say(answers, answer, as_json)
         if answer.error:
             return _FAILED
@@ -90,7 +138,8 @@ def _carry_out(session: Session, lines: Iterable[str], answers: TextIO, as_json:
 
 
 def _say(answers: TextIO, answer: Answer, as_json: bool) -> None:
-    print(_as_json(answer) if as_json else _as_text(answer), file=answers, flush=True)
+    if as_json or answer.error or answer.text:
+        print(_as_json(answer) if as_json else _as_text(answer), file=answers, flush=True)
     for more in (answer.details, answer.warning and f"warning: {answer.warning}"):
         if more:
             print(more, file=sys.stderr)

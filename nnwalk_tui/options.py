@@ -12,6 +12,7 @@ from engine.losses import LOSSES
 from engine.optimizers import OPTIMIZERS
 from engine.recording import Script
 from engine.schedules import SCHEDULES
+from nnwalk_tui.schemes import SCHEMES
 
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30, "": 1}
 
@@ -97,8 +98,14 @@ _EXPERIMENT = (
     click.option("--batch-norm", is_flag=True, default=None, help="Normalise Z over the batch in hidden layers."),
 )
 
+LOOKS = (
+    click.option("--theme", type=click.Choice(tuple(SCHEMES)), help=f"Colours: {', '.join(SCHEMES)}; dark."),
+    click.option("--ascii", "ascii_only", is_flag=True, help="No character outside ASCII."),
+    click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
+)
+
 _PROGRAM = (
-    click.option("--history", type=Bytes(), default="256MB", help="Memory for going back; 256MB."),
+    click.option("--history", type=Bytes(), help="Memory for going back; 256MB."),
     click.option("--audit", is_flag=True, help="Run and show each batch, but apply no update."),
     click.option("--headless", is_flag=True, help="No screen: carry out -c and -x, print, end."),
     click.option("-c", "--command", "commands", multiple=True, help="A command to carry out at the start; repeatable."),
@@ -110,20 +117,20 @@ _PROGRAM = (
         help="A file of commands; - for standard input.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Headless: one JSON object a command."),
-    click.option("--ascii", "ascii_only", is_flag=True, help="No character outside ASCII."),
-    click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
+    *LOOKS,
 )
 
 
 class Program(NamedTuple):
     """The options that are not of the experiment, but of how it is shown."""
 
-    history: int
+    history: int | None
     audit: bool
     headless: bool
     commands: tuple[str, ...]
     script_file: str | None
     as_json: bool
+    theme: str | None
     ascii_only: bool
     no_mouse: bool
 
@@ -141,6 +148,11 @@ def experiment_options(function: Callable[..., None]) -> Callable[..., None]:
 def program_options(function: Callable[..., None]) -> Callable[..., None]:
     """All options of the program."""
     return _with(_PROGRAM, function)
+
+
+def looks_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options about how the screen looks."""
+    return _with(LOOKS, function)
 
 
 def _with(options: Sequence[Callable[..., Any]], function: Callable[..., None]) -> Callable[..., None]:

@@ -11,13 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from rich.segment import Segment
-from rich.style import Style
-from textual.color import Color
 from textual.drivers.linux_driver import LinuxDriver
-from textual.filter import LineFilter
-
-from nnwalk_tui.theme import to_ascii
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -84,14 +78,3 @@ class Outlet:
     def isatty(self) -> bool:
         """Whether it is a terminal."""
         return self._file.isatty()
-
-
-class AsciiFilter(LineFilter):
-    """Every glyph's ASCII twin, for what Textual draws itself: input lines, the palette, borders."""
-
-    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The segments, in ASCII."""
-        return [
-            segment if segment.control else Segment(to_ascii(segment.text), segment.style or Style.null())
-            for segment in segments
-        ]

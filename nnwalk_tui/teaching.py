@@ -16,12 +16,13 @@ from engine.recording import Job
 from engine.views import Answer, FromEngine, Snapshot
 from nnwalk_tui.engine_client import EngineClient, EngineDied
 from nnwalk_tui.lessons.document import Lesson, Question
-from nnwalk_tui.lessons.guide import Guide
+from nnwalk_tui.lessons.guide import Guide, experiments
 from nnwalk_tui.lessons.library import COURSE, LessonError, find, lessons
 from nnwalk_tui.lessons.progress import Progress
 from nnwalk_tui.screens.command_line import Tone
 from nnwalk_tui.screens.lessons import LessonsScreen
 from nnwalk_tui.screens.main import MainScreen
+from nnwalk_tui.screens.terms import TermsScreen
 
 
 class Client(Protocol):
@@ -32,6 +33,7 @@ class Client(Protocol):
     def look(self, look: Look) -> None: ...
     def arrange(self, layout: dict[str, Any]) -> None: ...
     def interrupt(self) -> None: ...
+    def reopen(self, job: Job) -> None: ...
     def restart(self) -> None: ...
     def close(self) -> None: ...
 
@@ -65,6 +67,7 @@ class TeachingApp(App[None]):
     main: MainScreen
     client: Client
     snapshot: Snapshot | None
+    over: str  # why there is no engine to talk to; "" while there is one
 
     def begin_teaching(self, plan: Plan, progress: Progress, new_client: Callable[[Experiment], Client]) -> None:
         """Be ready for lessons."""
@@ -73,6 +76,7 @@ class TeachingApp(App[None]):
         self._new_client = new_client
         self.guide: Guide | None = None
         self._parked: Parked | None = None
+        self._spare: Client | None = None  # an engine that has imported torch while the first pages are read
         self._lesson_run = plan.experiment  # what the engine on screen runs, if a lesson chose it
 
     # What the application must offer
@@ -100,6 +104,8 @@ class TeachingApp(App[None]):
 
     def end_teaching(self) -> None:
         """The program ends: so does the engine that a lesson started, and the user's that was parked."""
+        if self._spare is not None:
+            self._spare.close()
         if self._parked is not None:
             self.client.close()
             self.client = self._parked.client
@@ -136,6 +142,10 @@ class TeachingApp(App[None]):
         if name is not None:
             self._open_lesson(name)
 
+    def screen_terms(self, words: str) -> None:
+        """Search the glossary; a word's lesson may be opened from it."""
+        self.push_screen(TermsScreen(words), self._chosen)
+
     def _open_lesson(self, name: str) -> None:
         try:
             lesson = find(name, self._plan.folder)
@@ -144,6 +154,8 @@ class TeachingApp(App[None]):
             return
         self.guide = self._guide(lesson)
         self.guide.resume()
+        if self._lesson_run is None and self._spare is None and any(experiments(lesson)):
+            self._spare = self._new_client(Experiment(model="neuron"))
         self._show_page()
 
     def _guide(self, lesson: Lesson) -> Guide:
@@ -214,6 +226,9 @@ class TeachingApp(App[None]):
             self.say("no lesson is open")
             return
         self.guide = None
+        if self._spare is not None:
+            self._end(self._spare)
+            self._spare = None
         self.main.lesson.tell(None)
         self.main.close_lesson()
         if self._parked is not None:
@@ -236,18 +251,29 @@ class TeachingApp(App[None]):
     # The engine that a lesson runs on
 
     def _run(self, experiment: Experiment) -> None:
-        """Run the lesson's experiment; the user's own run is parked, the lesson's last one ends."""
+        """Run the lesson's experiment, in the engine of its last one if that lives; the user's own run is parked."""
         before, snapshot = self.client, self.snapshot
         if self._lesson_run is None:
             messages: deque[FromEngine | EngineDied] = deque(maxlen=100)
             before.interrupt()
-            self.show_run_of(self._new_client(experiment), None)
+            self.show_run_of(self._spare_engine(experiment), None)
             before.on_message(lambda message: messages.append(message) if isinstance(message, EngineDied) else None)
             self._parked = Parked(before, snapshot, messages)
-        else:
+        elif self.over:
             self.show_run_of(self._new_client(experiment), None)
             self._end(before)
+        else:
+            before.reopen(Job(experiment=experiment))
+            self.show_run_of(before, None)
         self._lesson_run = experiment
+
+    def _spare_engine(self, experiment: Experiment) -> Client:
+        """An engine on an experiment: the spare one, or a new one."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return self._new_client(experiment)
+        spare.reopen(Job(experiment=experiment))
+        return spare
 
     def _end(self, client: Client) -> None:
         """End an engine without waiting for it."""

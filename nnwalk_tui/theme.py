@@ -1,7 +1,7 @@
 """The few colours of the screen, by meaning, and the ASCII twins of its glyphs.
 
-Colours are Okabe and Ito's colour-blind-safe set; each has a sign beside it wherever it is used, so that 16 colours,
-NO_COLOR and ASCII lose nothing but beauty.  The application calls `use` once, before it mounts anything.
+Each colour has a sign beside it wherever it is used, so that 16 colours, NO_COLOR and ASCII lose nothing but beauty.
+The application calls `use` before it mounts anything, and when another theme is chosen.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
 
+from nnwalk_tui.schemes import DARK, Scheme
+
 GREYS = 8
 HEATS = 5  # steps of the diverging scale on each side of 0
-_BLACK = 16
+_BLACK, _WHITE = 16, 250  # the middle of the diverging scale
 DEFAULT = Color.default()
 
 
@@ -29,52 +31,30 @@ class Colours(StrEnum):
     NONE = "none"  # NO_COLOR
 
 
-_ON_DARK = {
-    "here": "#f0e442",
-    "forward": "#56b4e9",
-    "backward": "#e69f00",
-    "right": "#009e73",
-    "wrong": "#d55e00",
-    "warning": "#d55e00",
-    "positive": "#e69f00",
-    "negative": "#56b4e9",
-}
-_ON_LIGHT = {
-    "here": "#7a6a00",
-    "forward": "#0072b2",
-    "backward": "#9a5b00",
-    "right": "#007a58",
-    "wrong": "#b34700",
-    "warning": "#b34700",
-    "positive": "#9a5b00",
-    "negative": "#0072b2",
-}
-_ANSI = {
-    "here": "bright_yellow",
-    "forward": "bright_cyan",
-    "backward": "yellow",
-    "right": "green",
-    "wrong": "bright_red",
-    "warning": "bright_red",
-    "positive": "yellow",
-    "negative": "bright_cyan",
-}
-_BOLD = frozenset({"here", "title"})
-_STRENGTHS = {"text": 1.0, "title": 1.0, "quiet": 0.55, "border": 0.3}
-
 _ascii = False
 _colours = Colours.FULL
+_scheme = DARK
 
 
-def use(*, ascii: bool = False, colours: Colours = Colours.FULL) -> None:
+def use(*, ascii: bool = False, colours: Colours = Colours.FULL, scheme: Scheme = DARK) -> None:
     """Choose the glyphs and colours of everything drawn from now on."""
-    global _ascii, _colours
-    _ascii, _colours = ascii, colours
+    global _ascii, _colours, _scheme
+    _ascii, _colours, _scheme = ascii, colours, scheme
+
+
+def scheme() -> Scheme:
+    """The theme in use."""
+    return _scheme
 
 
 def ascii_only() -> bool:
     """Whether only ASCII may be written."""
     return _ascii
+
+
+def colours() -> Colours:
+    """What the terminal can show."""
+    return _colours
 
 
 def grey_steps() -> bool:
@@ -89,7 +69,13 @@ class Palette:
         self.foreground = foreground
         self.background = background
         self.colours = _colours
+        self.scheme = _scheme
         self._styles: dict[str, Style] = {}
+
+    def alike(self, other: Palette) -> bool:
+        """Whether another gives the same styles."""
+        mine, others = ((p.foreground, p.background, p.colours, p.scheme) for p in (self, other))
+        return mine == others
 
     def style(self, name: str) -> Style:
         """The style of a meaning, "here", of ink and paper in greys, "grey:7:0", or on the scale about 0, "heat:-4:2".
@@ -112,32 +98,27 @@ class Palette:
             return Style(color=self._heat(upper) if upper else None, bgcolor=self._heat(lower) if lower else None)
         if name == "blank":
             return Style(bgcolor=_short(self.background, 0))
-        colour = self._strength(_STRENGTHS[name]) if name in _STRENGTHS else Color.parse(self._hue(name))
-        return Style(color=colour, bgcolor=_short(self.background, 0), bold=name in _BOLD or None)
+        strength = self.scheme.strengths.get(name)
+        colour = Color.parse(self._hue(name)) if strength is None else self._strength(strength)
+        return Style(color=colour, bgcolor=_short(self.background, 0), bold=name in self.scheme.bold or None)
 
     def _hue(self, name: str) -> str:
-        if self.colours is not Colours.FULL:
-            return _ANSI[name]
-        return (_ON_DARK if _lightness(self.background) < 128 else _ON_LIGHT)[name]
+        return (self.scheme.hues if self.colours is Colours.FULL else self.scheme.ansi)[name]
 
     def _heat(self, level: str) -> Color:
-        """A level −HEATS…HEATS between the negative colour, black and the positive one."""
+        """A level −HEATS…HEATS between the negative colour, nearly black, or white on light paper, and the positive."""
         share = abs(int(level)) / HEATS
         if self.colours is not Colours.FULL:
-            return Color.parse(_ANSI["positive" if int(level) > 0 else "negative"] if share else "default")
-        bright = Color.parse(_ON_DARK["positive" if int(level) > 0 else "negative"]).get_truecolor()
-        return Color.from_rgb(*(_BLACK + (part - _BLACK) * share for part in bright))
+            return Color.parse(self._hue("positive" if int(level) > 0 else "negative") if share else "default")
+        strong = Color.parse(self._hue("positive" if int(level) > 0 else "negative")).get_truecolor()
+        middle = _WHITE if self.scheme.light else _BLACK
+        return Color.from_rgb(*(middle + (part - middle) * share for part in strong))
 
     def _strength(self, strength: float) -> Color:
         if self.foreground.is_default or self.background.is_default or self.colours is Colours.ANSI:
-            return Color.parse("bright_black" if strength < 1 else "default")
+            return Color.parse(self.scheme.faint if strength < 1 else "default")
         pairs = zip(self.foreground.get_truecolor(), self.background.get_truecolor(), strict=True)
         return _short(Color.from_rgb(*(back + (front - back) * strength for front, back in pairs)), 5)
-
-
-def _lightness(colour: Color) -> float:
-    red, green, blue = colour.get_truecolor(foreground=False)
-    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def _short(colour: Color, tolerance: int) -> Color:
@@ -216,6 +197,38 @@ _TWINS = str.maketrans(
         "∞": "8",
         "⊙": "*",
         "⋅": ".",
+        **dict.fromkeys("•⋆", "*"),
+        "§": "S",
+        "±": "+",
+        "μ": "u",
+        "Φ": "F",
+        "α": "a",
+        **dict.fromkeys("βᵦ", "b"),
+        **dict.fromkeys("γᵧ", "g"),
+        "ε": "e",
+        "κ": "k",
+        "λ": "l",
+        "π": "p",
+        "ρ": "r",
+        "τ": "t",
+        **dict.fromkeys("φψ", "f"),
+        "′": "'",
+        "،": ",",
+        "₋": "-",
+        "↑": "^",
+        "↓": "v",
+        **dict.fromkeys("⌈⌊", "["),
+        **dict.fromkeys("⌉⌋", "]"),
+        **dict.fromkeys("┃╵", "|"),
+        "┄": "~",
+        "┈": ".",
+        "╞": "H",
+        "╱": "/",
+        "╲": "\\",
+        "╳": "X",
+        "▀": "#",
+        "▐": "#",
+        "▔": "-",
     }
 )
 _MANTISSA = re.compile(r"(?<=\d)·10(?=[⁻⁰¹²³⁴⁵⁶⁷⁸⁹])")

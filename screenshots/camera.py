@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from rich.segment import Segment
 from textual.pilot import Pilot
 
 from engine.errors import EngineError
@@ -16,16 +15,9 @@ from engine.recording import Job
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineClient, EngineDied
-from screenshots.svg import to_svg
+from nnwalk_tui.pictures import Picture, picture_of
 
 PATIENCE = 120.0  # seconds that one key may take; the first also waits for torch
-
-
-class Picture(NamedTuple):
-    """A screen, as SVG and as plain text."""
-
-    svg: str
-    text: str
 
 
 class _Client(EngineClient):
@@ -73,8 +65,7 @@ async def picture(
             for key in keys:
                 await pilot.press(key)
                 await _at_rest(pilot, app, client)
-            rows = _rows(app)
-            return Picture(to_svg(rows, size[0]), _text(rows))
+            return picture_of(app)
     finally:
         client.close()
 
@@ -93,13 +84,3 @@ async def _at_rest(pilot: Pilot[None], app: NNWalkApp, client: _Client) -> None:
                     raise EngineError(f"there is no picture: {app.over}", "run nnwalk-tui to see why")
             await pilot.pause()
             quiet = quiet + 1 if app.snapshot is before and before is not None else 0
-
-
-def _rows(app: NNWalkApp) -> list[list[Segment]]:
-    """What is on screen, those screens that show through included."""
-    update = app.screen._compositor.render_full_update()
-    return [[segment for strip in strips for segment in strip] for strips in update.strips]
-
-
-def _text(rows: list[list[Segment]]) -> str:
-    return "".join("".join(segment.text for segment in row).rstrip() + "\n" for row in rows)

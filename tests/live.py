@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from engine.experiment import Experiment
 from engine.launch import open_experiment
 from engine.messages import Look
+from engine.recording import Job
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import Frame, FromEngine
@@ -49,6 +50,8 @@ class LiveClient:
         self.session.layout = layout
 
     def interrupt(self) -> None: ...
+
+    def reopen(self, job: Job) -> None: ...
 
     def restart(self) -> None: ...
 
@@ -100,12 +103,18 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    tmp_path: Path, size: tuple[int, int] = (120, 40), ascii: bool = False, **recipe: Any
+    tmp_path: Path,
+    size: tuple[int, int] = (120, 40),
+    ascii: bool = False,
+    colours: theme.Colours = theme.Colours.FULL,
+    warning: str = "",
+    **recipe: Any,
 ) -> AsyncIterator[Live]:
     """The application over a small network: two kinds of digits, batches of 100."""
     usual: dict[str, Any] = {"layers": (784, 6, 4, 2), "classes": (1, 7), "batch_size": 100, "epochs": 2}
     client = LiveClient(open_experiment(Experiment(**usual | recipe)))
-    app = NNWalkApp(client, ascii=ascii, state=tmp_path)
+    app = NNWalkApp(client, ascii=ascii, colours=colours, state=tmp_path)
+    app.warning = warning
     try:
         async with app.run_test(size=size) as pilot:
             on = Live(client, app, pilot)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,9 @@ class InProcess:
         self.run.status = Status.PAUSED
         self._serve()
 
+    def reopen(self, job: Job) -> None:
+        """No other job is ever asked for."""
+
     def restart(self) -> None:
         self.restarts += 1
         self.run, self._sent = FakeRun(), None
@@ -126,11 +129,15 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    tmp_path: Path, size: tuple[int, int] = (120, 40), held: bool = False, ascii: bool = False
+    tmp_path: Path,
+    size: tuple[int, int] = (120, 40),
+    held: bool = False,
+    ascii: bool = False,
+    script: Sequence[str] = (),
 ) -> AsyncIterator[Stage]:
     client = InProcess()
     client.held = held
-    app = NNWalkApp(client, ascii=ascii, state=tmp_path)
+    app = NNWalkApp(client, ascii=ascii, state=tmp_path, script=script)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.pause()
@@ -258,6 +265,29 @@ async def test_a_step_during_a_run_stops_it_first(tmp_path: Path) -> None:
         await on.press("space", "o")
         assert on.client.interrupts == 1
         assert on.client.asked == ["run", "step op"]
+
+
+async def test_each_command_of_a_script_waits_for_the_one_before(tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True, script=["run 3 batches", "focus gradients", "step op"]) as on:
+        assert on.client.asked == ["run 3 batches"]
+        await on.tell(Answer(1, "run 3 batches", None))
+        assert on.client.asked == ["run 3 batches", "step op"]
+        assert on.main.current == "gradients"
+
+
+@pytest.mark.parametrize("script", [["print loss", "step op"], ["jump", "step op"]])
+async def test_a_script_ends_at_the_command_that_fails(script: list[str], tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True, script=script) as on:
+        await on.tell(Answer(1, "print loss", None, error="loss is not computed yet"))
+        assert "step op" not in on.client.asked
+        assert "not computed" in on.status or "no command “jump”" in on.status
+
+
+async def test_a_pause_ends_a_script(tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True, script=["run", "step op"]) as on:
+        await on.press("space")
+        await on.tell(Answer(1, "run", None))
+        assert on.client.asked == ["run"]
 
 
 async def test_keys_held_down_queue_a_few_steps_only(tmp_path: Path) -> None:
@@ -439,7 +469,7 @@ async def test_help_begins_with_the_focused_pane_and_any_way_out_leads_back(tmp_
         for out in ("escape", "q", "question_mark"):
             await on.press("4", "question_mark")
             help = on.app.screen.query_one("#help-text")
-            assert help.render_line(0).text.startswith(" loss — the focused pane")
+            assert help.render_line(0).text.startswith(" loss — ")
             await on.press(out)
             assert on.app.screen is on.main
 
@@ -453,7 +483,7 @@ async def test_help_says_in_full_what_the_focused_pane_shows_and_which_keys_it_h
         await on.press("question_mark")
         help = on.app.screen.query_one("#help-text")
         said = " ".join(" ".join(help.render_line(y).text for y in range(23)).split())
-        assert f"{pane.pane_title} — the focused pane {pane.about}" in said
+        assert f"{pane.pane_title} — {pane.about}" in said
         for _, _, description in (each for each in pane.BINDINGS if isinstance(each, tuple) and len(each) == 3):
             assert description in said
 

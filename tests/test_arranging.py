@@ -191,7 +191,7 @@ def test_what_a_recording_keeps_is_plain_and_comes_back_the_same() -> None:
 
 async def test_commands_given_at_the_start_may_be_the_screens_own(tmp_path: Path) -> None:
     client = InProcess()
-    app = NNWalkApp(client, state=tmp_path, commands=["step batch 3", "layout plots", "hide landscape"])
+    app = NNWalkApp(client, state=tmp_path, script=["step batch 3", "layout plots", "hide landscape"])
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         assert client.asked == ["step batch 3"]

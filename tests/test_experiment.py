@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -124,7 +124,11 @@ ANYTHING = st.builds(
 
 @given(FITTING)
 def test_parts_that_fit_train(experiment: Experiment) -> None:
-    parts = assemble(experiment)
+    try:
+        parts = assemble(experiment)
+    except ExperimentError as error:
+        assume("leave one example for the last" not in str(error))  # batch norm rightly refuses these
+        raise
     inputs, targets = next(iter(parts.loader))
     before = [parameter.clone() for parameter in parts.model.parameters()]
     loss: Tensor = parts.loss(parts.model(inputs), targets)

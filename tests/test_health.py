@@ -61,8 +61,9 @@ def gradient_norms(model: MLP, inputs: Tensor, targets: Tensor) -> list[float]:
     outputs: list[Tensor] = []
     for layer in model.layers:
         assert isinstance(layer, Layer)
-        outputs.append(layer.linear(inputs))
-        inputs = layer.activation(outputs[-1]) if layer.activation else outputs[-1]
+        linear, *activation = layer
+        outputs.append(linear(inputs))
+        inputs = activation[0](outputs[-1]) if activation else outputs[-1]
     gradients = torch.autograd.grad(nn.functional.cross_entropy(outputs[-1], targets), outputs)
     return [float(gradient.norm()) for gradient in gradients]
 

@@ -62,6 +62,11 @@ BROKEN = {
         "does not describe a network",
     ),
     "twice": (HEAD + (question(*CHOICE, "answer: a", "wrong b: no", "because: so") * 2), 18, "“q” already"),
+    "neither yes nor no": (
+        HEAD + question("type: number", "ask: What?", "answer: 3", "guess: maybe", "because: so"),
+        12,
+        "“maybe” is neither yes nor no",
+    ),
     "nameless shape": (HEAD + "# Page\n```equation\n:N×2 = X\n```\n" + TRY, 9, "has a shape but no name"),
     "endless": (HEAD + "# Page\n" + "word " * 2000 + "\n" + TRY, 1, "more than 10: split it"),
 }
@@ -149,6 +154,11 @@ def test_answers_are_judged_with_a_reason(name: str, given: str, right: bool | N
     assert isinstance(verdict, Verdict)
     assert verdict.right is right
     assert said in verdict.said
+
+
+def test_a_wrong_number_is_told_its_side_and_only_a_guess_the_answer() -> None:
+    assert judge(_question("features"), "900", lambda call: None).said == "too much"
+    assert judge(_question("accuracy"), "30 %", lambda call: 0.674).said == "too little: it is 67.40 %"
 
 
 @pytest.mark.parametrize("given", ["67.4 %", "67.40", "0.674", "337/500"])

@@ -2,76 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.experiment import Experiment
-from engine.messages import Look
-from engine.views import Answer, FromEngine
-from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.layout import plan
 from nnwalk_tui.layouts import LESSON, PANE_NAMES
-from nnwalk_tui.lessons.library import COURSE
 from nnwalk_tui.screens.lessons import LessonsScreen
-from nnwalk_tui.teaching import Plan
-
-
-class QuietClient:
-    """An engine client that keeps what it was asked, and answers when told to."""
-
-    def __init__(self, experiment: Experiment | None = None) -> None:
-        self.experiment = experiment
-        self.asked: list[str] = []
-        self.closed = False
-        self._callback: Callable[[FromEngine | EngineDied], None] = lambda _: None
-
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
-        self._callback = callback
-
-    def do(self, text: str) -> int:
-        self.asked.append(text)
-        return len(self.asked)
-
-    def look(self, look: Look) -> None:
-        """Nothing is ever seen."""
-
-    def arrange(self, layout: dict[str, Any]) -> None: ...
-
-    def interrupt(self) -> None:
-        """Nothing runs."""
-
-    def restart(self) -> None:
-        """It lives."""
-
-    def close(self) -> None:
-        self.closed = True
-
-    def answer(self, text: str, value: object) -> None:
-        """Answer the last request of this text."""
-        number = len(self.asked) - self.asked[::-1].index(text)
-        self._callback(Answer(number, text, None, value))
-
-
-class School:
-    """An app with one client of the user's and any number of the lessons'."""
-
-    def __init__(self, state: Path, first: str | None = None) -> None:
-        self.own = QuietClient()
-        self.started: list[QuietClient] = []
-        self.app = NNWalkApp(self.own, state=state, lessons=Plan(COURSE, first), new_client=self._start)
-
-    def _start(self, experiment: Experiment) -> QuietClient:
-        self.started.append(QuietClient(experiment))
-        return self.started[-1]
-
-    def page(self) -> str:
-        """What the lesson's pane shows."""
-        pane = self.app.main.lesson
-        return "\n".join(pane.render_line(y).text for y in range(pane.size.height))
+from tests.school import School
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
@@ -137,6 +75,37 @@ async def test_an_answer_that_comes_before_its_value_is_judged_when_that_comes(t
         await pilot.pause()
         await pilot.pause()
         assert "✓ right: 10 %" in school.page()
+
+
+async def test_a_guess_is_settled_by_the_first_answer_and_counts_as_wrong(tmp_path: Path) -> None:
+    school = School(tmp_path, "ethics")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        school.own.answer("compute data.missing", {"value": {"overall_before": 0.89, "overall_after": 0.81}})
+        await pilot.press("enter", *"50", "enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert "✗ too little: it is 81.00 %" in school.page()
+        assert "That still sounds" in school.page()
+        assert "enter the next page" in school.page()
+        guide = school.app.guide
+        assert guide is not None
+        assert not guide.was_right(guide.lesson.questions[0])
+
+
+async def test_what_a_walk_gave_is_told_without_what_the_panes_show_better(tmp_path: Path) -> None:
+    school = School(tmp_path, "start")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        school.app.perform("page 4")
+        await pilot.press("enter")
+        said = "epoch 1 batch 1/157 event 6/21: forward linear 3  loss 2.3  valid_loss 2.3254  valid_accuracy 0.0360"
+        school.started[0].answer("step phase", None, said)
+        await pilot.pause()
+        await pilot.pause()
+        assert "batch 1/157 event 6/21: forward linear 3 · loss 2.3 " in school.page()
+        assert "valid_loss" not in school.page()
+        assert "○ :step phase — forward: the outputs" in school.page().replace("▶", "○")
 
 
 async def test_a_lesson_with_an_experiment_parks_the_users_run_and_leaving_gives_it_back(tmp_path: Path) -> None:

@@ -52,11 +52,10 @@ def test_a_layer_applies_its_parts_in_order() -> None:
     torch.manual_seed(0)
     layer = Layer(3, 4, "tanh", batch_norm=True, dropout=0.5)
     inputs = torch.randn(6, 3)
-    assert layer.norm is not None
-    assert layer.activation is not None
-    assert layer.dropout is not None
+    linear, norm, activation, dropout = layer
+    assert [name for name, _ in layer.named_children()] == ["linear", "norm", "activation", "dropout"]
     torch.manual_seed(1)
-    expected = layer.dropout(layer.activation(layer.norm(layer.linear(inputs))))
+    expected = dropout(activation(norm(linear(inputs))))
     torch.manual_seed(1)
     assert torch.equal(layer(inputs), expected)
     assert bool((expected == 0).any())

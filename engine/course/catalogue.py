@@ -5,7 +5,7 @@ Importing this loads no torch, so that a lesson file can be checked without the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from engine.experiment import ACTIVATIONS, INITS
 
@@ -18,16 +18,15 @@ _SURFACES = ("ravine", "bumps")
 _OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad")
 
 
-@dataclass(frozen=True)
-class Computation:
+class Computation(msgspec.Struct, frozen=True):
     """A name in a lesson, the function behind it ("module:function"), and its arguments' defaults, choices, limits."""
 
     name: str
     function: str
     summary: str
-    defaults: dict[str, Value] = field(default_factory=dict)
-    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
+    defaults: dict[str, Value] = {}
+    choices: dict[str, tuple[str, ...]] = {}
+    limits: dict[str, tuple[float, float]] = {}
 
 
 _SEED = {"seed": (0.0, 2.0**31)}

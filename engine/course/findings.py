@@ -55,7 +55,7 @@ class Finding(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """All of it in plain text; pictures by their captions."""
-        parts = [] if self.table or self.plot or self.pictures else [number_text(self.value)]
+        parts = [] if self.table or self.plot or self.pictures else [table_text(table_of(self.value))]
         if self.table:
             parts.append(table_text(self.table))
         if self.plot:
@@ -63,6 +63,20 @@ class Finding(msgspec.Struct, frozen=True):
         if self.pictures:
             parts.append("  ".join(picture.caption for picture in self.pictures))
         return "\n".join([*parts, self.note] if self.note else parts)
+
+
+def table_of(value: object) -> Table:
+    """A value without a table of its own as one: names above their numbers."""
+    parts = value if isinstance(value, dict) else {"value": value}
+    return Table([str(name).replace("_", " ") for name in parts], [[_part(each) for each in parts.values()]])
+
+
+def _part(value: object) -> Cell:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(number_text, value))
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def table_text(table: Table) -> str:

@@ -135,7 +135,8 @@ def _layer(name: str) -> int:
 def _judge_once(setting: Setting, tree: ast.expr) -> Judged:
     value = setting.evaluator.visit(tree)
     if _same(value, setting.value):
-        return Judged(True, f"right: it is autograd's {setting.shown}, on random tensors of {_shape(setting)}")
+        said = f"right: on random numbers it is what the machine gives for {setting.shown}, {_shape(setting)}"
+        return Judged(True, said)
     return Judged(False, *_diagnosis(setting, value))
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from engine.course.terms import find as find_terms
+from engine.course.terms import terms_text
 from engine.recording import Job
 from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.library import COURSE, find, lessons
 from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
+from nnwalk_tui.options import looks_options
+from nnwalk_tui.render.text import wrap
+from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import can_show_screen
 
 
@@ -23,22 +30,22 @@ from nnwalk_tui.terminal import can_show_screen
 @click.option("--check", type=click.Path(path_type=Path), help="Say what is wrong in a lesson file, by line.")
 @click.option("--run", "by_running", is_flag=True, help="With --check: carry everything out, too.")
 @click.option("--report", is_flag=True, help="Print what was read and answered.")
+@click.option("--terms", is_flag=False, flag_value="", metavar="[WORD]", help="Print what a word means, or all words.")
 @click.option("--lessons", "folder", type=click.Path(path_type=Path), default=COURSE, help="A folder of your own.")
 @click.option("--headless", is_flag=True, help="No screen: run the lesson's experiments and answers, print, end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="No character outside ASCII.")
-@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@looks_options
 def lesson(
     name: str,
     as_list: bool,
     check: Path | None,
     by_running: bool,
     report: bool,
+    terms: str | None,
     folder: Path,
     headless: bool,
     as_json: bool,
-    ascii_only: bool,
-    no_mouse: bool,
+    **looks: Any,
 ) -> None:
     """The course: lessons on the real engine, every number computed before your eyes.
 
@@ -46,7 +53,9 @@ def lesson(
     """
     if check is not None:
         sys.exit(_check(check, by_running))
-    if as_list:
+    if terms is not None:
+        _terms(f"{terms} {name}".strip(), as_json, bool(chosen(**looks).settings.ascii))
+    elif as_list:
         _list(folder, as_json)
     elif report:
         _report(folder, as_json)
@@ -54,7 +63,7 @@ def lesson(
         reason = can_show_screen()
         if headless or reason:
             sys.exit(_headless(name, folder, as_json, reason))
-        sys.exit(_show(find(name, folder) if name else None, folder, ascii_only, no_mouse))
+        sys.exit(_show(find(name, folder) if name else None, folder, chosen(**looks)))
 
 
 def _check(path: Path, by_running: bool) -> int:
@@ -73,6 +82,21 @@ def _check(path: Path, by_running: bool) -> int:
             return 1
     click.echo(f"{path}: {len(found.pages)} pages, {len(found.questions)} questions, nothing wrong")
     return 0
+
+
+def _terms(words: str, as_json: bool, ascii_only: bool) -> None:
+    if as_json:
+        for term in find_terms(words):
+            click.echo(json.dumps(msgspec.to_builtins(term), ensure_ascii=False))
+        return
+    text = terms_text(words)
+    if ascii_only:
+        from nnwalk_tui.theme import to_ascii
+
+        text = to_ascii(text)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in text.splitlines():
+        click.echo("\n".join(wrap(line, width)) if width else line)
 
 
 def _list(folder: Path, as_json: bool) -> None:
@@ -130,21 +154,21 @@ def _headless(name: str, folder: Path, as_json: bool, reason: str | None) -> int
     return run_lesson(find(name, folder), as_json)
 
 
-def _show(chosen: Lesson | None, folder: Path, ascii_only: bool, no_mouse: bool) -> int:
+def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     """Open the screen on a lesson, or on the list."""
     from engine.experiment import Experiment
     from nnwalk_tui.engine_client import EngineClient
     from nnwalk_tui.lessons.guide import experiment_at
 
-    page = Progress(default_path()).of(chosen).page if chosen else 0
-    experiment = (experiment_at(chosen, page) if chosen else None) or Experiment(model="neuron")
+    page = Progress(default_path()).of(wanted).page if wanted else 0
+    experiment = (experiment_at(wanted, page) if wanted else None) or Experiment(model="neuron")
     client = EngineClient(Job(experiment=experiment))
     client.start()
     try:
         from nnwalk_tui.app import run
         from nnwalk_tui.teaching import Plan
 
-        plan = Plan(folder, chosen.slug if chosen else "", experiment)
-        return run(client, ascii=ascii_only, mouse=not no_mouse, lessons=plan)
+        plan = Plan(folder, wanted.slug if wanted else "", experiment)
+        return run(client, looks, lessons=plan)
     finally:
         client.close()

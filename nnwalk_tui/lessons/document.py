@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from engine.experiment import Experiment
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Something that the engine is asked for: `command` is a command line, `part` which piece of its value is meant.
 
     `style` says how a number is written: "" (four digits), "3" (decimals), "%", "%0" (percent) or "shape".
@@ -22,8 +22,7 @@ class Call:
     style: str = ""
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A paragraph, a heading ("## ") or a bullet ("- "): pieces of text and calls, in order."""
 
     line: int
@@ -31,8 +30,7 @@ class Text:
     pieces: tuple[str | Call, ...]
 
 
-@dataclass(frozen=True)
-class Verbatim:
+class Verbatim(msgspec.Struct, frozen=True):
     """Lines that are shown as they are: a figure, or a listing with line numbers."""
 
     line: int
@@ -40,40 +38,35 @@ class Verbatim:
     rows: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Equation:
+class Equation(msgspec.Struct, frozen=True):
     """Rows of terms; a term is a text and the shape that is written under it ("" for none)."""
 
     line: int
     rows: tuple[tuple[tuple[str, str], ...], ...]
 
 
-@dataclass(frozen=True)
-class Computed:
+class Computed(msgspec.Struct, frozen=True):
     """A table, plot or picture of the engine's."""
 
     line: int
     call: Call
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """The live experiment, from here on."""
 
     line: int
     experiment: Experiment
 
 
-@dataclass(frozen=True)
-class Beside:
+class Beside(msgspec.Struct, frozen=True):
     """The panes that stand beside the text, from here on."""
 
     line: int
     panes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(msgspec.Struct, frozen=True):
     """Commands for the live experiment: carried out when the page opens, or, to `try`, when the learner wants it."""
 
     line: int
@@ -81,8 +74,7 @@ class Script:
     by_learner: bool
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """Something to commit to before the rest of the page is shown."""
 
     line: int
@@ -92,6 +84,7 @@ class Question:
     answer: str | Call
     because: tuple[str | Call, ...]
     within: float | None = None  # of a number; None: 1 % of it
+    guess: bool = False  # the first answer settles it: nobody can know, and what matters is to have committed
     choices: tuple[tuple[str, str], ...] = ()  # letter and text
     wrong: tuple[tuple[str | Call, tuple[str | Call, ...]], ...] = ()  # an answer, and why it is not right
     target: str = ""  # of a formula
@@ -101,8 +94,7 @@ class Question:
 Block = Text | Verbatim | Equation | Computed | Start | Beside | Script | Question
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What is read at once."""
 
     line: int
@@ -115,8 +107,7 @@ class Page:
         return tuple(block for block in self.blocks if isinstance(block, Question))
 
 
-@dataclass(frozen=True)
-class Lesson:
+class Lesson(msgspec.Struct, frozen=True):
     """One lesson file."""
 
     slug: str
@@ -134,8 +125,7 @@ class Lesson:
         return tuple(question for page in self.pages for question in page.questions)
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, order=True):
     """What is wrong in a lesson file, and where."""
 
     line: int

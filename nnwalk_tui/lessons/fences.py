@@ -19,7 +19,7 @@ from nnwalk_tui.lessons.pieces import LineError, call_of, pieces_of
 
 Body = list[tuple[int, str]]  # line and text
 KINDS = ("number", "shape", "choice", "formula", "line")
-_KEY = re.compile(r"^(type|ask|answer|within|because|target|network|wrong .+?|[a-h]): ?(.*)$")
+_KEY = re.compile(r"^(type|ask|answer|within|guess|because|target|network|wrong .+?|[a-h]): ?(.*)$")
 _NOT_LIVE = ("help", "names", "pause")  # commands that have no place in a lesson
 _TERM = re.compile(r"^(.*?)(?::([\w×,′ₗₓᵧ₀-₉₋−+*-]+))?$")
 
@@ -63,6 +63,7 @@ def read_question(line: int, argument: str, body: Body) -> Question:
         _value(*pairs["answer"]),
         pieces_of(pairs["because"][1], pairs["because"][0]),
         _within(pairs),
+        _guess(pairs),
         tuple((key, text) for key, (_, text) in pairs.items() if len(key) == 1),
         tuple((_value(at, k[6:]), pieces_of(text, at)) for k, (at, text) in pairs.items() if k.startswith("wrong ")),
         pairs.get("target", (0, ""))[1],
@@ -84,6 +85,13 @@ def _within(pairs: dict[str, tuple[int, str]]) -> float | None:
         return float(text)
     except ValueError:
         raise LineError(line, f"within: “{text}” is not a number") from None
+
+
+def _guess(pairs: dict[str, tuple[int, str]]) -> bool:
+    line, text = pairs.get("guess", (0, "no"))
+    if text not in ("yes", "no"):
+        raise LineError(line, f"guess: “{text}” is neither yes nor no")
+    return text == "yes"
 
 
 def _check_number(question: Question, pairs: dict[str, tuple[int, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from nnwalk_tui.lessons.progress import Progress
 from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, right_answer
 
 PENDING = "…"
+_WALKS = ("step", "back", "goto", "run")
+_WHERE_TO = re.compile(r"^epoch 1 |  valid_loss \S+(  valid_accuracy \S+)?")  # of a walk: noise beside the panes
 
 
 class Given(NamedTuple):
@@ -131,6 +134,11 @@ class Guide:
         """Whether a question still hides what comes after it."""
         return self._progress.is_open(self.lesson, question.name)
 
+    def was_right(self, question: Question) -> bool:
+        """Whether a question has been answered rightly, now or before."""
+        known = self._progress.of(self.lesson).questions.get(question.name)
+        return known is not None and known.right
+
     def open_question(self) -> Question | None:
         """The question that an answer goes to; None where none is open."""
         return next((block for block in self.visible() if isinstance(block, Question) and self.is_open(block)), None)
@@ -185,6 +193,8 @@ class Guide:
         self._given[question.name] = Given(text, verdict)
         if verdict.right is not None:
             self._progress.answered(self.lesson, question.name, verdict.right)
+        if verdict.right is False and question.guess:
+            self._progress.gave_up(self.lesson, question.name)
 
     # The engine's answers
 
@@ -263,12 +273,20 @@ def _outcome(answer: Answer) -> Outcome:
     value: Any = answer.value
     if answer.command.startswith("compute") and isinstance(value, dict) and "table" in value:
         return Outcome("", msgspec.convert(value, Finding))
+    if answer.command.split()[0] in _WALKS:
+        return Outcome(_WHERE_TO.sub("", answer.text).replace("  ", " · "))
     return Outcome(answer.text)
+
+
+def experiments(lesson: Lesson, last: int | None = None) -> list[Experiment]:
+    """The live experiments of a lesson's pages, up to page `last`, counted from 0."""
+    pages = lesson.pages if last is None else lesson.pages[: last + 1]
+    return [block.experiment for each in pages for block in each.blocks if isinstance(block, Start)]
 
 
 def experiment_at(lesson: Lesson, page: int) -> Experiment | None:
     """The live experiment of a page: its own, or the last before it; None before the first."""
-    found = [block.experiment for each in lesson.pages[: page + 1] for block in each.blocks if isinstance(block, Start)]
+    found = experiments(lesson, page)
     return found[-1] if found else None
 
 

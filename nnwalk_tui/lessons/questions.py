@@ -45,8 +45,8 @@ def right_answer(question: Question, resolve: Resolve) -> str:
 def hint(question: Question) -> str:
     """What kind of answer is wanted."""
     return {
-        "number": "a number",
-        "shape": "a shape, like N × 3",
+        "number": "a number; any guess will do" if question.guess else "a number",
+        "shape": "a shape, like N x 3",
         "choice": "a letter",
         "formula": f"{question.target} = …  (@ is ·, * is ∗, .T is ᵀ)",
         "line": "line numbers, like 3 or 5-7",
@@ -68,7 +68,8 @@ def _number(question: Question, text: str, resolve: Resolve) -> Verdict:
         return Verdict(False, "a share lies between 0 and 100 %")
     if wanted and _close(-given, wanted, question.within):
         return Verdict(False, "the size is right, the sign is not")
-    return Verdict(False, f"{'too much' if given > wanted else 'too little'}: it is {right_answer(question, resolve)}")
+    side = "too much" if given > wanted else "too little"
+    return Verdict(False, f"{side}: it is {right_answer(question, resolve)}" if question.guess else side)
 
 
 def _as_number(value: str | Call, resolve: Resolve) -> float:

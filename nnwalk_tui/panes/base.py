@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.filter import ANSIToTruecolor, LineFilter, Monochrome
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -165,10 +165,7 @@ class Pane(Widget, can_focus=True):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters; colours of the 256-colour set are left as they are, since they cost half the bytes."""
-        filters = super().get_line_filters()
-        if any(isinstance(each, Monochrome) for each in filters):
-            return filters
-        return [each for each in filters if not isinstance(each, ANSIToTruecolor)]
+        return [each for each in super().get_line_filters() if not isinstance(each, ANSIToTruecolor)]
 
     def notify_style_update(self) -> None:
         """Draw again in the colours of a new theme."""
@@ -233,9 +230,8 @@ class Pane(Widget, can_focus=True):
         style = self.rich_style
         foreground, background = style.color or theme.DEFAULT, style.bgcolor or theme.DEFAULT
         old = self._palette
-        if old and (foreground, background) == (old.foreground, old.background):
-            return old
-        return theme.Palette(foreground, background)
+        new = theme.Palette(foreground, background)
+        return old if old and old.alike(new) else new
 
 
 def _strip(line: Line, palette: theme.Palette) -> Strip:

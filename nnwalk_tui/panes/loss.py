@@ -88,10 +88,11 @@ class LossPane(Pane):
             numbers.number(values[len(taken) - 1], decimals=3).strip()
             for values in (view.valid_loss, view.valid_accuracy)
         )
+        mark = render.signs().mark
         times = (f"after epoch {epoch}", f"epoch {epoch}") if epoch else ("before training", "before")
-        full, *shorter = (f"● {when}: valid {loss} · acc {accuracy}" for when in times)
-        forms = (full, *shorter, f"● {times[1]}: {loss} · acc {accuracy}")
-        return next((form for form in forms if len(form) <= self.size.width - _TITLE), f"● {loss} · {accuracy}")
+        full, *shorter = (f"{mark} {when}: valid {loss} · acc {accuracy}" for when in times)
+        forms = (full, *shorter, f"{mark} {times[1]}: {loss} · acc {accuracy}")
+        return next((form for form in forms if len(form) <= self.size.width - _TITLE), f"{mark} {loss} · {accuracy}")
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The plot, made anew only for other data or another size."""
@@ -106,7 +107,7 @@ class LossPane(Pane):
         if height >= _BOTH and view.quantity == "loss":
             upper = height * 2 // 3
             lower = render.accuracies(view, width, height - upper - 2, self._options)
-            return [legend, *render.losses(view, width, upper, self._options), _ACCURACIES, *lower]
+            return [legend, *render.losses(view, width, upper, self._options), _accuracies(), *lower]
         if height < _LEGEND and not self._options.chosen:
             return render.losses(view, width, height, self._options)
         return [legend, *render.losses(view, width, height - 1, self._options)]
@@ -174,4 +175,11 @@ class LossPane(Pane):
         self.post_message(self.Wants())
 
 
-_ACCURACIES: Line = [(" ━", "forward"), (" accuracy, mean  ", "quiet"), ("●", "text"), (" validation", "quiet")]
+def _accuracies() -> Line:
+    sign = render.signs()
+    return [
+        (f" {sign.line}", "forward"),
+        (" accuracy, mean  ", "quiet"),
+        (sign.mark, "text"),
+        (" validation", "quiet"),
+    ]

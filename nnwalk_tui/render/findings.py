@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from rich.cells import cell_len
 
-from engine.course.findings import Finding, Picture, Plot, Table, cell_text
+from engine.course.findings import Finding, Picture, Table, cell_text, table_of
 from nnwalk_tui import theme
 from nnwalk_tui.render.digits import picture
-from nnwalk_tui.render.text import Line, fit
+from nnwalk_tui.render.plot import plot_lines
+from nnwalk_tui.render.text import Line, fit, wrap
 
-PLOT_HEIGHT = 13
-_STYLES = ("forward", "backward", "here", "right", "text", "negative")
-_COLOURS = (12, 9, 11, 10, 15, 13)  # plotext's, standing for these styles
-_PAINT = re.compile(r"\x1b\[([0-9;]*)m")
 _WIDE_PICTURE, _PICTURE = (28, 14), (14, 7)  # cells
 _GAP = 2
 
@@ -30,7 +26,8 @@ def finding_lines(finding: Finding, width: int) -> list[Line]:
     if finding.table:
         lines += table_lines(finding.table, width)
     if not (finding.pictures or finding.plot or finding.table):
-        lines.append([(fit(cell_text(str(finding.value)), width), "text")])
+        lines += table_lines(table_of(finding.value), width)
+    lines += [[(text.strip(), "quiet")] for text in wrap(finding.note, width)] if finding.note else []
     return lines
 
 
@@ -68,43 +65,3 @@ def picture_lines(pictures: list[Picture], width: int) -> list[Line]:
 def _picture(each: Picture, cells: int, rows: int) -> list[Line]:
     drawn = picture(each.pixels, each.height, each.width, cells, rows, theme.grey_steps(), theme.ascii_only())
     return [*drawn, [(fit(each.caption, cells, "^"), "quiet")]]
-
-
-def plot_lines(plot: Plot, width: int, height: int = PLOT_HEIGHT) -> list[Line]:
-    """Curves with a legend. Up to two lines are drawn in braille; more are told apart by their number as marker."""
-    import plotext
-
-    many = sum(not series.marks for series in plot.series) > 2 or theme.ascii_only()
-    plotext.clear_figure()
-    plotext.limit_size(False, False)
-    plotext.plot_size(min(width, 76), height)
-    plotext.theme("clear")
-    plotext.xaxes(True, False)
-    plotext.yaxes(True, False)
-    legend: Line = []
-    for at, series in enumerate(plot.series):
-        points = [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
-        marker = ("o" if theme.ascii_only() else "●") if series.marks else str(at + 1) if many else "braille"
-        draw = plotext.scatter if series.marks or many else plotext.plot
-        if points:
-            draw([x for x, _ in points], [y for _, y in points], marker=marker, color=_COLOURS[at % len(_COLOURS)])
-        sign = "⠉" if marker == "braille" else marker
-        legend.append((f"{'─' if sign == '⠉' else sign} {series.name}   ", _STYLES[at % len(_STYLES)]))
-    legend.append((_axes(plot), "quiet"))
-    return [*(_painted(text) for text in plotext.build().split("\n")[:height]), legend]
-
-
-def _axes(plot: Plot) -> str:
-    return f"→ {plot.x_label}" + (f"  ↑ {plot.y_label}" if plot.y_label else "") if plot.x_label else ""
-
-
-def _painted(text: str) -> Line:
-    names = {str(colour): name for colour, name in zip(_COLOURS, _STYLES, strict=True)}
-    line: Line = []
-    style = "quiet"
-    for at, part in enumerate(_PAINT.split(text)):
-        if at % 2:
-            style = names.get(part.rpartition(";")[2], "quiet")
-        elif part:
-            line.append((part, style))
-    return line

@@ -126,7 +126,7 @@ def panned(line: Line, by: int, width: int) -> Line:
         size = len(text)
         cut.append((text[min(by, size) :], style))
         by = max(0, by - size)
-    return fit_line(cut, width)
+    return fit_line(cut, width, mark=False)
 
 
 def _value(node: Node, loss: float | None, where: Columns) -> Line:

@@ -10,7 +10,7 @@ from nnwalk_tui import theme
 from nnwalk_tui.render import digits
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
 from nnwalk_tui.render.numbers import number
-from nnwalk_tui.render.text import Line, fit, fit_line
+from nnwalk_tui.render.text import Line, fit, fit_line, measure
 
 GUTTER = 8
 _MARGIN = 0.08  # of the span of ℒ, above and below the curve
@@ -20,7 +20,7 @@ def draw(view: LandscapeView, width: int, height: int) -> list[Line]:
     """The title, the curve or map, and what its signs mean."""
     title: Line = [(f" {view.title}", "text"), (f"   {_progress(view)}", "quiet")]
     lines = _map(view, width, height - 2) if view.rows > 1 else _curve(view, width, height - 2)
-    return [title, *lines, _legend(view)]
+    return [title, *lines, _legend(view, width)]
 
 
 def _progress(view: LandscapeView) -> str:
@@ -28,7 +28,7 @@ def _progress(view: LandscapeView) -> str:
     return "" if view.done >= total else f"{view.done}/{total} points"
 
 
-def _legend(view: LandscapeView) -> Line:
+def _legend(view: LandscapeView, width: int) -> Line:
     if view.rows > 1:
         known = [value for value in view.values if math.isfinite(value)]
         span = (
@@ -40,7 +40,10 @@ def _legend(view: LandscapeView) -> Line:
         told = f" {name} ({number(place).strip()}, ℒ {number(loss).strip()})  "
         line += [(f" {sign}", "here" if sign == "◉" else "backward"), (told, "text")]
     if view.slope is not None:
-        line += [("┄", "backward"), (f" slope {number(view.slope, 8).strip()}", "quiet")]
+        slope: Line = [("┄", "backward"), (f" slope {number(view.slope, 8).strip()}", "quiet")]
+        line += slope
+    if measure(line) > width:
+        return [(text.replace("  ", " "), style) for text, style in line]
     return line
 
 

@@ -188,7 +188,8 @@ def _centred(text: str, size: int) -> str:
 
 def _question(guide: Guide, question: Question, width: int) -> list[Line]:
     is_open = guide.is_open(question)
-    mark: Span = ("? ", "here") if is_open else ("✓ ", "right")
+    settled: Span = ("✓ ", "right") if guide.was_right(question) else ("· ", "quiet")
+    mark = ("? ", "here") if is_open else settled
     lines = _hanging(mark, _spans(guide, question.ask), width)
     for letter, text in question.choices:
         lines += _hanging((f"  {letter}  ", "title"), styled(text), width)
@@ -219,7 +220,7 @@ def _tries(guide: Guide, block: Script, width: int, now: object) -> list[Line]:
     for call in block.commands:
         outcome = guide.outcome(call)
         mark = ("▶ ", "here") if call is now else ("● ", "right") if outcome else ("○ ", "quiet")
-        note = f"   {call.part}" if call.part else ""
+        note = f" — {call.part}" if call.part else ""
         lines += _hanging(mark, [(f":{call.command}", "forward"), (note, "quiet")], width)
         if outcome is not None:
             lines += _outcome(outcome, width)
@@ -230,7 +231,13 @@ def _outcome(outcome: Outcome, width: int) -> list[Line]:
     if outcome.finding is not None:
         return [[("  ", "blank"), *line] for line in finding_lines(outcome.finding, width - 2)]
     style = "wrong" if outcome.failed else "text"
-    return [line for text in outcome.text.splitlines() for line in _hanging(("  ", "blank"), [(text, style)], width)]
+    return [line for text in outcome.text.splitlines() for line in _said(text, style, width)]
+
+
+def _said(text: str, style: str, width: int) -> list[Line]:
+    """A line as it is, so that columns stay beneath each other; wrapped only where it does not fit."""
+    indent: Span = ("  ", "blank")
+    return [[indent, (text, style)]] if cell_len(text) + 2 <= width else _hanging(indent, [(text, style)], width)
 
 
 def _hanging(mark: Span, spans: Line, width: int) -> list[Line]:

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from engine.views import Curve, LossView
+from nnwalk_tui import theme
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
 from nnwalk_tui.render.numbers import scientific
 from nnwalk_tui.render.text import Line, fit, fit_line
@@ -24,6 +25,20 @@ class Options(NamedTuple):
 
 
 USUAL = Options()
+
+
+class Signs(NamedTuple):
+    """What curves and marks look like; in ASCII, what they are drawn with."""
+
+    line: str = "─"
+    dotted: str = "┈"
+    dashed: str = "┄"
+    mark: str = "●"
+
+
+def signs() -> Signs:
+    """Those of the present theme."""
+    return Signs("*", ".", "~", "o") if theme.ascii_only() else Signs()
 
 
 class Scale(NamedTuple):
@@ -112,16 +127,16 @@ def _plot(
     for epoch in view.epochs:
         sheet.upright(epoch, "┊", "quiet")
     for branch in view.branches:
-        sheet.curve(branch, "quiet", gap=2)
+        sheet.curve(branch, "quiet", "~", gap=2)
     means = options.smooth and bool(view.smooth.x)
-    sheet.band(raw, "quiet" if means else "forward", view.position)
+    sheet.band(raw, view.position, beside_means=means)
     if means:
-        sheet.curve(view.smooth, "forward")
+        sheet.curve(view.smooth, "forward", "*")
     sheet.upright(view.position, "│", "here")
     if options.chosen:
         sheet.upright(options.chosen, "┃", "here", over=True)
     for iteration, value in zip(view.valid_iterations, valid, strict=False):
-        sheet.mark(iteration, value, "●", "text")
+        sheet.mark(iteration, value, signs().mark, "text")
     ticks = dict(zip((rows - 1, (rows - 1) // 2, 0), scale.ticks(), strict=True))
     lines: list[Line] = []
     for row, line in enumerate(sheet.canvas.lines()):
@@ -136,15 +151,16 @@ class _Sheet:
     def __init__(self, canvas: Canvas, span: tuple[int, int], scale: Scale) -> None:
         self.canvas, self._span, self._scale = canvas, span, scale
 
-    def curve(self, curve: Curve, style: str, gap: int = 0) -> None:
+    def curve(self, curve: Curve, style: str, sign: str, gap: int = 0) -> None:
         """A line from point to point."""
         places = [self._place(x, y) for x, y in zip(curve.x, curve.low, strict=False)]
         for before, after in zip([None, *places], places, strict=False):
             if after is not None:
-                self.canvas.line(before or after, after, style, "*", gap)
+                self.canvas.line(before or after, after, style, sign, gap)
 
-    def band(self, curve: Curve, style: str, until: int) -> None:
-        """From the least to the greatest of each bucket; those after a batch are quiet."""
+    def band(self, curve: Curve, until: int, beside_means: bool) -> None:
+        """From the least to the greatest of each bucket, dotted beside a line of means; those after a batch quiet."""
+        style, sign, gap = ("quiet", ".", 1) if beside_means else ("forward", "*", 0)
         before: tuple[float, float] | None = None
         for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
             bottom, top = self._place(x, low), self._place(x, high)
@@ -152,9 +168,9 @@ class _Sheet:
                 before = None
                 continue
             look = style if x <= until else "quiet"
-            self.canvas.line(bottom, top, look, "." if style == "quiet" else "*")
+            self.canvas.line(bottom, top, look, sign, gap)
             if before is not None and bottom[0] - before[0] > 1:
-                self.canvas.line(before, bottom, look, "." if style == "quiet" else "*")
+                self.canvas.line(before, bottom, look, sign, gap)
             before = top
 
     def mark(self, x: float, y: float, sign: str, style: str) -> None:
@@ -199,17 +215,18 @@ def legend(view: LossView, options: Options, width: int) -> Line:
         where = f" ┃ batch {view.chosen.epoch}:{view.chosen.batch}"
         values = "".join(f"  {name} {value:.4g}" for name, value in zip(("value", "mean"), view.values, strict=False))
         return [(where, "here"), (values or "  not run yet", "text"), ("   Enter goes there", "quiet")]
-    raw = "forward" if not (options.smooth and view.smooth.x) else "quiet"
-    parts: list[tuple[str, str, str]] = [("─", raw, f"batch{', before its update' if raw == 'forward' else ''}")]
-    if raw == "quiet":
-        parts.append(("━", "forward", f"mean of {view.window}"))
+    sign = signs()
+    if options.smooth and view.smooth.x:
+        parts = [(sign.dotted, "quiet", "batch"), (sign.line, "forward", f"mean of {view.window}")]
+    else:
+        parts = [(sign.line, "forward", "batch, before its update")]
     if view.quantity in ("loss", "accuracy") and view.valid_iterations:
-        parts.append(("●", "text", "validation"))
+        parts.append((sign.mark, "text", "validation"))
     if view.branches:
-        parts.append(("┄", "quiet", ", ".join(branch.name for branch in view.branches)))
+        parts.append((sign.dashed, "quiet", ", ".join(branch.name for branch in view.branches)))
     line: Line = []
-    for sign, style, words in parts:
-        line += [(f" {sign}", style), (f" {words} ", "quiet")]
+    for glyph, style, words in parts:
+        line += [(f" {glyph}", style), (f" {words} ", "quiet")]
     return line
 
 

@@ -60,22 +60,26 @@ def draw(view: NeuronsView, width: int, height: int) -> list[Line]:
 
 
 def _names(view: NeuronsView, where: Places) -> Line:
-    line: Line = []
-    for at, column in enumerate(view.columns):
-        style = "here" if column.layer == view.layer else "title"
-        line.append((fit(f"{column.name}", where.node + (where.gap if at < len(view.columns) - 1 else 0)), style))
-    return line
+    styles = ["here" if column.layer == view.layer else "title" for column in view.columns]
+    return _under([column.name for column in view.columns], styles, where)
 
 
 def _rest(view: NeuronsView, where: Places) -> Line:
-    line: Line = []
-    for at, column in enumerate(view.columns):
+    texts = []
+    for column in view.columns:
         rest = column.size - len(column.neurons)
-        text = f"… {rest} more" if rest else ""
-        if column.strongest:
-            text = f"… {rest} weaker"
-        line.append((fit(text, where.node + (where.gap if at < len(view.columns) - 1 else 0)), "quiet"))
-    return line
+        long = f"… {rest} {'weaker' if column.strongest else 'more'}"
+        texts.append("" if not rest else long if len(long) < where.node + where.gap else f"… {rest}")
+    return _under(texts, ["quiet"] * len(texts), where)
+
+
+def _under(texts: list[str], styles: list[str], where: Places) -> Line:
+    """A text at each column; one at the last that is wider than its neurons ends where they do."""
+    beyond = max(0, len(texts[-1]) - where.node)
+    widths = [where.node + where.gap] * (len(texts) - 1) + [where.node + beyond]
+    if len(texts) > 1:
+        widths[-2] -= min(beyond, where.gap)
+    return [(fit(text, width), style) for text, style, width in zip(texts, styles, widths, strict=True)]
 
 
 def _words(view: NeuronsView, where: Places, width: int) -> list[Line]:

@@ -31,7 +31,9 @@ def columns(rows: list[TapeRow], total: int, width: int, least: Columns | None =
     if names < _NAMES:
         names, shape = names + (shape + 2) // 2, 0
     if names < _NAMES:
-        return Columns(number, op, 0, max(4, 2 * names + 2), shape)
+        room = width - number - _PHASE - 9  # for an operation and a name
+        op = max(8, min(op, room - _NAMES))
+        return Columns(number, op, 0, max(4, min(room - op, _MOST)), 0)
     return Columns(number, op, min(names, _MOST), min(names, _MOST), shape)
 
 

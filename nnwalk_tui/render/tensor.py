@@ -78,7 +78,7 @@ def _statistics(it: Statistics, width: int) -> Line:
         (name, number(value, 8).strip(), not math.isfinite(value))
         for name, value in (("mean", it.mean), ("std", it.std), ("min", it.min), ("max", it.max), ("norm", it.norm))
     ]
-    shown += [("zero", percent(it.zeros).strip(), False), ("NaN, ∞", percent(it.bad).strip(), it.bad > 0)]
+    shown += [("zero", percent(it.zeros).strip(), False), ("NaN, inf", percent(it.bad).strip(), it.bad > 0)]
     for dropped in ("norm", "min", "max", "std"):
         if sum(len(name) + len(text) + 3 for name, text, _ in shown) > width:
             shown = [each for each in shown if each[0] != dropped]

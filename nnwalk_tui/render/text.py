@@ -53,20 +53,37 @@ def measure(line: Line) -> int:
     return sum(cell_len(text) for text, _ in line)
 
 
-def fit_line(line: Line, width: int) -> Line:
-    """The line in exactly `width` cells, cropped or filled with blanks."""
+def fit_line(line: Line, width: int, mark: bool = True) -> Line:
+    """The line in exactly `width` cells, filled with blanks; where words are cropped, the last cell is "…", if `mark`.
+
+    Pictures are cropped without a mark.
+    """
     fitted: Line = []
     room = width
-    for text, style in line:
+    for at, (text, style) in enumerate(line):
         size = cell_len(text)
         if size > room:
             fitted.append((set_cell_size(text, room), style))
-            return fitted
+            words = text[room:].strip() or _has_words(line[at + 1 :])
+            return _marked(fitted) if mark and words and _transparent(style) else fitted
         fitted.append((text, style))
         room -= size
     if room:
         fitted.append((" " * room, "blank"))
     return fitted
+
+
+def _has_words(line: Line) -> bool:
+    return any(text.strip() and _transparent(style) for text, style in line)
+
+
+def _marked(fitted: Line) -> Line:
+    while fitted and not fitted[-1][0]:
+        fitted = fitted[:-1]
+    if not fitted or not _transparent(fitted[-1][1]):
+        return fitted
+    text, style = fitted[-1]
+    return [*fitted[:-1], (set_cell_size(text, cell_len(text) - 1) + "…", style)]
 
 
 def ends(left: Line, right: Line, width: int) -> Line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -12,33 +12,53 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from nnwalk_tui import theme
-from nnwalk_tui.actions import PANES
+from nnwalk_tui.actions import PANES, UNITS, key_table
 from nnwalk_tui.render.text import Line, fit_line, measure
 
-# (keys, what they do, how soon they go when the terminal is narrow)
-HINTS: tuple[tuple[str, str, int], ...] = (
-    ("o l p b e", "step", 2),
-    ("O L P B E", "back", 6),
-    ("←→", "walk", 9),
-    ("space", "run", 4),
-    ("g", "goto", 8),
-    ("z", "zoom", 5),
-    ("tab", "pane", 7),
-    (":", "command", 3),
-    ("?", "help", 1),
-    ("q", "quit", 0),
+_STEPS = tuple(f"step {unit}" for unit in UNITS)
+_BACK = tuple(f"back {unit}" for unit in UNITS)
+_ARROWS = ("←", "→", "↑", "↓")
+_LITERAL = ("↑", "↓", ":leave")  # no keys of the table
+
+
+class Hint(NamedTuple):
+    """Commands whose keys stand in the row of keys, what they do, and how soon they go when the terminal is narrow."""
+
+    commands: tuple[str, ...]
+    does: str
+    goes: int
+
+    @property
+    def keys(self) -> str:
+        """The first key of each command, as people name it; "" where none has a key."""
+        table = {key.text: key.shown for key in reversed(key_table())}
+        shown = [each if each in _LITERAL else table.get(each, "") for each in self.commands]
+        return ("" if all(key in _ARROWS for key in shown) else " ").join(key for key in shown if key)
+
+
+HINTS: tuple[Hint, ...] = (
+    Hint(_STEPS, "step", 2),
+    Hint(_BACK, "back", 6),
+    Hint(("back {unit}", "step {unit}"), "walk", 9),
+    Hint(("toggle",), "run", 4),
+    Hint(("command goto ",), "goto", 8),
+    Hint(("zoom",), "zoom", 5),
+    Hint(("focus next",), "pane", 7),
+    Hint(("command",), "command", 3),
+    Hint(("help",), "help", 1),
+    Hint(("quit",), "quit", 0),
 )
-LESSON_HINTS: tuple[tuple[str, str, int], ...] = (
-    ("enter", "go on", 0),
-    (", .", "page", 2),
-    ("a", "answer", 3),
-    ("↑↓", "scroll", 5),
-    ("tab", "pane", 4),
-    ("o l p b e", "step", 7),
-    ("t", "lessons", 1),
-    (":leave", "", 8),
-    ("?", "help", 6),
-    ("q", "quit", 1),
+LESSON_HINTS: tuple[Hint, ...] = (
+    Hint(("enter",), "go on", 0),
+    Hint(("page previous", "page next"), "page", 2),
+    Hint(("command answer ",), "answer", 3),
+    Hint(("↑", "↓"), "scroll", 5),
+    Hint(("focus next",), "pane", 4),
+    Hint(_STEPS, "step", 7),
+    Hint(("lesson",), "lessons", 1),
+    Hint((":leave",), "", 8),
+    Hint(("help",), "help", 6),
+    Hint(("quit",), "quit", 1),
 )
 
 
@@ -116,7 +136,7 @@ class KeysBar(Bar):
         super().__init__(id=id)
         self._hints = HINTS
 
-    def use(self, hints: tuple[tuple[str, str, int], ...]) -> None:
+    def use(self, hints: tuple[Hint, ...]) -> None:
         """Show other keys."""
         self._hints = hints
         self.on_resize()
@@ -150,9 +170,9 @@ def strip_of(widget: Widget, line: Line) -> Strip:
     return Strip([Segment(_glyphs(text), base + palette.style(style)) for text, style in spans], widget.size.width)
 
 
-def hints(width: int, of: tuple[tuple[str, str, int], ...] = HINTS) -> Line:
+def hints(width: int, of: tuple[Hint, ...] = HINTS) -> Line:
     """The row of keys: on a narrow terminal those go first that matter least."""
-    shown = list(of)
+    shown = [(hint.keys, hint.does, hint.goes) for hint in of if hint.keys]
     while len(shown) > 1 and _width(shown) > width:
         shown.remove(max(shown, key=lambda hint: hint[2]))
     line: Line = []

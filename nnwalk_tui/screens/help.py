@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.strip import Strip
 
 from nnwalk_tui import actions
+from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render.text import Line, fit_line, measure, wrap
 from nnwalk_tui.screens.bars import Bar
 
 KEY = 10  # cells of a key
 COLUMN = 40
-_SHOWN = {  # as people name them, by what Textual calls them
-    "up": "↑", "down": "↓", "left": "←", "right": "→", "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/",
-    "greater_than_sign": ">", "less_than_sign": "<", "question_mark": "?", "full_stop": ".", "comma": ",",
-}  # fmt: skip
+_DASH = 5  # cells of an indent and of a dash
+_ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→"}
 
 
 class HelpScreen(Screen[None]):
@@ -31,9 +33,9 @@ class HelpScreen(Screen[None]):
         Binding("up,k,pageup", "scroll(-3)", show=False),
     ]
 
-    def __init__(self, title: str, about: str, own_keys: list[tuple[str, str]]) -> None:
+    def __init__(self, pane: Pane, active: Iterable[ActiveBinding]) -> None:
         super().__init__()
-        self._text = HelpText(title, about, own_keys, id="help-text")
+        self._text = HelpText(pane.pane_title, pane.about, _own_keys(pane, active), id="help-text")
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -74,22 +76,40 @@ class HelpText(Bar):
 
 def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: int) -> list[Line]:
     """The pane's part, then all keys, then all commands, in `width` cells."""
-    lines: list[Line] = [[(f" {title} — the focused pane", "here")]]
-    lines += [[(text, "text")] for text in wrap(f" {about}", width - 1)] if about else []
-    lines += _columns([_row(keys, does) for keys, does in own_keys], width)
-    for group in dict.fromkeys(key.group for key in actions.KEYS):
+    first, *rest = wrap(f"{title} — {about}" if about else title, width - 2)
+    lines: list[Line] = [[(f" {title}", "here"), (first.removeprefix(title), "text")]]
+    lines += [[(f" {line}", "text")] for line in rest]
+    lines += _columns([_row(_shown(keys), does) for keys, does in own_keys], width)
+    for group in dict.fromkeys(key.group for key in actions.key_table()):
         lines.append([(f" {group}", "title")])
-        lines += _columns([_row(key.shown, key.summary) for key in actions.KEYS if key.group == group], width)
+        lines += _columns([_row(key.shown, key.summary) for key in actions.key_table() if key.group == group], width)
     lines.append([(" commands after :", "title")])
-    return lines + [_command(spec.usage, spec.summary) for spec in actions.ALL_COMMANDS]
+    return lines + [line for spec in actions.ALL_COMMANDS for line in _command(spec.usage, spec.summary, width)]
+
+
+def _own_keys(pane: Pane, active: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
+    """A pane's keys and what they do; what all panes do comes last."""
+    own = [(each.binding.key, each.binding.description) for each in active if each.node is pane and each.enabled]
+    general = {binding.description for binding in Pane.BINDINGS if isinstance(binding, Binding)}
+    return sorted(own, key=lambda key: key[1] in general)
+
+
+def _shown(key: str) -> str:
+    """A pane's key as people name it."""
+    character = key_to_character(key)
+    return character if character and not character.isspace() else _ARROWS.get(key, key)
 
 
 def _row(keys: str, does: str) -> Line:
-    return [(f"  {_SHOWN.get(keys, keys):<{KEY}}", "text"), (does, "quiet")]
+    return [(f"  {keys:<{KEY}}", "text"), (does, "quiet")]
 
 
-def _command(usage: str, summary: str) -> Line:
-    return [(f"  {usage}", "text"), (f" — {summary}", "quiet")]
+def _command(usage: str, summary: str, width: int) -> list[Line]:
+    """A command's line; where it is narrow, what it does stands below."""
+    if cell_len(usage) + cell_len(summary) + _DASH <= width:
+        return [[(f"  {usage}", "text"), (f" — {summary}", "quiet")]]
+    below = [[(f"    {line}", "quiet")] for line in wrap(summary, width - 4)]
+    return [*([(f"  {line}", "text")] for line in wrap(usage, width - 2)), *below]
 
 
 def _columns(rows: list[Line], width: int) -> list[Line]:

@@ -15,6 +15,8 @@ from nnwalk_tui.lessons.progress import Progress, summary
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.bars import Bar
 
+_FIXED = 38  # cells of a lesson's mark, name, section and minutes
+
 
 class LessonsScreen(Screen[str | None]):
     """Choose a lesson with ↑ ↓ and Enter; Esc leaves. Gives the lesson's name."""
@@ -102,13 +104,16 @@ class LessonList(Bar):
             lines.append(self._row(each, at == self._at, width))
         lines += [[] for _ in range(height - 2 - len(lines))]
         lines.append([(fit(f" You will find out {self._lessons[self._at].finds}.", width), "text")])
-        lines.append([(" ↑ ↓ choose · enter open · esc back", "quiet")])
+        below = len(self._lessons) - self._top - rows
+        more = f" · ▲ {self._top} more" * bool(self._top) + f" · ▼ {below} more" * (below > 0)
+        lines.append([(f" ↑ ↓ choose · enter open · esc back{more}", "quiet")])
         self.put(lines)
 
     def _row(self, each: Lesson, here: bool, width: int) -> Line:
         state = summary(self._progress, each)
         mark = "✓" if self._progress.finished(each) else " "
-        title = max(12, width - 58)
+        longest = max(len(summary(self._progress, other)) for other in self._lessons)
+        title = max(12, width - _FIXED - longest)
         return [
             (" ▶ " if here else "   ", "here"),
             (f"{mark} ", "right"),

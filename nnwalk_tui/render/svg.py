@@ -20,7 +20,6 @@ from rich.style import Style
 WIDTH, HEIGHT = 9, 18  # pixels of a cell
 MARGIN = 9
 FONT = f"font: {WIDTH / 0.6:g}px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, 'Liberation Mono', monospace"
-BACKGROUND, FOREGROUND = ColorTriplet(0x12, 0x12, 0x12), ColorTriplet(0xE0, 0xE0, 0xE0)
 BASELINE = 0.76  # of a cell's height
 
 _UPPER, _LEFT, _DOTS = "▔▀", "▏▎▍▌▋▊▉█", 0x2800
@@ -48,6 +47,16 @@ class _Box(NamedTuple):
     height: float
 
 
+class Default(NamedTuple):
+    """The colours of cells that have none of their own: a terminal's default, or a theme's."""
+
+    ink: ColorTriplet = ColorTriplet(0xE0, 0xE0, 0xE0)
+    paper: ColorTriplet = ColorTriplet(0x12, 0x12, 0x12)
+
+
+ON_DARK = Default()
+
+
 class _Cells(NamedTuple):
     """Cells of one line that share a style, and the column of the first."""
 
@@ -58,32 +67,32 @@ class _Cells(NamedTuple):
     attributes: str
 
 
-def to_svg(rows: Sequence[Iterable[Segment]], columns: int) -> str:
+def to_svg(rows: Sequence[Iterable[Segment]], columns: int, default: Default = ON_DARK) -> str:
     """A picture of lines of styled text, `columns` cells wide."""
     width, height = columns * WIDTH + 2 * MARGIN, len(rows) * HEIGHT + 2 * MARGIN
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
         f"<style>text {{ {FONT}; white-space: pre }} .b {{ font-weight: bold }} .i {{ font-style: italic }}</style>",
-        f'<rect width="{width}" height="{height}" rx="6" fill="{BACKGROUND.hex}"/>',
+        f'<rect width="{width}" height="{height}" rx="6" fill="{default.paper.hex}"/>',
         f'<g transform="translate({MARGIN} {MARGIN})" shape-rendering="crispEdges">',
     ]
     for number, row in enumerate(rows):
-        cells = list(_cells(row))
-        lines += [*_papers(cells, number), *_shapes(cells, number), *_words(cells, number)]
+        cells = list(_cells(row, default))
+        lines += [*_papers(cells, number, default.paper.hex), *_shapes(cells, number), *_words(cells, number)]
     return "\n".join([*lines, "</g>", "</svg>", ""])
 
 
-def _cells(row: Iterable[Segment]) -> Iterator[_Cells]:
+def _cells(row: Iterable[Segment], default: Default) -> Iterator[_Cells]:
     column = 0
     for segment in row:
         if not segment.control:
-            yield _Cells(column, segment.text, *_colours(segment.style or Style.null()))
+            yield _Cells(column, segment.text, *_colours(segment.style or Style.null(), default))
             column += cell_len(segment.text)
 
 
-def _colours(style: Style) -> tuple[str, str, str]:
-    ink = FOREGROUND if style.color is None or style.color.is_default else style.color.get_truecolor()
-    paper = BACKGROUND if style.bgcolor is None or style.bgcolor.is_default else style.bgcolor.get_truecolor()
+def _colours(style: Style, default: Default) -> tuple[str, str, str]:
+    ink = default.ink if style.color is None or style.color.is_default else style.color.get_truecolor()
+    paper = default.paper if style.bgcolor is None or style.bgcolor.is_default else style.bgcolor.get_truecolor()
     if style.reverse:
         ink, paper = paper, ink
     if style.dim:
@@ -91,11 +100,11 @@ def _colours(style: Style) -> tuple[str, str, str]:
     return ink.hex, paper.hex, ("b" if style.bold else "") + (" i" if style.italic else "")
 
 
-def _papers(cells: list[_Cells], line: int) -> Iterator[str]:
+def _papers(cells: list[_Cells], line: int, ground: str) -> Iterator[str]:
     for paper, group in groupby(cells, key=lambda each: each.paper):
         run = list(group)
         first, last = run[0].column, run[-1].column + cell_len(run[-1].text)
-        if paper != BACKGROUND.hex and last > first:
+        if paper != ground and last > first:
             yield _rectangle(_Box(first * WIDTH, line * HEIGHT, (last - first) * WIDTH, HEIGHT), paper)
 
 

@@ -1,0 +1,70 @@
+"""What stands on the screen as a picture: SVG, and its text twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.segment import Segment
+from textual.app import App
+from textual.geometry import Region
+from textual.strip import Strip
+
+from engine.errors import CommandError
+from nnwalk_tui import shot, theme
+from nnwalk_tui.render import svg
+from nnwalk_tui.shot import Shot
+
+if TYPE_CHECKING:
+    from nnwalk_tui.app import NNWalkApp
+
+
+class Picture(NamedTuple):
+    """A screen, as SVG and as plain text."""
+
+    svg: str
+    text: str
+
+
+def picture_of(app: App[None], region: Region | None = None) -> Picture:
+    """What is on screen, or in a part of it; those screens that show through included."""
+    update = app.screen._compositor.render_full_update()
+    rows = [_joined(strips) for strips in update.strips]
+    if region is not None:
+        rows = [row.crop(region.x, region.right) for row in rows[region.y : region.bottom]]
+    width = max((row.cell_length for row in rows), default=0)
+    return Picture(svg.to_svg(rows, width, _default(app)), "".join(row.text.rstrip() + "\n" for row in rows))
+
+
+def take(app: NNWalkApp, wanted: Shot) -> str:
+    """Write what is on screen to the files that are asked for, and say so. Raises CommandError, with the cure."""
+    if wanted.size is not None and wanted.size != (app.size.width, app.size.height):
+        here = f"{app.size.width}x{app.size.height}"
+        raise CommandError(f"this screen is {here}", "leave the size out, or draw it without a screen: --headless")
+    if app.snapshot is None:
+        raise CommandError("there is nothing to be seen yet", "wait until the engine has started")
+    files = shot.paths(wanted, app.snapshot.position)
+    picture = picture_of(app, _region(app, wanted.pane))
+    return shot.write({path: picture.svg if path.suffix.lower() == ".svg" else picture.text for path in files})
+
+
+def _region(app: NNWalkApp, pane: str) -> Region | None:
+    if not pane:
+        return None
+    if pane not in app.main.plan.panes:
+        raise CommandError(f"the pane {pane} is not on screen", f"focus {pane} brings it there")
+    return app.main.panes[pane].region
+
+
+def _joined(strips: Iterable[Strip]) -> Strip:
+    return Strip([Segment(each.text, each.style) for strip in strips for each in strip if not each.control])
+
+
+def _default(app: App[None]) -> svg.Default:
+    """The theme's ink and paper; the usual ones where the terminal's own are used."""
+    style = app.screen.rich_style
+    if theme.colours() is not theme.Colours.FULL or style.bgcolor is None or style.color is None:
+        return svg.ON_DARK
+    if style.bgcolor.is_default or style.color.is_default:
+        return svg.ON_DARK
+    return svg.Default(style.color.get_truecolor(), style.bgcolor.get_truecolor())

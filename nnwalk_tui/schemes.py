@@ -1,0 +1,79 @@
+"""The colour themes: for each a hue a meaning, how strong quieter text is, and ink and paper.
+
+The hues are Okabe and Ito's colour-blind-safe set, darker on light paper and lighter for high contrast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A theme. `hues` are for terminals with many colours, `ansi` for those with 16."""
+
+    name: str
+    about: str
+    ink: str
+    paper: str
+    light: bool
+    hues: Mapping[str, str]
+    ansi: Mapping[str, str]
+    strengths: Mapping[str, float]  # of plain text, between paper and ink
+    faint: str = "bright_black"  # the ink of quieter text in 16 colours
+    bold: frozenset[str] = field(default=frozenset({"here", "title"}))
+
+
+def _meanings(
+    here: str, forward: str, backward: str, right: str, wrong: str, positive: str = "", negative: str = ""
+) -> dict[str, str]:
+    return {
+        "here": here,
+        "forward": forward,
+        "backward": backward,
+        "right": right,
+        "wrong": wrong,
+        "warning": wrong,
+        "positive": positive or backward,
+        "negative": negative or forward,
+    }
+
+
+def _strengths(quiet: float, border: float) -> dict[str, float]:
+    return {"text": 1.0, "title": 1.0, "quiet": quiet, "border": border}
+
+
+DARK = Scheme(
+    "dark",
+    "light on dark, safe for the colour-blind",
+    "#e0e0e0",
+    "#121212",
+    False,
+    _meanings("#f0e442", "#56b4e9", "#e69f00", "#009e73", "#d55e00"),
+    _meanings("bright_yellow", "bright_cyan", "yellow", "green", "bright_red"),
+    _strengths(0.55, 0.3),
+)
+LIGHT = Scheme(
+    "light",
+    "dark on light, safe for the colour-blind",
+    "#1c1c1c",
+    "#eeeeee",
+    True,
+    _meanings("#6b5900", "#005a96", "#8a4700", "#00664a", "#a83a00"),
+    _meanings("magenta", "blue", "red", "green", "bright_red"),
+    _strengths(0.66, 0.35),
+)
+CONTRAST = Scheme(
+    "contrast",
+    "white on black, nothing faint: for projectors and tired eyes",
+    "#ffffff",
+    "#000000",
+    False,
+    _meanings("#ffff00", "#7fd4ff", "#ffb000", "#3fe0a8", "#ff8f5a"),
+    _meanings("bright_yellow", "bright_cyan", "bright_yellow", "bright_green", "bright_red"),
+    _strengths(0.85, 0.65),
+    "default",
+    frozenset({"here", "title", "wrong", "warning", "right"}),
+)
+SCHEMES: Mapping[str, Scheme] = {scheme.name: scheme for scheme in (DARK, LIGHT, CONTRAST)}

@@ -60,7 +60,8 @@ class LayersPane(Pane):
         """The heading, the layers in view, and, where there is room, what is said of the chosen one."""
         layers, here = self.data
         self._keep_widths([layer.path for layer in layers])
-        self._widths = wide = render.widths(layers, self._widths)
+        self._widths = render.widths(layers, self._widths)
+        wide = render.fitted(self._widths, width)
         columns = render.table(wide, width)
         chosen = self._chosen()
         said = render.about(chosen, width) if chosen and self._has_room(height) else []

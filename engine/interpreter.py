@@ -15,6 +15,7 @@ from engine.answers import readable
 from engine.command_table import help_text
 from engine.course.compute import compute
 from engine.course.formula import refused
+from engine.course.pointing import place_of_factor
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
 from engine.edits import RATES
@@ -78,7 +79,8 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             return Outcome(finding, finding.text)
         case ask.CheckFormula(target, network, formula):
             judged = refused(network, target, formula)
-            return Outcome(judged, judged.said)
+            place = place_of_factor(session, judged.first_wrong)
+            return Outcome(msgspec.structs.replace(judged, place=place), judged.said)
         case ask.Names():
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
             return Outcome(names, "  ".join(names))
@@ -123,8 +125,10 @@ def _stopped(session: Session, hit: Hit | None, until: str) -> Outcome:
     where = _where(session, session.position)
     if hit is not None:
         return Outcome(None, f"{hit_text(hit)}\n{where}", hit)
-    never = f"{until}: not true anywhere on the way\n" if until else ""
-    return Outcome(None, never + where, None)
+    if until:
+        back = "" if session.iteration else ": this is the start, goto last leads back"
+        where = f"{until}: not true anywhere on the way{back}\n{where}"
+    return Outcome(None, where, None)
 
 
 def hit_text(hit: Hit) -> str:

@@ -47,6 +47,8 @@ class InProcess:
         self._look: Look | None = None
         self._sent: object = None
 
+    def start(self) -> None: ...
+
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         self._tell = callback
 
@@ -300,7 +302,7 @@ async def test_keys_held_down_queue_a_few_steps_only(tmp_path: Path) -> None:
 async def test_a_slow_step_is_spoken_of_and_a_long_one_can_be_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nnwalk_tui.app.PATIENCE", -1.0)
+    monkeypatch.setattr("nnwalk_tui.listening.PATIENCE", -1.0)
     async with stage(tmp_path) as on:
         on.client.held = True
         await on.press("o")
@@ -483,7 +485,7 @@ async def test_help_says_in_full_what_the_focused_pane_shows_and_which_keys_it_h
         await on.press("question_mark")
         help = on.app.screen.query_one("#help-text")
         said = " ".join(" ".join(help.render_line(y).text for y in range(23)).split())
-        assert f"{pane.pane_title} — {pane.about}" in said
+        assert f"{pane.pane_title} — the focused pane {pane.about}" in said
         for _, _, description in (each for each in pane.BINDINGS if isinstance(each, tuple) and len(each) == 3):
             assert description in said
 

@@ -117,6 +117,37 @@ def test_a_teachers_folder_is_listed_and_the_first_letters_of_a_name_do(tmp_path
     assert json.loads(result.output)["lesson"] == "mine"
 
 
+def test_a_readme_in_a_teachers_folder_is_no_lesson_and_a_folder_can_be_checked_whole(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# These are our lessons\n", encoding="utf-8")
+    empty = CliRunner().invoke(commands, ["lesson", "--check", str(tmp_path)])
+    assert (empty.exit_code, "there are no lessons" in empty.output) == (2, True)
+    (tmp_path / "good.md").write_text(HEAD + "# Page\n" + TRY, encoding="utf-8")
+    listed = CliRunner().invoke(commands, ["lesson", "--list", "--lessons", str(tmp_path)])
+    assert [line.split()[0] for line in listed.output.splitlines()] == ["good"]
+    (tmp_path / "bad.md").write_text(HEAD + "# Page\n", encoding="utf-8")
+    checked = CliRunner().invoke(commands, ["lesson", "--check", str(tmp_path)])
+    assert checked.exit_code == 1
+    assert f"{tmp_path / 'bad.md'}:7: the page “Page” is empty" in checked.output
+    assert "good.md: 1 pages, 0 questions, nothing wrong" in checked.output
+
+
+@pytest.mark.parametrize("option", ["--list", "--report"])
+def test_what_is_printed_of_lessons_can_be_ascii_and_stands_in_columns(
+    option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    lines = CliRunner().invoke(commands, ["lesson", option, "--ascii"]).output.splitlines()
+    assert all(line.isascii() for line in lines)
+    where = "min" if option == "--list" else "new"
+    assert len({line.index(where) for line in lines[: len(lessons())]}) == 1
+
+
+def test_run_without_check_is_a_usage_error() -> None:
+    result = CliRunner().invoke(commands, ["lesson", "--run"])
+    assert result.exit_code == 2
+    assert "--run goes with --check" in result.output
+
+
 def test_an_unknown_lesson_is_told_with_a_suggestion() -> None:
     result = CliRunner().invoke(commands, ["lesson", "similarty", "--headless"])
     assert "did you mean similarity?" in str(result.exception)
@@ -194,3 +225,6 @@ def test_the_report_counts_what_was_right_at_the_first_try(monkeypatch: pytest.M
     result = CliRunner().invoke(commands, ["lesson", "--report", "--json"])
     first = json.loads(result.output.splitlines()[0])
     assert (first["lesson"], first["right"], first["right_at_first_try"]) == ("start", 1, 1)
+    total = CliRunner().invoke(commands, ["lesson", "--report"]).output.splitlines()[-1]
+    questions = sum(len(each.questions) for each in lessons())
+    assert total == f"0 of {len(lessons())} lessons done, 1/{questions} answers right, 1 at the first try"

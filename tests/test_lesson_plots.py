@@ -1,4 +1,4 @@
-"""Plots of lessons: curves are told apart without colour, axes have round numbers, and findings read as tables."""
+"""Plots and tables of lessons: curves are told apart without colour, ticks are round, and no number is cut."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from engine.course.findings import Finding, Plot, Series
+from engine.course.findings import Cell, Finding, Plot, Series, Table, number_text
 from nnwalk_tui import theme
+from nnwalk_tui.lessons.document import Equation, Lesson, Verbatim
+from nnwalk_tui.lessons.library import lessons
 from nnwalk_tui.render.findings import finding_lines
+from nnwalk_tui.render.lesson import equation
 from nnwalk_tui.render.plot import plot_lines, round_ticks
+from nnwalk_tui.render.table import table_lines
 from nnwalk_tui.render.text import measure
 
+BESIDE = 62  # cells of a page that has panes beside it, 120 cells across
 XS = [k / 10 for k in range(-60, 61)]
 RISING, FALLING = Series("rising", XS, XS), Series("falling", XS, [-x for x in XS])
 
@@ -91,3 +97,37 @@ def test_a_value_without_a_table_is_read_as_one_and_a_note_is_shown() -> None:
         ["look", "there"],
     ]
     assert "{" not in finding.text
+
+
+def _cells(lines: list[str]) -> list[str]:
+    return [word for line in lines for word in line.split()]
+
+
+@pytest.mark.parametrize("width", [24, 46, 62, 92])
+def test_a_table_without_room_wraps_words_and_cuts_no_number(width: int) -> None:
+    columns = ["how it is done", *(f"the column number {k}" for k in range(5))]
+    rows: list[list[Cell]] = [["one long matrix product", *(10.0**-k * 1.2345 for k in range(5))], ["loop", *[0.5] * 5]]
+    shown = table_lines(Table(columns, rows), width)
+    texts = ["".join(part for part, _ in line) for line in shown]
+    assert all(measure(line) <= width for line in shown)
+    assert not any("…" in text for text in texts)
+    for number in rows[0][1:]:
+        assert _cells(texts).count(number_text(number)) == 1
+    for word in ("matrix", "product", "loop"):
+        assert word in _cells(texts)
+
+
+def test_a_table_with_room_has_a_line_for_each_row() -> None:
+    shown = table_lines(Table(["name", "value"], [["a", 1.5], ["longer", 20.25]]), 60)
+    assert ["".join(part for part, _ in line) for line in shown] == ["name    value", "a         1.5", "longer  20.25"]
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.slug)
+def test_figures_listings_and_equations_of_the_course_fit_beside_panes(lesson: Lesson) -> None:
+    for page in lesson.pages:
+        for block in page.blocks:
+            if isinstance(block, Verbatim):
+                room = BESIDE - 4 if block.kind == "code" else BESIDE
+                assert all(cell_len(row) <= room for row in block.rows), f"line {block.line}"
+            if isinstance(block, Equation):
+                assert all(measure(line) <= BESIDE for line in equation(block, BESIDE)), f"line {block.line}"

@@ -47,6 +47,7 @@ async def test_a_question_hides_what_follows_until_it_is_answered_and_a_wrong_an
     again = School(tmp_path, "similarity")
     async with again.app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
+        await pilot.pause()
         assert "similarity · 2 of 5" in again.page()
         assert "Ten averages, ten distances" in again.page()
 
@@ -58,7 +59,7 @@ async def test_a_formula_is_judged_by_the_engine(tmp_path: Path) -> None:
         school.app.perform("page 3")
         school.app.perform("answer dZ[2].T @ A[1]")
         asked = "formula dW[2] 3-2-3 sigmoid sigmoid bce: dZ[2].T @ A[1]"
-        school.own.answer(asked, {"right": False, "said": "your ∂ℒ/∂W[2] lacks the 1/N", "first_wrong": ""})
+        school.started[0].answer(asked, {"right": False, "said": "your ∂ℒ/∂W[2] lacks the 1/N", "first_wrong": ""})
         await pilot.pause()
         await pilot.pause()
         assert "✗ your ∂ℒ/∂W[2] lacks the 1/N" in school.page()

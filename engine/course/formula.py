@@ -29,11 +29,15 @@ _NEURON = {"w": "W[1]", "b": "b[1]", "z": "Z[1]", "yhat": "A[1]", "y": "Y", "dw"
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What is said of a formula: the verdict, one line why, and the first factor that is wrong ("" for none)."""
+    """What is said of a formula: the verdict, one line why, and the first factor that is wrong ("" for none).
+
+    `place` is where the live run computes that factor, as `goto` takes it; "" where it does not.
+    """
 
     right: bool
     said: str
     first_wrong: str = ""
+    place: str = ""
 
 
 class Setting(NamedTuple):

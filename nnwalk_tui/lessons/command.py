@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
 from engine.recording import Job
 from nnwalk_tui.lessons.document import Lesson
-from nnwalk_tui.lessons.library import COURSE, find, lessons
+from nnwalk_tui.lessons.library import COURSE, find, lesson_files, lessons
 from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
 from nnwalk_tui.options import looks_options
@@ -23,11 +24,15 @@ from nnwalk_tui.render.text import wrap
 from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import can_show_screen
 
+Say = Callable[[str], None]  # prints a line
+
 
 @click.command("lesson", short_help="the course: lessons on the real engine")
 @click.argument("name", default="")
 @click.option("--list", "as_list", is_flag=True, help="Print the lessons, name first.")
-@click.option("--check", type=click.Path(path_type=Path), help="Say what is wrong in a lesson file, by line.")
+@click.option(
+    "--check", type=click.Path(path_type=Path), help="Say what is wrong in a lesson file, or a folder of them, by line."
+)
 @click.option("--run", "by_running", is_flag=True, help="With --check: carry everything out, too.")
 @click.option("--report", is_flag=True, help="Print what was read and answered.")
 @click.option("--terms", is_flag=False, flag_value="", metavar="[WORD]", help="Print what a word means, or all words.")
@@ -51,25 +56,38 @@ def lesson(
 
     Without NAME: the list, to choose from.  The first letters of a name are enough.
     """
+    settled = chosen(**looks)
+    say = _say_ascii if settled.settings.ascii else click.echo
+    if by_running and check is None:
+        raise click.UsageError("--run goes with --check FILE")
     if check is not None:
-        sys.exit(_check(check, by_running))
+        files = lesson_files(check) if check.is_dir() else [check]
+        if not files:
+            raise click.UsageError(f"there are no lessons in {check}")
+        sys.exit(max(_check(path, by_running, say) for path in files))
     if terms is not None:
-        _terms(f"{terms} {name}".strip(), as_json, bool(chosen(**looks).settings.ascii))
+        _terms(f"{terms} {name}".strip(), as_json, say)
     elif as_list:
-        _list(folder, as_json)
+        _list(folder, as_json, say)
     elif report:
-        _report(folder, as_json)
+        _report(folder, as_json, say)
     else:
         reason = can_show_screen()
         if headless or reason:
-            sys.exit(_headless(name, folder, as_json, reason))
-        sys.exit(_show(find(name, folder) if name else None, folder, chosen(**looks)))
+            sys.exit(_headless(name, folder, as_json, reason, say))
+        sys.exit(_show(find(name, folder) if name else None, folder, settled))
 
 
-def _check(path: Path, by_running: bool) -> int:
+def _say_ascii(text: str) -> None:
+    from nnwalk_tui.theme import to_ascii
+
+    click.echo(to_ascii(text))
+
+
+def _check(path: Path, by_running: bool, say: Say) -> int:
     found, problems = read_lesson(path)
     for problem in problems:
-        click.echo(f"{path}:{problem.line}: {problem.text}")
+        say(f"{path}:{problem.line}: {problem.text}")
     if found is None:
         return 1
     if by_running:
@@ -77,36 +95,31 @@ def _check(path: Path, by_running: bool) -> int:
 
         wrong = list(check_values(found))
         for line, text in wrong:
-            click.echo(f"{path}:{line}: {text}")
+            say(f"{path}:{line}: {text}")
         if wrong:
             return 1
-    click.echo(f"{path}: {len(found.pages)} pages, {len(found.questions)} questions, nothing wrong")
+    say(f"{path}: {len(found.pages)} pages, {len(found.questions)} questions, nothing wrong")
     return 0
 
 
-def _terms(words: str, as_json: bool, ascii_only: bool) -> None:
+def _terms(words: str, as_json: bool, say: Say) -> None:
     if as_json:
         for term in find_terms(words):
-            click.echo(json.dumps(msgspec.to_builtins(term), ensure_ascii=False))
+            say(json.dumps(msgspec.to_builtins(term), ensure_ascii=False))
         return
-    text = terms_text(words)
-    if ascii_only:
-        from nnwalk_tui.theme import to_ascii
-
-        text = to_ascii(text)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    for line in text.splitlines():
-        click.echo("\n".join(wrap(line, width)) if width else line)
+    for line in terms_text(words).splitlines():
+        say("\n".join(wrap(line, width)) if width else line)
 
 
-def _list(folder: Path, as_json: bool) -> None:
+def _list(folder: Path, as_json: bool, say: Say) -> None:
     every = lessons(folder)
-    width = max(len(each.slug) for each in every)
+    width, section = (max(map(len, texts)) for texts in zip(*((e.slug, e.section) for e in every), strict=True))
     for each in every:
         if as_json:
-            click.echo(json.dumps(_about(each), ensure_ascii=False))
+            say(json.dumps(_about(each), ensure_ascii=False))
         else:
-            click.echo(f"{each.slug:<{width}}  §{each.section:<5} {each.minutes:>2} min  {each.title}")
+            say(f"{each.slug:<{width}}  §{each.section:<{section}} {each.minutes:>2} min  {each.title}")
 
 
 def _about(each: Lesson) -> dict[str, Any]:
@@ -120,8 +133,10 @@ def _about(each: Lesson) -> dict[str, Any]:
     }
 
 
-def _report(folder: Path, as_json: bool) -> None:
+def _report(folder: Path, as_json: bool, say: Say) -> None:
     progress, every = Progress(default_path()), lessons(folder)
+    width = max(len(each.slug) for each in every)
+    asked = was_right = at_once = 0
     for each in every:
         visited = progress.of(each)
         right = [q.name for q in each.questions if visited.questions.get(q.name, Answered()).right]
@@ -137,17 +152,21 @@ def _report(folder: Path, as_json: bool) -> None:
                 "right_at_first_try": len(first),
                 "tries": {name: known.tries for name, known in visited.questions.items()},
             }
-            click.echo(json.dumps(line, ensure_ascii=False))
+            say(json.dumps(line, ensure_ascii=False))
         else:
+            asked, was_right, at_once = asked + len(each.questions), was_right + len(right), at_once + len(first)
             score = f"{len(right)}/{len(each.questions)} right, {len(first)} at the first try"
-            click.echo(f"{each.slug:<14} {summary(progress, each):<26} {score}")
+            say(f"{each.slug:<{width}}  {summary(progress, each):<26} {score}")
+    if not as_json:
+        done = sum(progress.finished(each) for each in every)
+        say(f"{done} of {len(every)} lessons done, {was_right}/{asked} answers right, {at_once} at the first try")
 
 
-def _headless(name: str, folder: Path, as_json: bool, reason: str | None) -> int:
+def _headless(name: str, folder: Path, as_json: bool, reason: str | None, say: Say) -> int:
     if not name:
         if reason:
             click.echo(f"nnwalk-tui: {reason}: the list of lessons instead", err=True)
-        _list(folder, as_json)
+        _list(folder, as_json, say)
         return 0
     from nnwalk_tui.lessons.headless import run_lesson
 
@@ -163,7 +182,6 @@ def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     page = Progress(default_path()).of(wanted).page if wanted else 0
     experiment = (experiment_at(wanted, page) if wanted else None) or Experiment(model="neuron")
     client = EngineClient(Job(experiment=experiment))
-    client.start()
     try:
         from nnwalk_tui.app import run
         from nnwalk_tui.teaching import Plan

@@ -181,8 +181,10 @@ def _experiment_value(key: str, value: str) -> object:
 
 
 def read_layout(line: int, argument: str, body: Body) -> Beside:
-    """Names of panes, in the argument or the body."""
+    """Names of panes, in the argument or the body; "alone" for none beside the text."""
     names = f"{argument} {' '.join(text for _, text in body)}".replace(",", " ").split()
+    if names == ["alone"]:
+        return Beside(line, ())
     if not names:
         raise LineError(line, f"a layout needs panes: {', '.join(PANES)}")
     known = [name for name in PANES if name != "lesson"]

@@ -21,19 +21,24 @@ _WALKS = ("step", "back", "goto", "run")
 _WHERE_TO = re.compile(r"^epoch 1 |  valid_loss \S+(  valid_accuracy \S+)?")  # of a walk: noise beside the panes
 
 
-class Given(NamedTuple):
-    """An answer that was given, and what is said of it; None while the engine judges it."""
-
-    text: str
-    verdict: Verdict | None
-
-
 class Outcome(NamedTuple):
     """What came of a command that the learner tried."""
 
     text: str
     finding: Finding | None = None
     failed: bool = False
+
+
+class Given(NamedTuple):
+    """An answer that was given, and what is said of it; None while the engine judges it.
+
+    `look` goes to the event where the live run computes what is wrong in a formula, `looked` is what came of that.
+    """
+
+    text: str
+    verdict: Verdict | None
+    look: Call | None = None
+    looked: Outcome | None = None
 
 
 class Guide:
@@ -120,10 +125,14 @@ class Guide:
     # What is to be done next
 
     def next_thing(self) -> Question | Call | None:
-        """The first question that is open, or command that was not tried; None where the page is done."""
+        """The first question that is open, or command that was not tried; None where the page is done.
+
+        Before a formula that was wrong is tried again, its first wrong factor is there to be looked at.
+        """
         for block in self.visible():
             if isinstance(block, Question) and self.is_open(block):
-                return block
+                given = self._given.get(block.name)
+                return given.look if given and given.look and not given.looked else block
             if isinstance(block, Script) and block.by_learner:
                 for call in block.commands:
                     if call.line not in self._outcomes:
@@ -145,14 +154,16 @@ class Guide:
 
     def try_next(self) -> bool:
         """Carry out the next command of the page; False where there is none."""
-        for block in self.visible():
-            if isinstance(block, Script) and block.by_learner:
-                for call in block.commands:
-                    if call.line not in self._outcomes:
-                        self._outcomes[call.line] = Outcome(PENDING)
-                        self._send(call.command, "try", call)
-                        return True
-        return False
+        call, question = self.next_thing(), self.open_question()
+        if not isinstance(call, Call):
+            return False
+        if question is not None and call is self._given.get(question.name, Given("", None)).look:
+            self._given[question.name] = self._given[question.name]._replace(looked=Outcome(PENDING))
+            self._send(call.command, "look", question)
+        else:
+            self._outcomes[call.line] = Outcome(PENDING)
+            self._send(call.command, "try", call)
+        return True
 
     def answer(self, text: str) -> str:
         """Answer the open question; "" or why that cannot be done now."""
@@ -210,6 +221,8 @@ class Guide:
             self._take_formula(about, answer)
         elif kind == "try":
             self._outcomes[about.line] = _outcome(answer)
+        elif kind == "look":
+            self._given[about.name] = self._given[about.name]._replace(looked=_outcome(answer))
         elif answer.error:
             self._errors[about.command] = answer.error
         elif kind == "value":
@@ -224,6 +237,10 @@ class Guide:
             self._given[question.name] = Given(given, Verdict(None, answer.error))
             return
         self._settle(question, given, Verdict(bool(value["right"]), str(value["said"])))
+        if value.get("place") and experiment_at(self.lesson, self.page) is not None:
+            about = f"{value['first_wrong']}, as the machine computes it"
+            look = Call(question.line, f"goto {value['place']}", about)
+            self._given[question.name] = self._given[question.name]._replace(look=look)
 
     def _value(self, call: Call) -> object:
         """The value of a call. Raises KeyError where it has not come."""

@@ -17,13 +17,18 @@ class LessonError(EngineError):
     """A lesson that there is not, or that cannot be taught."""
 
 
+def lesson_files(folder: Path) -> list[Path]:
+    """The files of a folder that are lessons: all .md but a README."""
+    return sorted(path for path in folder.glob("*.md") if path.stem.lower() != "readme")
+
+
 @cache
 def lessons(folder: Path = COURSE) -> tuple[Lesson, ...]:
     """All lessons of a folder in their order. Raises LessonError naming the first problem, or that there are none."""
     if not folder.is_dir():
         raise LessonError(f"there is no folder {folder}", "--lessons takes a folder of .md files")
     found, problems = [], list[tuple[Path, Problem]]()
-    for path in sorted(folder.glob("*.md")):
+    for path in lesson_files(folder):
         lesson, wrong = read_lesson(path)
         if lesson is not None:
             found.append(lesson)

@@ -43,8 +43,10 @@ class LayersPane(Pane):
         return render.QUANTITIES[self._quantity]
 
     def asks(self) -> dict[str, Any]:
-        """A history of the quantity."""
-        return {"quantity": self.quantity, "points": render.MOST_HISTORY}
+        """A history of the quantity, of the layers in view and a screenful around them."""
+        height = max(1, inner(*self.size)[1])
+        around = (self._top + 1 - height, self._top + 2 * height)
+        return {"layers": around, "quantity": self.quantity, "points": render.MOST_HISTORY}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The layers, and the number of the one that the cursor is in."""
@@ -90,6 +92,7 @@ class LayersPane(Pane):
         chosen = self._chosen()
         if chosen and not self._has_room(inner(*self.size)[1]):
             self.post_message(self.Said(render.explained(chosen)))
+        self.post_message(self.Wants())
 
     def action_quantity(self, step: int) -> None:
         """Show the statistics of the next quantity."""

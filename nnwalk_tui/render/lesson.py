@@ -11,11 +11,13 @@ from nnwalk_tui.lessons.document import Block, Call, Computed, Equation, Questio
 from nnwalk_tui.lessons.guide import PENDING, Given, Guide, Outcome
 from nnwalk_tui.lessons.questions import hint
 from nnwalk_tui.render.findings import finding_lines
+from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, Span, measure
 
 WIDEST = 92  # cells that text may take: longer lines are hard to read
 _MARKUP = re.compile(r"(\*\*[^*]+\*\*|`[^`]+`|\*[^* ][^*]*\*)")
 _INDENT = "  "
+_DRAWN = frozenset("│┌┐└┘╭╮╰╯╱╲╳▲▼")  # in rows that must keep a cell for a cell
 
 
 class Page(NamedTuple):
@@ -28,15 +30,19 @@ class Page(NamedTuple):
 def page(guide: Guide, width: int) -> Page:
     """All lines of the guide's page, in `width` cells."""
     room = max(20, min(width - 2, WIDEST))
-    lines: list[Line] = [[(guide.title, "title")], []]
+    lines: list[Line] = [[(spelled(guide.title), "title")], []]
     follow = 0
     now = guide.next_thing()
+    before: Block | None = None
     for block in guide.visible():
         drawn = _block(guide, block, room, now)
         if not drawn:
             continue
+        if _is_bullet(before) and _is_bullet(block):
+            lines.pop()  # a list stands close together
+        before = block
         lines += [*drawn, []]
-        if block is now or (isinstance(block, Script) and now in block.commands):
+        if block is now or (isinstance(block, Script) and now in block.commands) or _looks(guide, block, now):
             follow = len(lines)
     lines += [[(text, "quiet")] for text in _wrap_plain(_next(guide), room)]
     return Page(
@@ -44,9 +50,21 @@ def page(guide: Guide, width: int) -> Page:
     )
 
 
+def _is_bullet(block: Block | None) -> bool:
+    return isinstance(block, Text) and block.kind == "bullet"
+
+
+def _looks(guide: Guide, block: Block, now: object) -> bool:
+    """Whether what is to be done next is to look at what is wrong in this question's answer."""
+    given = guide.given(block) if isinstance(block, Question) else None
+    return given is not None and given.look is not None and given.look is now
+
+
 def _next(guide: Guide) -> str:
     """What Enter does, in a line."""
-    now = guide.next_thing()
+    now, question = guide.next_thing(), guide.open_question()
+    if isinstance(now, Call) and question is not None and _looks(guide, question, now):
+        return f"enter looks there: {now.command} · a answers again · :show reveals"
     if isinstance(now, Question):
         return "enter answers · :show reveals · , the page before"
     if isinstance(now, Call):
@@ -63,7 +81,7 @@ def _block(guide: Guide, block: Block, width: int, now: object) -> list[Line]:
         case Verbatim(kind="code", rows=rows):
             return [[(f"{number:>3} ", "quiet"), (row, "text")] for number, row in enumerate(rows, 1)]
         case Verbatim(rows=rows):
-            return [[(row, "text")] for row in rows]
+            return [[(row if _DRAWN & set(row) else spelled(row), "text")] for row in rows]
         case Equation():
             return equation(block, width)
         case Computed(call=call):
@@ -123,7 +141,7 @@ def wrap(spans: Line, width: int) -> list[Line]:
     """Styled text in lines of at most `width` cells, broken at blanks."""
     lines: list[Line] = [[]]
     room = width
-    for word in _words(spans):
+    for word in _words([(spelled(text), style) for text, style in spans]):
         size = measure(word)
         blank = bool(lines[-1])
         if blank and size + 1 > room:
@@ -165,7 +183,7 @@ def equation(block: Equation, width: int) -> list[Line]:
     lines: list[Line] = []
     for row in block.rows:
         upper = lower = _INDENT
-        for term, shape in row:
+        for term, shape in ((spelled(term), spelled(shape)) for term, shape in row):
             size = max(cell_len(term), cell_len(shape))
             if cell_len(upper) + size > width and upper.strip():
                 lines += _equation_lines(upper, lower)
@@ -212,7 +230,13 @@ def _given(given: Given, width: int) -> list[Line]:
     if verdict is None:
         return [*lines, [(f"    checking {PENDING}", "quiet")]]
     sign, style = {True: ("  ✓ ", "right"), False: ("  ✗ ", "wrong"), None: ("  · ", "quiet")}[verdict.right]
-    return [*lines, *_hanging((sign, style), styled(verdict.said), width)]
+    lines += _hanging((sign, style), styled(verdict.said), width)
+    if given.look is not None:
+        mark = ("  ● ", "right") if given.looked else ("  ▶ ", "here")
+        lines += _hanging(mark, [(f":{given.look.command}", "forward"), (f" — {given.look.part}", "quiet")], width)
+    if given.looked is not None:
+        lines += [[("  ", "blank"), *line] for line in _outcome(given.looked, width - 2)]
+    return lines
 
 
 def _tries(guide: Guide, block: Script, width: int, now: object) -> list[Line]:
@@ -236,6 +260,7 @@ def _outcome(outcome: Outcome, width: int) -> list[Line]:
 
 def _said(text: str, style: str, width: int) -> list[Line]:
     """A line as it is, so that columns stay beneath each other; wrapped only where it does not fit."""
+    text = spelled(text)
     indent: Span = ("  ", "blank")
     return [[indent, (text, style)]] if cell_len(text) + 2 <= width else _hanging(indent, [(text, style)], width)
 

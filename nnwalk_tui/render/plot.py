@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from engine.course.findings import Plot, Series
 from nnwalk_tui import theme
+from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, measure
 
 HEIGHT = 13
@@ -126,11 +127,12 @@ def round_ticks(low: float, high: float, most: int) -> list[float]:
 def _legend(plot: Plot, signs: list[str], width: int) -> list[Line]:
     """What stands for which curve, and the axes; in as many rows as it takes."""
     entries: Line = [
-        (f"{sign} {series.name}", _STYLES[at % len(_STYLES)])
+        (f"{sign} {spelled(series.name)}", _STYLES[at % len(_STYLES)])
         for at, (series, sign) in enumerate(zip(plot.series, signs, strict=True))
     ]
     if plot.x_label:
-        entries.append((f"→ {plot.x_label}" + (f"  ↑ {plot.y_label}" if plot.y_label else ""), "quiet"))
+        across, up = spelled(plot.x_label), spelled(plot.y_label)
+        entries.append((f"→ {across}" + (f"  ↑ {up}" if up else ""), "quiet"))
     lines: list[Line] = [[]]
     for entry in entries:
         if lines[-1] and measure(lines[-1]) + measure([entry]) + 3 > width:

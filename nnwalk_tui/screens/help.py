@@ -76,9 +76,8 @@ class HelpText(Bar):
 
 def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: int) -> list[Line]:
     """The pane's part, then all keys, then all commands, in `width` cells."""
-    first, *rest = wrap(f"{title} — {about}" if about else title, width - 2)
-    lines: list[Line] = [[(f" {title}", "here"), (first.removeprefix(title), "text")]]
-    lines += [[(f" {line}", "text")] for line in rest]
+    lines: list[Line] = [[(f" {title} — the focused pane", "here")]]
+    lines += [[(text, "text")] for text in wrap(f" {about}", width - 1)] if about else []
     lines += _columns([_row(_shown(keys), does) for keys, does in own_keys], width)
     for group in dict.fromkeys(key.group for key in actions.key_table()):
         lines.append([(f" {group}", "title")])
@@ -96,8 +95,10 @@ def _own_keys(pane: Pane, active: Iterable[ActiveBinding]) -> list[tuple[str, st
 
 def _shown(key: str) -> str:
     """A pane's key as people name it."""
+    if key in _ARROWS:
+        return _ARROWS[key]
     character = key_to_character(key)
-    return character if character and not character.isspace() else _ARROWS.get(key, key)
+    return character if character and not character.isspace() else key
 
 
 def _row(keys: str, does: str) -> Line:

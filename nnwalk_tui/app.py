@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -13,34 +12,29 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
-from textual.binding import Binding
 from textual.command import Provider
 from textual.filter import LineFilter
-from textual.message import Message
 from textual.screen import Screen
 
 from engine.commands import Command
 from engine.errors import CommandError, EngineError
 from engine.experiment import Experiment
-from engine.messages import Look
-from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
+from engine.views import Answer, Unit
 from nnwalk_tui import actions, keymap, pictures, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.appearance import Appearance
 from nnwalk_tui.arrangement import Arrangement
-from nnwalk_tui.arranging import ArrangingApp
-from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.layouts import LARGE, LESSON
 from nnwalk_tui.lessons.progress import Progress as LessonProgress
+from nnwalk_tui.listening import WALKS, ListeningApp
 from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
-from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
-from nnwalk_tui.screens.command_line import CommandLine, Tone
+from nnwalk_tui.screens.command_line import CommandLine
 from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
@@ -48,13 +42,10 @@ from nnwalk_tui.settings import Chosen
 from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
-PATIENCE = 0.3  # seconds until a step that is not done is spoken of
-FLOOD = 2000  # lines of output kept of one burst
-WALKS = ("step", "back", "goto")
 ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
 
 
-class NNWalkApp(ArrangingApp):
+class NNWalkApp(ListeningApp):
     """The screen of a training run that is walked through."""
 
     TITLE = "nnwalk"
@@ -62,9 +53,6 @@ class NNWalkApp(ArrangingApp):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-
-    class EngineSpoke(Message):
-        """Messages of the engine wait in the inbox."""
 
     def __init__(
         self,
@@ -89,22 +77,9 @@ class NNWalkApp(ArrangingApp):
         keymap.bind(self, ARROWS)
         self._appearance = Appearance(self, ascii=ascii, colours=colours, scheme=scheme)
         self.client = client
-        self.snapshot: Snapshot | None = None
         self.unit = Unit.OP
-        self._inbox: deque[FromEngine | EngineDied] = deque()
-        self._spoken = False
-        self._look: Look | None = None
-        self._look_is_out = False
-        self._pending: dict[int, tuple[str, float]] = {}
-        self._silent: set[int] = set()
-        self._replies: dict[int, Callable[[Answer], None]] = {}  # to questions that the screen asks for itself
-        self._progress: Progress | None = None
-        self._notice: tuple[str, Tone] = ("", "quiet")
-        self._names: list[str] = []
-        self._script = deque(script)
-        self._begun = monotonic()
+        self.begin_listening(script)
         self.warning = ""  # to say at the start
-        self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
         self.begin_arranging(state, arrangement, layout)
@@ -152,149 +127,6 @@ class NNWalkApp(ArrangingApp):
         self.client.on_message(lambda _: None)
         self.end_teaching()
 
-    def show_run_of(self, client: Client, snapshot: Snapshot | None) -> None:
-        """Show another engine's run."""
-        self.client.on_message(lambda _: None)
-        self.client = client
-        for waiting in (self._inbox, self._pending, self._silent):
-            waiting.clear()
-        self._progress = None
-        self.over, self.snapshot, self._look_is_out, self._begun = "", snapshot, False, monotonic()
-        self.main.forget()
-        client.on_message(self._receive)
-        if snapshot is not None:
-            self.main.show_snapshot(snapshot)
-        self.ask_for_frame()
-
-    def hear(self, message: FromEngine | EngineDied) -> None:
-        """Take a message of the engine's."""
-        self._receive(message)
-
-    # What comes from the engine
-
-    def _receive(self, message: FromEngine | EngineDied) -> None:
-        """Called from the client's threads."""
-        self._inbox.append(message)
-        if not self._spoken:
-            self._spoken = True
-            self.post_message(self.EngineSpoke())
-
-    @on(EngineSpoke)
-    def read_inbox(self) -> None:
-        """Take in what has come; of a burst of output the last lines."""
-        self._spoken = False
-        lines: deque[str] = deque(maxlen=FLOOD)
-        while self._inbox:
-            match self._inbox.popleft():
-                case Log(text=text):
-                    lines.append(text)
-                case Frame(snapshot=snapshot):
-                    self._take_frame(snapshot)
-                case Answer() as answer:
-                    self._take_answer(answer)
-                case Progress() as progress:
-                    self._progress = progress if progress.done < progress.total else None
-                case Failed(error=error, details=details):
-                    self._take_end(error)
-                    lines.extend([error, *details.splitlines()])
-                case EngineDied(reason=reason):
-                    self._take_end(f"the engine ended: {reason}")
-                    lines.append(f"the engine ended: {reason}")
-        if lines:
-            self.log_lines("\n".join(lines))
-        self._go_on_with_script()
-        self._show_status()
-
-    def _take_frame(self, snapshot: Snapshot) -> None:
-        self._look_is_out = False
-        self.snapshot = snapshot
-        self.main.show_snapshot(snapshot)
-        self.main.call_after_refresh(self._frame_painted)
-
-    def _frame_painted(self) -> None:
-        driver = self._driver
-        if isinstance(driver, PacedDriver):
-            driver.outlet.when_drained(self._frame_sent)
-        else:
-            self.ask_for_frame()
-
-    def _frame_sent(self) -> None:
-        self.call_later(self.ask_for_frame)  # from the writing thread
-
-    def ask_for_frame(self) -> None:
-        """Send a Look, unless the same is out already."""
-        look = self.main.look()
-        if self.over or (self._look_is_out and look == self._look):
-            return
-        self._look, self._look_is_out = look, True
-        self.client.look(look)
-
-    def _take_answer(self, answer: Answer) -> None:
-        if self.take_lesson_answer(answer):
-            return
-        text, _ = self._pending.pop(answer.id, (answer.command, 0.0))
-        if answer.warning:
-            self.log_lines(f"warning: {answer.warning}")
-        if answer.id in self._silent:
-            self._silent.remove(answer.id)
-            self._names = _names(answer)
-            return
-        reply = self._replies.pop(answer.id, None)
-        if reply is not None and not answer.error:
-            reply(answer)
-            return
-        if answer.error:
-            self._script.clear()
-            self.say(answer.error, "wrong")
-            if answer.details:
-                self.log_lines(f"{answer.error}\n{answer.details}")
-            return
-        if answer.text and text.split()[0] not in WALKS:
-            self.log_lines(f":{text}\n{answer.text}")
-            self.say(answer.text)
-        if answer.warning:
-            self.say(f"warning: {answer.warning}", "wrong")
-
-    def _take_end(self, why: str) -> None:
-        self.over = self.over or why  # a run that could not start says why, and its end adds nothing
-        self._pending.clear()
-        self._replies.clear()
-        self._script.clear()
-        self._progress = None
-        self.say("")
-
-    # What is said
-
-    def say(self, text: str, tone: Tone = "text") -> None:
-        """Show an error or an answer until the next key."""
-        several = "\n" in text or len(text) > self.size.width - 2
-        self.main.show_answer(text if several else "")
-        self._notice = ("any key closes this", "quiet") if several else (text, tone)
-        self._show_status()
-
-    def log_lines(self, text: str) -> None:
-        """Add lines to the log pane."""
-        pane = self.main.panes["log"]
-        assert isinstance(pane, LogPane)
-        pane.add(text)
-
-    def _show_status(self) -> None:
-        self.main.command_line.say(*self._status())
-
-    def _status(self) -> tuple[str, Tone]:
-        if self._notice[0]:
-            return self._notice
-        if self._progress:
-            return _bar(self._progress), "text"
-        if self.over:
-            return f"{self.over} — press {actions.keys_of('restart')} to restart", "wrong"
-        if self.snapshot is None:
-            return f"starting the engine… {monotonic() - self._begun:.0f} s", "quiet"
-        for text, since in self._pending.values():
-            if monotonic() - since > PATIENCE:
-                return _doing(text), "quiet"
-        return "", "quiet"
-
     # What the user wants
 
     async def on_event(self, event: events.Event) -> None:
@@ -331,21 +163,6 @@ class NNWalkApp(ArrangingApp):
             getattr(self, f"screen_{command.name}")(command.argument)
         elif not self.over:  # else the status tells why nothing happens
             self._pending[self.client.do(text)] = (text, monotonic())
-
-    def _go_on_with_script(self) -> None:
-        """Each command waits for the one before: one that moves the cursor would end a run."""
-        while self._script and not self._pending:
-            self.perform(self._script.popleft())
-
-    def _interrupt(self) -> None:
-        self._script.clear()
-        self.client.interrupt()
-
-    @property
-    def running(self) -> bool:
-        """Whether the engine trains on or travels."""
-        moving = self.snapshot is not None and self.snapshot.status in (Status.RUNNING, Status.TRAVELLING)
-        return moving or any(text.split()[0] == "run" for text, _ in self._pending.values())
 
     @on(MainScreen.Rearranged)
     @on(Pane.Wants)
@@ -466,12 +283,6 @@ class NNWalkApp(ArrangingApp):
             pane.along(parameter.strip())
         self.main.focus_pane("landscape")
 
-    def _ask(self, text: str, reply: Callable[[Answer], None]) -> None:
-        if not self.over:
-            number = self.client.do(text)
-            self._pending[number] = (text, monotonic())
-            self._replies[number] = reply
-
     def screen_tape(self, _: str) -> None:
         """The tape, and back."""
         self.main.back_to_last("tape")
@@ -514,11 +325,7 @@ class NNWalkApp(ArrangingApp):
             self._explain(name.strip())
             return
         pane = self.main.current_pane
-        live = self.main.active_bindings.values()
-        own = [(each.binding.key, each.binding.description) for each in live if each.node is pane and each.enabled]
-        general = {binding.description for binding in Pane.BINDINGS if isinstance(binding, Binding)}
-        own.sort(key=lambda key: key[1] in general)  # what all panes do comes last
-        self.push_screen(HelpScreen(pane.pane_title, pane.about, own))
+        self.push_screen(HelpScreen(pane, self.main.active_bindings.values()))
 
     def _explain(self, name: str) -> None:
         spec = actions.find(name)
@@ -560,24 +367,6 @@ class NNWalkApp(ArrangingApp):
     def screen_quit(self, _: str) -> None:
         """Leave."""
         self.exit()
-
-
-def _names(answer: Answer) -> list[str]:
-    if isinstance(answer.value, (list, dict)):
-        return [str(name) for name in answer.value]
-    return answer.text.split()
-
-
-def _doing(text: str) -> str:
-    name = text.split()[0]
-    if name == "run":
-        return f"running · {actions.keys_of('toggle')} pauses"
-    return "stepping…" if name in WALKS else f"{text}…"
-
-
-def _bar(progress: Progress) -> str:
-    done = round(20 * progress.done / max(1, progress.total))
-    return f"{progress.label} {'━' * done}{'─' * (20 - done)} {progress.done}/{progress.total} · Esc cancels"
 
 
 def _state_folder() -> Path:

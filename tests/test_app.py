@@ -302,7 +302,7 @@ async def test_keys_held_down_queue_a_few_steps_only(tmp_path: Path) -> None:
 async def test_a_slow_step_is_spoken_of_and_a_long_one_can_be_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nnwalk_tui.app.PATIENCE", -1.0)
+    monkeypatch.setattr("nnwalk_tui.listening.PATIENCE", -1.0)
     async with stage(tmp_path) as on:
         on.client.held = True
         await on.press("o")
@@ -471,7 +471,7 @@ async def test_help_begins_with_the_focused_pane_and_any_way_out_leads_back(tmp_
         for out in ("escape", "q", "question_mark"):
             await on.press("4", "question_mark")
             help = on.app.screen.query_one("#help-text")
-            assert help.render_line(0).text.startswith(" loss — the focused pane")
+            assert help.render_line(0).text.startswith(" loss — ")
             await on.press(out)
             assert on.app.screen is on.main
 

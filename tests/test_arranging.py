@@ -89,6 +89,15 @@ async def test_a_hidden_pane_is_gone_until_it_is_gone_to(size: tuple[int, int], 
         assert {"digits", "loss"} <= {*on.main.plan.boxes, *on.main.plan.tabs}
 
 
+async def test_a_pane_that_is_hidden_at_once_after_it_was_gone_to_stays_hidden(tmp_path: Path) -> None:
+    async with live(tmp_path) as on:
+        on.app.perform("focus layers")
+        on.app.perform("hide")
+        await on.settle()
+        assert "layers" not in on.main.plan.boxes
+        assert on.main.focused is on.main.current_pane
+
+
 async def test_the_last_pane_cannot_be_hidden(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
         for _ in range(12):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 import torch
@@ -17,7 +19,10 @@ from engine.launch import open_experiment
 from engine.messages import GraphLook
 from engine.session import Session
 from engine.views import GraphView, Mark, Node, Phase, Unit
+from nnwalk_tui.app import NNWalkApp
+from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.render import graph as render
+from tests.live import Live, LiveClient
 from tests.zoo import ZOO, make
 
 EVERYTHING = 100_000
@@ -125,6 +130,30 @@ def test_every_module_can_be_opened_and_folded_again() -> None:
     for module in sorted(toggled, key=lambda path: -path.count(".")):
         toggled ^= {module}
     assert view(session, "layers", *toggled) == view(session)
+
+
+async def test_what_is_folded_or_unfolded_stays_where_it_stood_on_screen(tmp_path: Path) -> None:
+    app = NNWalkApp(LiveClient(resnet()), state=tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        on = Live(app.client, app, pilot)  # type: ignore[arg-type]  # it is the one given above
+        await on.press("b", "end", *["up"] * 60, *["down"] * 12)
+
+        def place(label: str) -> int:
+            return next(at for at, line in enumerate(on.text("graph").splitlines()) if label in line)
+
+        pane = on.pane("graph")
+        assert isinstance(pane, GraphPane)
+        while "layer2" not in pane.chosen_tensor():
+            await on.press("down")
+        before = place("+layer2 ")
+        await on.press("plus")
+        inner = place(pane.chosen_tensor())
+        assert inner == before
+        before = place("+layer2.1 ")
+        await on.press("plus")
+        assert place(pane.chosen_tensor()) == before
+        await on.press("minus")
+        assert place("+layer2.1 ") == before
 
 
 def test_a_folded_module_shows_how_far_the_cursor_is_in_it() -> None:

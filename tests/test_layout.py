@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nnwalk_tui.boxes import Box, moved, shared, split
 from nnwalk_tui.layout import LEAST_HEIGHT, LEAST_WIDTH, Needs, Wishes, plan
-from nnwalk_tui.layouts import LAYOUTS, PANE_NAMES, Layout
+from nnwalk_tui.layouts import LAYOUTS, LESSON, PANE_NAMES, Layout
 
 SIZES = [(80, 24), (120, 40), (200, 60), (240, 78)]
 widths, heights = st.integers(1, 400), st.integers(1, 200)
@@ -180,3 +180,13 @@ def _columns(box: Box) -> range:
 
 def _rows(box: Box) -> range:
     return range(box.y, box.y + box.height)
+
+
+def test_a_lessons_text_and_the_panes_beside_it_are_resized_and_hidden_too() -> None:
+    recent, beside = [LESSON, *PANE_NAMES], ("graph", "here")
+    usual = plan(120, 40, recent, beside=beside)
+    changes = {usual.places[LESSON]: (-6, 0), usual.places["here"]: (0, 3)}
+    after = plan(120, 40, recent, beside=beside, wishes=Wishes(sizes=changes))
+    assert after.boxes[LESSON].width == usual.boxes[LESSON].width - 6
+    assert after.boxes["here"].height == usual.boxes["here"].height + 3
+    assert plan(120, 40, recent, beside=beside, wishes=Wishes(frozenset({"here"}))).panes == (LESSON, "graph")

@@ -318,6 +318,21 @@ def test_what_is_not_computed_yet_shows_a_dot() -> None:
     assert rows[0].count("·") >= 3
 
 
+@pytest.mark.parametrize("width", [70, 73, 80, 100, 150])
+@pytest.mark.parametrize("kinds", [("linear", "leakyrelu"), ("linear", "relu"), ("conv2d", "tanh"), ("layernorm", "")])
+def test_types_are_shortened_rather_than_that_statistics_go(width: int, kinds: tuple[str, str]) -> None:
+    kind, activation = kinds
+    found = [msgspec.structs.replace(layer, kind=kind, activation=activation) for layer in fakes.layers()]
+    usual = layers.widths(found, layers.Widths())
+    wide = layers.fitted(usual, width)
+    heading = "".join(span for span, _ in layers.heading("A", wide, layers.table(wide, width)))
+    row = "".join(span for span, _ in layers.row(found[0], "A", wide, layers.table(wide, width), here=False))
+    assert {"mean", "std", "norms", "badge"} <= {*heading.split()}
+    assert activation in row
+    assert wide.brief or f"{kind} {activation}".strip() in row
+    assert width < 100 or not wide.brief
+
+
 def test_columns_of_layers_only_grow() -> None:
     wide = layers.widths(fakes.layers(), layers.Widths(W=20))
     assert wide.W == 20

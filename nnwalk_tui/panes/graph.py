@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 
@@ -15,6 +15,15 @@ from nnwalk_tui.render.text import Line
 
 _LEVELS = ("layers", "ops")
 _PAN = 8  # cells
+
+
+class Anchor(NamedTuple):
+    """What keeps its place on screen while a module is folded or unfolded."""
+
+    module: str  # which one
+    node: str  # the id of the value that the chosen line belongs to
+    row: int  # of the pane, where that value stands
+    lines: int  # of the graph before
 
 
 class GraphPane(Pane):
@@ -53,6 +62,7 @@ class GraphPane(Pane):
         self._choice: int | None = None  # the chosen line, counts from 1
         self._search = ""
         self._widths = [0, 0, 0, 0]
+        self._anchor: Anchor | None = None
 
     @property
     def usual(self) -> bool:
@@ -71,7 +81,9 @@ class GraphPane(Pane):
         """The graph, and the loss that its last node shows."""
         old: GraphView | None = self.data[0] if self.data else None
         new = snapshot.graph
-        if self._follow and old and new and (old.at, old.direction) != (new.at, new.direction):
+        if new is not None and self._anchor is not None and new.lines != self._anchor.lines:
+            self._hold(self._anchor, new)
+        elif self._follow and old and new and (old.at, old.direction) != (new.at, new.direction):
             self._choice = None
         return None if new is None else (new, snapshot.loss)
 
@@ -143,8 +155,21 @@ class GraphPane(Pane):
         """Fold the module that the chosen line is in, or unfold the one that it stands for."""
         node = self._node()
         if node and node.module and node.closed is not fold:
+            graph: GraphView = self.data[0]
+            line = next(at for at, row in _values(graph) if row.node.id == node.id)
+            self._anchor = Anchor(node.module, node.id, line - 1 - self._top, graph.lines)
             self._toggled[self._level] ^= {node.module}
             self._show_other()
+
+    def _hold(self, anchor: Anchor, graph: GraphView) -> None:
+        """Let the value that was chosen, or the module that it is folded into, stay where it stood on screen."""
+        self._anchor = None
+        for line, row in _values(graph):
+            closed = row.node.closed and row.node.module == anchor.module
+            if row.node.id == anchor.node or closed:
+                self._choice = line if self._choice else None
+                self._top, self._followed = max(0, line - 1 - anchor.row), (self._choice or graph.at) - 1
+                return
 
     def action_follow(self) -> None:
         """Keep the cursor in view, or stay where the graph was scrolled to."""
@@ -179,3 +204,8 @@ class GraphPane(Pane):
         rows = render.rows(graph)
         at = (self._choice or graph.at or 1) - graph.first
         return rows[at] if 0 <= at < len(rows) else None
+
+
+def _values(graph: GraphView) -> list[tuple[int, render.Row]]:
+    """The lines that values stand on, with their numbers."""
+    return [(at, row) for at, row in enumerate(render.rows(graph), graph.first) if not row.edge]

@@ -69,7 +69,7 @@ class LayersPane(Pane):
         follow = chosen.index if chosen else here
         first = self.window(len(layers), rows, follow - 1 if follow else None)
         shown = layers[first : first + rows]
-        wide = self._wide(layers, shown)
+        wide = render.fitted(self._wide(layers, shown), width)
         columns = render.table(wide, width)
         lines = [
             render.row(layer, self.quantity, wide, columns, layer.index == here, layer is chosen) for layer in shown

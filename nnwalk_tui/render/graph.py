@@ -5,13 +5,17 @@ The rows depend on the graph alone, so the picture stays put while stepping; onl
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+from rich.cells import cell_len
 
 from engine.views import GraphView, Mark, Node
 from nnwalk_tui.render.numbers import is_bad, number, shape
 from nnwalk_tui.render.text import Line, fit, fit_line, shorten
 
 MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
+_NODE = re.compile(r" · \w+")  # "linear · AddmmBackward0"
 _LEAVES = ("parameter", "target", "constant")
 _LONGEST_LABEL = 24
 _SHORTEST_LABEL = 8
@@ -150,7 +154,7 @@ def _edge(row: Row, where: Columns) -> Line:
     style = "quiet" if row.node.mark is Mark.TODO else "forward"
     side = row.side
     room = where.gradient - where.axis - 3
-    op: Line = [(f" {shorten(row.op, room)}", "quiet" if row.node.mark is Mark.TODO else "text")]
+    op: Line = [(f" {_operation(row.op, room)}", "quiet" if row.node.mark is Mark.TODO else "text")]
     main = "┊" if row.source and row.source.gradient_mark is None else "│" if row.source else "╷"
     if side is None:
         return [(" " * where.axis, "text"), (main, style), *op]
@@ -167,6 +171,13 @@ def _edge(row: Row, where: Columns) -> Line:
         (joint, edge_style if arrived else style),
         *op,
     ]
+
+
+def _operation(op: str, room: int) -> str:
+    """An operation and what else enters it; where there is no room its node's name in autograd goes first."""
+    if cell_len(op) > room:
+        op = _NODE.sub("", op)
+    return fit(op, room).rstrip() if cell_len(op) > room else op
 
 
 def _gradient(node: Node, direction: str) -> Line:

@@ -31,6 +31,12 @@ class Widths(NamedTuple):
     b: int = 3
     Z: int = 5
     A: int = 5
+    brief_type: int = 4
+
+    @property
+    def brief(self) -> bool:
+        """Whether types are short, so that columns which tell more stay."""
+        return self.type == self.brief_type
 
 
 class Column(NamedTuple):
@@ -96,22 +102,44 @@ _COLUMNS: dict[str, Column] = {
     "history": Column("norms", _LEAST_HISTORY, _history),
     "badge": Column("badge", _BADGE, _badge, "<"),
 }  # fmt: skip
-_IMPORTANCE = (
-    "W", "Z", "A", "mean", "badge", "history", "std", "zero", "norm", "NaN", "params", "b", "memory", "min", "max",
+_IMPORTANCE = (  # A comes late, as its shape is mostly that of Z
+    "W", "Z", "mean", "std", "badge", "history", "norm", "A", "zero", "NaN", "params", "b", "memory", "min", "max",
 )  # fmt: skip
+_TELLING = _IMPORTANCE[: _IMPORTANCE.index("A")]
+_BRIEF = {"linear": "", "conv1d": "conv", "conv2d": "conv", "batchnorm1d": "norm", "batchnorm2d": "norm",
+          "layernorm": "norm", "groupnorm": "norm", "embedding": "embed", "multiheadattention": "attn"}  # fmt: skip
 
 
 def widths(layers: list[Layer], least: Widths) -> Widths:
     """Columns wide enough for these layers, and no narrower than they were."""
     sizes = [max((len(_shape_text(layer, key)) for layer in layers), default=0) for key in SHAPES]
-    types = max([len(_type(layer)) for layer in layers], default=0)
-    wanted = (len(str(len(layers))) + 1, min(types, _WIDEST_TYPE), *sizes)
+    full, brief = (max((len(_type(each, brief)) for each in layers), default=0) for brief in (False, True))
+    types = [min(full, _WIDEST_TYPE), min(brief, _WIDEST_TYPE)]
+    wanted = (len(str(len(layers))) + 1, types[0], *sizes, types[1])
     return Widths(*(max(pair) for pair in zip(least, wanted, strict=True)))
+
+
+def fitted(wide: Widths, width: int) -> Widths:
+    """The same with short types, where long ones would cost a column that tells more."""
+    brief = wide._replace(type=wide.brief_type)
+    full, short = ({*_TELLING} & _chosen(each, width)[0] for each in (wide, brief))
+    return brief if short > full else wide
 
 
 def table(wide: Widths, width: int) -> Table:
     """The columns that fit beside a layer's number and type."""
-    sized = {name: column._replace(width=getattr(wide, name, column.width)) for name, column in _COLUMNS.items()}
+    chosen, room = _chosen(wide, width)
+    more = min(room, MOST_HISTORY - _LEAST_HISTORY)
+    return [
+        column._replace(width=column.width + more) if name == "history" else column
+        for name, column in _sized(wide).items()
+        if name in chosen
+    ]
+
+
+def _chosen(wide: Widths, width: int) -> tuple[set[str], int]:
+    """The columns that fit, the most telling first, and the cells that are left."""
+    sized = _sized(wide)
     room = width - (1 + wide.number + 1 + wide.type)
     chosen: set[str] = set()
     for name in _IMPORTANCE:
@@ -120,12 +148,11 @@ def table(wide: Widths, width: int) -> Table:
             break
         chosen.add(name)
         room -= need
-    more = min(room, MOST_HISTORY - _LEAST_HISTORY)
-    return [
-        column._replace(width=column.width + more) if name == "history" else column
-        for name, column in sized.items()
-        if name in chosen
-    ]
+    return chosen, room
+
+
+def _sized(wide: Widths) -> dict[str, Column]:
+    return {name: column._replace(width=getattr(wide, name, column.width)) for name, column in _COLUMNS.items()}
 
 
 _STATISTICS = {name for name, column in _COLUMNS.items() if column.statistic}
@@ -155,7 +182,10 @@ def row(layer: Layer, quantity: str, wide: Widths, columns: Table, here: bool, c
     mark = "▸" if here else " "
     line: Line = [
         ("›" if chosen else " ", "here"),
-        (f"{fit(f'{layer.index}{mark}', wide.number)} {fit(_type(layer), wide.type)}", "here" if here else "text"),
+        (
+            f"{fit(f'{layer.index}{mark}', wide.number)} {fit(_type(layer, wide.brief), wide.type)}",
+            "here" if here else "text",
+        ),
     ]
     named = False
     for column in columns:
@@ -198,8 +228,10 @@ def size(value: int) -> str:
     return f"{value}B"
 
 
-def _type(layer: Layer) -> str:
-    return f"{layer.kind} {layer.activation}".strip()
+def _type(layer: Layer, brief: bool) -> str:
+    """ "linear relu"; where that is too long "relu", as most layers that have an activation are linear."""
+    kind = _BRIEF.get(layer.kind, layer.kind) if brief and (layer.activation or layer.kind != "linear") else layer.kind
+    return f"{kind} {layer.activation}".strip()
 
 
 def _shape_text(layer: Layer, key: str) -> str:

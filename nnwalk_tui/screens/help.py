@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.keys import key_to_character
 from textual.screen import Screen
 from textual.strip import Strip
 
 from nnwalk_tui import actions
+from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render.text import Line, fit_line, measure, wrap
 from nnwalk_tui.screens.bars import Bar
 
@@ -31,9 +33,9 @@ class HelpScreen(Screen[None]):
         Binding("up,k,pageup", "scroll(-3)", show=False),
     ]
 
-    def __init__(self, title: str, about: str, own_keys: list[tuple[str, str]]) -> None:
+    def __init__(self, pane: Pane, active: Iterable[ActiveBinding]) -> None:
         super().__init__()
-        self._text = HelpText(title, about, own_keys, id="help-text")
+        self._text = HelpText(pane.pane_title, pane.about, _own_keys(pane, active), id="help-text")
 
     def compose(self) -> ComposeResult:
         """One text."""
@@ -82,6 +84,13 @@ def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: i
         lines += _columns([_row(key.shown, key.summary) for key in actions.key_table() if key.group == group], width)
     lines.append([(" commands after :", "title")])
     return lines + [line for spec in actions.ALL_COMMANDS for line in _command(spec.usage, spec.summary, width)]
+
+
+def _own_keys(pane: Pane, active: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
+    """A pane's keys and what they do; what all panes do comes last."""
+    own = [(each.binding.key, each.binding.description) for each in active if each.node is pane and each.enabled]
+    general = {binding.description for binding in Pane.BINDINGS if isinstance(binding, Binding)}
+    return sorted(own, key=lambda key: key[1] in general)
 
 
 def _shown(key: str) -> str:

@@ -382,9 +382,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @on(events.DescendantFocus)
     def remember(self, event: events.DescendantFocus) -> None:
         """A click focuses a pane, too."""
-        if isinstance(event.widget, Pane) and event.widget.pane_name != self.current:
+        pane = event.widget
+        if pane is not self.focused:
+            return  # the news is old: the focus has moved on, or the pane was hidden
+        if isinstance(pane, Pane) and pane.pane_name != self.current:
             self.entered = False
-            self._came_to(event.widget.pane_name)
+            self._came_to(pane.pane_name)
 
     @on(TabBar.Chosen)
     def choose_tab(self, message: TabBar.Chosen) -> None:

@@ -18,6 +18,7 @@ from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, right_
 
 PENDING = "…"
 _WALKS = ("step", "back", "goto", "run")
+_TWICE = re.compile(r": (\w+) \1\b")  # "load load": a phase of one operation
 _WHERE_TO = re.compile(r"^epoch 1 |  valid_loss \S+(  valid_accuracy \S+)?")  # of a walk: noise beside the panes
 
 
@@ -291,7 +292,7 @@ def _outcome(answer: Answer) -> Outcome:
     if answer.command.startswith("compute") and isinstance(value, dict) and "table" in value:
         return Outcome("", msgspec.convert(value, Finding))
     if answer.command.split()[0] in _WALKS:
-        return Outcome(_WHERE_TO.sub("", answer.text).replace("  ", " · "))
+        return Outcome(_TWICE.sub(r": \1", _WHERE_TO.sub("", answer.text)).replace("  ", " · "))
     return Outcome(answer.text)
 
 

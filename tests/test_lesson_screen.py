@@ -199,3 +199,12 @@ async def test_what_a_try_gave_is_read_from_its_top(tmp_path: Path) -> None:
         assert f"● :{text}" in shown
         assert "row 5" in shown
         assert "row 39" not in shown
+
+
+@pytest.mark.parametrize("opens", ["t", "question_mark", "K"])
+async def test_keys_in_a_list_do_nothing_to_the_run_behind_it(opens: str, tmp_path: Path) -> None:
+    school = School(tmp_path)
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(opens, "b", "o", "full_stop", "right")
+        await pilot.pause()
+        assert school.own.asked == []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import history, report, screen, startup, training, watching
+from benchmarks import history, panes, report, screen, startup, training, watching
 from benchmarks.harness import Benchmark, Reading
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     *startup.BENCHMARKS,
     *training.BENCHMARKS,
     *screen.BENCHMARKS,
+    *panes.BENCHMARKS,
     *history.BENCHMARKS,
     *watching.BENCHMARKS,
 )

@@ -50,11 +50,11 @@ def _recording_resnet() -> Reading:
 def _torchlens(model: nn.Module, data: tuple[torch.Tensor, torch.Tensor], batch_size: int) -> Reading:
     """A forward pass under TorchLens, over the plain batch; it has no trace of the backward pass or of updates."""
     if importlib.util.find_spec("torchlens") is None:
-        return Reading(None, "torchlens not installed")
+        return Reading(None, "torchlens is not installed: pip install torchlens")
     torchlens = importlib.import_module("torchlens")
     plain = PlainLoop(model, data=data, batch_size=batch_size)
     inputs = data[0][:batch_size]
-    return Reading(ratio(lambda: torchlens.log_forward_pass(model, inputs), plain.train, pairs=5, warm_up=1))
+    return Reading(ratio(lambda: torchlens.trace(model, inputs), plain.train, pairs=5, warm_up=1))
 
 
 def _torchlens_mlp() -> Reading:

@@ -13,19 +13,25 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyte
 
 PROGRAM = (sys.executable, "-m", "nnwalk_tui")
-_TIMEOUT = 30.0  # seconds
+_TIMEOUT = 60.0  # seconds
+_MESSAGE = 250  # bytes; what is said in the last lines takes fewer
+_TICK = 0.02  # seconds of a slow line's reads
 _POSITION = re.compile(r"epoch +(\d+)/\d+ +batch +(\d+)/(\d+)")
 
 
 class Program:
-    """A program in a truecolour terminal of `columns` × `rows`. Its output is kept in `chunks`, (time, bytes)."""
+    """A program in a truecolour terminal of `columns` × `rows`. Its output is kept in `chunks`, (time, bytes).
 
-    def __init__(self, command: list[str], columns: int, rows: int) -> None:
-        self.columns, self.rows = columns, rows
+    `link` is how many bytes a second its line carries; without it, all there are.
+    """
+
+    def __init__(self, command: list[str], columns: int, rows: int, link: int | None = None) -> None:
+        self.columns, self.rows, self._link = columns, rows, link
         self.chunks: list[tuple[float, bytes]] = []
         self._terminal, inside = pty.openpty()
         fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -56,12 +62,34 @@ class Program:
             count += self._read_some(left)
         return count
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time that the program has taken, its threads with it, its children not."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+    def await_end(self) -> float:
+        """Wait until the program has ended; how many seconds that took."""
+        begun = time.perf_counter()
+        while self._process.poll() is None:
+            self._read_some(0.01)
+            if time.perf_counter() - begun > _TIMEOUT:
+                raise TimeoutError(f"the program did not end within {_TIMEOUT:g} seconds")
+        return time.perf_counter() - begun
+
     def await_quiet(self, quiet: float = 0.4) -> int:
         """Take in output until there is none for `quiet` seconds; how many bytes there were."""
         count = 0
         while size := self._read_some(quiet):
             count += size
         return count
+
+    def await_frame(self) -> int:
+        """Take in output until more than a message has come, and then until there is none; how many bytes."""
+        end, count = time.perf_counter() + _TIMEOUT, 0
+        while count < _MESSAGE and time.perf_counter() < end:
+            count += self._read_some(0.1)
+        return count + self.await_quiet()
 
     def await_text(self, text: str) -> float:
         """Wait until a text is on the screen; seconds since the program was started."""
@@ -82,11 +110,13 @@ class Program:
         if not select.select([self._terminal], [], [], timeout)[0]:
             return 0
         try:
-            data = os.read(self._terminal, 65536)
+            data = os.read(self._terminal, int(self._link * _TICK) if self._link else 65536)
         except OSError:  # the program has ended
             time.sleep(min(timeout, 0.01))
             return 0
         self.chunks.append((time.perf_counter(), data))
+        if self._link:
+            time.sleep(_TICK)
         return len(data)
 
 

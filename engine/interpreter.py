@@ -125,8 +125,10 @@ def _stopped(session: Session, hit: Hit | None, until: str) -> Outcome:
     where = _where(session, session.position)
     if hit is not None:
         return Outcome(None, f"{hit_text(hit)}\n{where}", hit)
-    never = f"{until}: not true anywhere on the way\n" if until else ""
-    return Outcome(None, never + where, None)
+    if until:
+        back = "" if session.iteration else ": this is the start, goto last leads back"
+        where = f"{until}: not true anywhere on the way{back}\n{where}"
+    return Outcome(None, where, None)
 
 
 def hit_text(hit: Hit) -> str:

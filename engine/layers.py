@@ -28,10 +28,13 @@ QUANTITIES = ("W", "b", "Z", "A", "dZ", "dA", "dW", "db")
 
 
 def layer_views(session: Session, look: Look = NOTHING) -> list[LayerView]:
-    """Each layer with its shapes, statistics and badges of what the cursor has reached, and a history of norms."""
+    """Each layer with its shapes, and, of those in view, statistics and badges of what is reached, and past norms."""
     values = session.values()
-    layers = [_layer(values, layer) for layer in session.naming.layers]
-    if session.event is None:
+    at_end = session.event is None  # then the norms of all are kept
+    wanted = _in_view(session, values, look)
+    named = session.naming.layers
+    layers = [_layer(values, layer, at_end or layer.index in wanted or layer is named[-1]) for layer in named]
+    if at_end:
         _remember(session, layers)
     last = layers[-1].tensors.get("dZ") if layers else None
     return [
@@ -40,8 +43,23 @@ def layer_views(session: Session, look: Look = NOTHING) -> list[LayerView]:
             badges=badges(Subject(layer, view, len(layers), None if last is None else last.norm, values)),
             history=_history(session, view, look),
         )
-        for layer, view in zip(session.naming.layers, layers, strict=True)
+        if layer.index in wanted
+        else msgspec.structs.replace(view, tensors={}, missing={})
+        for layer, view in zip(named, layers, strict=True)
     ]
+
+
+def _in_view(session: Session, values: Values, look: Look) -> range:
+    """The layers that the screen shows, moved so that the cursor's is among them, as the pane will move."""
+    count = len(session.naming.layers)
+    if look.layers is None:
+        return range(1, count + 1)
+    first, last = look.layers
+    cursor = 0 if values.tape is None else len(values.tape) if session.event is None else session.event
+    here = values.tape.events[cursor - 1].layer if values.tape is not None and cursor else 0
+    if here and not first <= here <= last:
+        first, last = here - (last - first), here + (last - first)
+    return range(first, last + 1)
 
 
 def _remember(session: Session, layers: list[LayerView]) -> None:
@@ -58,10 +76,10 @@ def _history(session: Session, layer: LayerView, look: Look) -> list[float]:
     return before if known is None or session.event is None else [*before, known.norm][-look.points :]
 
 
-def _layer(values: Values, layer: LayerInfo) -> LayerView:
+def _layer(values: Values, layer: LayerInfo, whole: bool) -> LayerView:
     tensors: dict[str, Statistics] = {}
     missing: dict[str, str] = {}
-    for quantity in QUANTITIES:
+    for quantity in QUANTITIES if whole else ():
         symbol = quantity.removeprefix("d")
         if symbol in ("W", "b") and symbol not in layer.parameters:
             continue

@@ -86,6 +86,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
     graph: GraphLook = GraphLook()
+    layers: tuple[int, int] | None = None  # the first and last with statistics, beside the cursor's; None is all
     quantity: str = "A"  # whose history the layers show
     points: int = 0  # batches of it at most
     gradient_points: int = 0  # batches of the gradients' history

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from engine.curves import loss_view
-from engine.equations import here_view, reads, writes, written_shape
+from engine.equations import here_view, reads, title, writes, written_shape
 from engine.gradients import distribution_view, gradient_views
 from engine.graph import graph_view
 from engine.inspector import tensor_view
@@ -84,7 +84,9 @@ def tape_view(session: Session, look: Look) -> TapeView | None:
     at = next((line for line, (event, part) in enumerate(lines, 1) if event.number == cursor and part is None), 0)
     first = look.rows_from or max(1, min(at - look.rows // 2, len(lines) - look.rows + 1))
     rows = [_row(event, part) for event, part in lines[first - 1 : first - 1 + look.rows]]
-    return TapeView([(p, n) for p, n in tape.phases()], cursor, len(tape), first, rows, len(lines), at)
+    phases: list[tuple[str, int]] = [*tape.phases()]
+    here = title(session, tape.events[cursor - 1])
+    return TapeView(phases, cursor, len(tape), first, rows, len(lines), at, here)
 
 
 def _lines(tape: Tape, folded: bool) -> list[tuple[Event, Event | None]]:

@@ -363,6 +363,7 @@ class TapeView(View, frozen=True):
     rows: list[TapeRow]
     lines: int  # how many there are
     at: int  # the cursor's line; 0 where no event is done
+    title: str = ""  # of the event done last: "backward · relu 2"
 
 
 class Node(View, frozen=True):

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
+from textual.binding import Binding
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
 from engine.commands import Command
-from engine.errors import CommandError
+from engine.errors import CommandError, EngineError
 from engine.experiment import Experiment
 from engine.messages import Look
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status, Unit
@@ -132,6 +133,11 @@ class NNWalkApp(ArrangingApp):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        """The screen is painted: now the engine may have the processor, which importing torch takes."""
+        try:
+            self.client.start()
+        except EngineError as error:
+            self._take_end(str(error))
         self.say_how_arranged()
         if self.warning:
             self.log_lines(self.warning)
@@ -510,6 +516,8 @@ class NNWalkApp(ArrangingApp):
         pane = self.main.current_pane
         live = self.main.active_bindings.values()
         own = [(each.binding.key, each.binding.description) for each in live if each.node is pane and each.enabled]
+        general = {binding.description for binding in Pane.BINDINGS if isinstance(binding, Binding)}
+        own.sort(key=lambda key: key[1] in general)  # what all panes do comes last
         self.push_screen(HelpScreen(pane.pane_title, pane.about, own))
 
     def _explain(self, name: str) -> None:

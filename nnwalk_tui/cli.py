@@ -123,13 +123,12 @@ def _start(job: Job, program: Program) -> int:
 
 
 def _show(job: Job, program: Program, looks: Chosen) -> int:
-    """Open the screen. The engine starts first: it imports torch while the screen is being imported."""
+    """Open the screen, which starts the engine when it has painted itself."""
     from nnwalk_tui.engine_client import EngineClient
     from nnwalk_tui.headless import script_lines
     from nnwalk_tui.runs import new_run
 
     client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
-    client.start()
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run

@@ -56,11 +56,17 @@ class EngineClient:
         self._backlog: deque[FromEngine | EngineDied] = deque(maxlen=BACKLOG)
         self._delivering = threading.Lock()
         self._last_id = 0
+        self._early: list[ToEngine] = []  # what was sent before there was an engine
         self._unheard = 0  # jobs that were asked for and are not open yet
 
     def start(self) -> None:
-        """Start the engine process; returns at once. Raises EngineError when it cannot be started."""
+        """Start the engine process, if it is not; returns at once. Raises EngineError when it cannot be started."""
+        if self._engine is not None:
+            return
         self._engine = _EngineLife(self._command, self._job, self._deliver)
+        for message in self._early:
+            self._engine.send(message)
+        self._early.clear()
 
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         """Hand every message to `callback`, from a thread of the client; those that came before first."""
@@ -115,7 +121,9 @@ class EngineClient:
             self._engine = None
 
     def _send(self, message: ToEngine) -> None:
-        if self._engine is not None:
+        if self._engine is None:
+            self._early.append(message)
+        else:
             self._engine.send(message)
 
     def _deliver(self, message: FromEngine | EngineDied) -> None:

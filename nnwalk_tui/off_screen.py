@@ -56,7 +56,7 @@ class OffScreen:
     async def _picture(self, wanted: Shot) -> pictures.Picture:
         with tempfile.TemporaryDirectory() as state:  # no settings, no command history
             ascii, scheme = bool(self._settings.ascii), SCHEMES[self._settings.theme]
-            app = _Unattended(_AtOnce(self._do, self._see), ascii=ascii, scheme=scheme, state=Path(state))
+            app = _Unattended(AtOnce(self._do, self._see), ascii=ascii, scheme=scheme, state=Path(state))
             async with app.run_test(size=wanted.size or shot.USUAL) as pilot:
                 await _at_rest(pilot, app)
                 for text in [*self._showing, *_alone(wanted.pane)]:
@@ -93,7 +93,7 @@ async def _at_rest(pilot: Pilot[None], app: NNWalkApp) -> None:
             quiet = quiet + 1 if app.snapshot is before and before is not None else 0
 
 
-class _AtOnce:
+class AtOnce:
     """An engine client that answers before it returns."""
 
     def __init__(self, do: Callable[[str, int], Answer], see: Callable[[Look], Snapshot]) -> None:
@@ -101,6 +101,8 @@ class _AtOnce:
         self._tell: Callable[[FromEngine | EngineDied], None] = lambda _: None
         self._sent: Snapshot | None = None
         self._last_id = 0
+
+    def start(self) -> None: ...
 
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         self._tell = callback

@@ -75,7 +75,9 @@ def tape(cursor: int) -> TapeView:
         TapeRow(number, phase, op, layer, reads or f"Z[{layer}]", writes or f"A[{layer}]", f"{BATCH}×{SIZES[layer]}")
         for number, (phase, op, layer, reads, writes) in enumerate(OPS, 1)
     ]
-    return TapeView(phases, cursor, len(OPS), first=1, rows=rows, lines=len(OPS), at=cursor)
+    phase, op, layer, *_ = OPS[cursor - 1]
+    title = f"{phase} · {op} {layer}" if cursor else ""
+    return TapeView(phases, cursor, len(OPS), first=1, rows=rows, lines=len(OPS), at=cursor, title=title)
 
 
 def whole_graph(nodes: list[Node], direction: str) -> GraphView:

@@ -33,6 +33,8 @@ class LiveClient:
         self._look: Look | None = None
         self._sent: object = None
 
+    def start(self) -> None: ...
+
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         self._tell = callback
 

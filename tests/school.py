@@ -25,6 +25,8 @@ class QuietClient:
         self.closed = False
         self._callback: Callable[[FromEngine | EngineDied], None] = lambda _: None
 
+    def start(self) -> None: ...
+
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         self._callback = callback
 

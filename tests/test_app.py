@@ -22,7 +22,7 @@ from textual.widgets.option_list import Option
 from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Status
-from nnwalk_tui.actions import KEYS
+from nnwalk_tui.actions import KEYS, PANES
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
 from nnwalk_tui.engine_client import EngineClient, EngineDied
 from nnwalk_tui.panes.log import LogPane
@@ -46,6 +46,8 @@ class InProcess:
         self._tell: Callable[[FromEngine | EngineDied], None] = lambda _: None
         self._look: Look | None = None
         self._sent: object = None
+
+    def start(self) -> None: ...
 
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
         self._tell = callback
@@ -468,10 +470,24 @@ async def test_help_begins_with_the_focused_pane_and_any_way_out_leads_back(tmp_
     async with stage(tmp_path) as on:
         for out in ("escape", "q", "question_mark"):
             await on.press("4", "question_mark")
-            text = on.app.screen.query_one("#help-text").render_line(0).text
-            assert text.startswith(" loss — ")
+            help = on.app.screen.query_one("#help-text")
+            assert help.render_line(0).text.startswith(" loss — the focused pane")
             await on.press(out)
             assert on.app.screen is on.main
+
+
+@pytest.mark.parametrize("name", [name for name in PANES if name != "lesson"])
+async def test_help_says_in_full_what_the_focused_pane_shows_and_which_keys_it_has(name: str, tmp_path: Path) -> None:
+    async with stage(tmp_path, (80, 24)) as on:
+        on.app.perform(f"focus {name}")
+        await on.pilot.pause()
+        pane = on.main.current_pane
+        await on.press("question_mark")
+        help = on.app.screen.query_one("#help-text")
+        said = " ".join(" ".join(help.render_line(y).text for y in range(23)).split())
+        assert f"{pane.pane_title} — the focused pane {pane.about}" in said
+        for _, _, description in (each for each in pane.BINDINGS if isinstance(each, tuple) and len(each) == 3):
+            assert description in said
 
 
 async def test_help_of_one_command_is_said(tmp_path: Path) -> None:

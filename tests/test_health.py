@@ -266,3 +266,24 @@ def test_a_long_trace_thins_out_what_is_old_and_keeps_what_is_new() -> None:
     assert len(kept) <= MOST
     assert kept[0] == 1.0
     assert kept[-200:] == [float(i) for i in range(5 * MOST - 200, 5 * MOST)]
+
+
+def test_of_many_layers_only_those_in_view_and_the_cursor_s_have_statistics() -> None:
+    session = trained(network("relu", "xavier", depth=12))
+    everything = layer_views(session)
+    some = layer_views(session, Look(["layers"], layers=(2, 4)))
+    assert [view.index for view in some] == [view.index for view in everything]
+    assert [view.shapes for view in some] == [view.shapes for view in everything]
+    shown = {view.index for view in some if view.tensors}
+    assert 0 < len(shown) < len(everything)
+    for view, whole in zip(some, everything, strict=True):
+        if view.index in shown:
+            assert (view.tensors, view.badges) == (whole.tensors, whole.badges)
+    for layer in (1, 6, 12):
+        session.do(f"run until layer == {layer}")
+        windowed = layer_views(session, Look(["layers"], layers=(2, 4)))
+        cursor = session.event
+        assert cursor is not None
+        tape = session.tape()
+        assert tape is not None
+        assert windowed[tape.events[cursor - 1].layer - 1].tensors

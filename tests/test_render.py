@@ -172,6 +172,12 @@ def test_the_time_line_s_cursor_goes_right_with_every_event_or_stays(width: int)
     assert all(name in line for line in lines for name in ("load", "forward", "loss", "backward", "update"))
 
 
+@given(st.integers(110, 240), st.integers(1, len(fakes.OPS)))
+def test_the_time_line_names_the_event_whatever_panes_there_are(width: int, cursor: int) -> None:
+    tape = fakes.tape(cursor)
+    assert tape.title[:20] in plain(timeline.timeline(tape, Status.PAUSED, "op", width))
+
+
 @given(st.integers(100, 240), st.integers(0, len(fakes.OPS)))
 def test_a_click_on_the_cursor_is_where_it_stands(width: int, cursor: int) -> None:
     line = plain(timeline.timeline(fakes.tape(cursor), Status.PAUSED, "op", width))

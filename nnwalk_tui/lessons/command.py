@@ -182,7 +182,6 @@ def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     page = Progress(default_path()).of(wanted).page if wanted else 0
     experiment = (experiment_at(wanted, page) if wanted else None) or Experiment(model="neuron")
     client = EngineClient(Job(experiment=experiment))
-    client.start()
     try:
         from nnwalk_tui.app import run
         from nnwalk_tui.teaching import Plan

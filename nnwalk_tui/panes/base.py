@@ -125,6 +125,15 @@ class Pane(Widget, can_focus=True):
         self._beyond = (self._top, max(0, total - self._top - height))
         return self._top
 
+    def chosen_tensor(self) -> str:
+        """The tensor that the chosen row speaks of, as an expression; "" where no row is chosen."""
+        return ""
+
+    def action_inspect(self) -> None:
+        """Look into the chosen row's tensor, or, where none is chosen, take the arrows."""
+        subject = self.chosen_tensor()
+        self.post_message(self.Asked(f"inspect {subject}" if subject else "enter"))
+
     def redraw(self) -> None:
         """Draw again, and send the lines that differ."""
         if not self.is_mounted or not self.size:

@@ -23,6 +23,7 @@ class GradientsPane(Pane):
         ("v", "mode(1)", "dW, db or dZ"),
         Binding("V", "mode(-1)", "The one before", show=False),
         ("h", "form", "Histogram, over time"),
+        ("enter", "inspect", "Look into it"),
     ]
     pane_name = "gradients"
     pane_title = "gradients"
@@ -87,6 +88,11 @@ class GradientsPane(Pane):
             return [[(f" d{chosen.name if chosen else ''} is not computed yet", "quiet")]]
         draw = distribution.histogram if self._form == 1 else distribution.over_time
         return draw(spread, width, height)
+
+    def chosen_tensor(self) -> str:
+        """The chosen gradient."""
+        chosen = self._chosen()
+        return f"d{chosen.name}" if chosen else ""
 
     def action_move(self, lines: int) -> None:
         """Choose another gradient."""

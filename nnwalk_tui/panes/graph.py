@@ -29,6 +29,7 @@ class GraphPane(Pane):
         ("minus", "fold(True)", "Fold the module"),
         ("f", "follow", "Follow the cursor"),
         ("n", "next_found(1)", "Next found"),
+        ("enter", "inspect", "Look into the line's tensor"),
         Binding("N", "next_found(-1)", "Found before", show=False),
         Binding("greater_than_sign", "pan(1)", "Pan right", show=False),
         Binding("less_than_sign", "pan(-1)", "Pan left", show=False),
@@ -100,6 +101,11 @@ class GraphPane(Pane):
             lines.append(render.panned(line, self._pan, width) if self._pan else line)
         return lines
 
+    def chosen_tensor(self) -> str:
+        """The value of the chosen line, or what enters there."""
+        row = self._row() if self._choice else None
+        return (row.side or row.node).label if row else ""
+
     def find(self, text: str) -> None:
         """Search for a name, an operation or a module."""
         self._search = text.strip().lower()
@@ -162,9 +168,14 @@ class GraphPane(Pane):
         self.post_message(self.Wants())
 
     def _node(self) -> Node | None:
+        row = self._row()
+        return row.node if row else None
+
+    def _row(self) -> render.Row | None:
+        """The chosen line, or else the cursor's."""
         if not self.data:
             return None
         graph: GraphView = self.data[0]
         rows = render.rows(graph)
         at = (self._choice or graph.at or 1) - graph.first
-        return rows[at].node if 0 <= at < len(rows) else None
+        return rows[at] if 0 <= at < len(rows) else None

@@ -19,6 +19,7 @@ class LayersPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         ("v", "quantity(1)", "Next quantity"),
         Binding("V", "quantity(-1)", "Quantity before", show=False),
+        ("enter", "inspect", "Look into its tensor"),
     ]
     pane_name = "layers"
     pane_title = "layers"
@@ -42,8 +43,10 @@ class LayersPane(Pane):
         return render.QUANTITIES[self._quantity]
 
     def asks(self) -> dict[str, Any]:
-        """A history of the quantity."""
-        return {"quantity": self.quantity, "points": render.MOST_HISTORY}
+        """A history of the quantity, of the layers in view and a screenful around them."""
+        height = max(1, inner(*self.size)[1])
+        around = (self._top + 1 - height, self._top + 2 * height)
+        return {"layers": around, "quantity": self.quantity, "points": render.MOST_HISTORY}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The layers, and the number of the one that the cursor is in."""
@@ -72,6 +75,11 @@ class LayersPane(Pane):
         ]
         return [render.heading(self.quantity, wide, columns), *lines, *said]
 
+    def chosen_tensor(self) -> str:
+        """The quantity that is shown, of the chosen layer."""
+        chosen = self._chosen()
+        return f"{self.quantity}[{chosen.index}]" if chosen else ""
+
     def action_move(self, lines: int) -> None:
         """Choose another layer."""
         if not self.data or not self.data[0]:
@@ -83,6 +91,7 @@ class LayersPane(Pane):
         chosen = self._chosen()
         if chosen and not self._has_room(inner(*self.size)[1]):
             self.post_message(self.Said(render.explained(chosen)))
+        self.post_message(self.Wants())
 
     def action_quantity(self, step: int) -> None:
         """Show the statistics of the next quantity."""
@@ -96,7 +105,7 @@ class LayersPane(Pane):
         super().on_blur()
 
     def _chosen(self) -> Layer | None:
-        if self._choice is None or self._choice > len(self.data[0]):
+        if not self.data or self._choice is None or self._choice > len(self.data[0]):
             return None
         layer: Layer = self.data[0][self._choice - 1]
         return layer

@@ -25,6 +25,7 @@ class NeuronsPane(Pane):
         ("n", "example(1)", "The next example"),
         ("N", "example(-1)", "The example before"),
         ("t", "weights", "Its weights in the tensor pane"),
+        ("enter", "inspect", "Pick with arrows; look into it"),
     ]
     pane_name = "neurons"
     pane_title = "neurons"
@@ -38,6 +39,7 @@ class NeuronsPane(Pane):
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._layer = 1
+        self._picking = False  # whether the arrows have picked since the pane was gone to
 
     @property
     def wanted(self) -> NeuronsLook:
@@ -65,11 +67,24 @@ class NeuronsPane(Pane):
             return [[(f" {view.problem}", "quiet")]]
         return render.draw(view, width, height)
 
+    def chosen_tensor(self) -> str:
+        """The activation of the picked neuron, once one was picked here."""
+        if not (self._picking and self.data and self.data[0].columns):
+            return ""
+        view, (row, _) = self.data
+        return f"A[{view.layer}][{row},{view.neuron}]"
+
+    def on_blur(self) -> None:
+        """The next Enter gives the arrows again."""
+        self._picking = False
+        super().on_blur()
+
     # what the keys do
 
     def action_layer(self, by: int) -> None:
         """Pick a neuron of another layer."""
         if self.data and self.data[0].columns:
+            self._picking = True
             layers = [column.layer for column in self.data[0].columns]
             self._layer = max(layers[0], min(self.data[0].layer + by, layers[-1]))
             self.post_message(self.Wants())
@@ -77,6 +92,7 @@ class NeuronsPane(Pane):
     def action_move(self, lines: int) -> None:
         """Pick another neuron of the layer."""
         if self.data and self.data[0].columns:
+            self._picking = True
             view, (row, _) = self.data
             size = next(column.size for column in view.columns if column.layer == view.layer)
             self.post_message(self.Asked(f"pick {row} {max(1, min(view.neuron + lines, size))}", quiet=True))

@@ -11,6 +11,7 @@ from nnwalk_tui.render.text import Line, fit_line
 
 _STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
 _NAME_ROOM = 2  # cells of a phase beside its name
+_TITLE, _TITLED = 22, 110  # cells of the event's name, and of the line from which there is room for it
 
 
 class Segment(NamedTuple):
@@ -36,14 +37,16 @@ def timeline(tape: TapeView, status: Status, unit: str, width: int, focused: boo
     if track < 1:
         return fit_line([(" ", "text"), (where, "text")], width)
     style = "quiet" if status in (Status.PAUSED, Status.ENDED) else "forward"
-    right: Line = [(f"  {SIGNS[status]} {status:<{STATUS_WIDTH}}", style), ("  unit ", "quiet")]
+    right: Line = [("  ", "text"), *fit_line([(tape.title, "here")], _TITLE)] if width >= _TITLED else []
+    right += [(f"  {SIGNS[status]} {status:<{STATUS_WIDTH}}", style), ("  unit ", "quiet")]
     right += [(f"{unit:<5}  ", "text"), (where, "text")]
     return fit_line([("▶" if focused else " ", "here"), *_track(tape, track), *right], width)
 
 
 def track_width(tape: TapeView, width: int) -> int:
     """How many cells the phases take, from the second one on."""
-    return width - (25 + STATUS_WIDTH + 2 * len(str(tape.total)))
+    title = _TITLE + 2 if width >= _TITLED else 0
+    return width - (25 + title + STATUS_WIDTH + 2 * len(str(tape.total)))
 
 
 def event_at(tape: TapeView, x: int, width: int) -> int | None:

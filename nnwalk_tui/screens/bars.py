@@ -102,10 +102,14 @@ class TabBar(Bar):
         self._starts: list[tuple[int, str]] = []
 
     def tabs(self, names: tuple[str, ...], chosen: str) -> None:
-        """Show these tabs; a narrow row drops the names of the others, then what does not fit."""
-        line = self._line(names, chosen, short=False)
-        if measure(line) > self.size.width:
-            line = self._line(names, chosen, short=True)
+        """Show these tabs; a narrow row drops names, the last first, but not those of the chosen one and beside it."""
+        at = names.index(chosen) if chosen in names else 0
+        droppable = sorted(range(len(names)), key=lambda each: (abs(each - at) > 1, each != at, each))
+        short: set[int] = set()
+        line = self._line(names, chosen, short)
+        while measure(line) > self.size.width and len(short) < len(names) - 1:
+            short.add(droppable.pop())
+            line = self._line(names, chosen, short)
         self.put([line])
 
     def on_click(self, event: events.Click) -> None:
@@ -114,16 +118,15 @@ class TabBar(Bar):
         if under:
             self.post_message(self.Chosen(under[-1]))
 
-    def _line(self, names: tuple[str, ...], chosen: str, short: bool) -> Line:
+    def _line(self, names: tuple[str, ...], chosen: str, short: set[int]) -> Line:
         line: Line = []
         self._starts = []
-        for name in names:
+        for at, name in enumerate(names):
             self._starts.append((measure(line), name))
-            if name == chosen:
-                line.append((f"▶{PANES[name]} {name} ".replace("▶ ", "▶"), "here"))
-            else:
-                label = PANES[name] or name
-                line.append((f" {label} " if short else f" {PANES[name]} {name} ".replace("  ", " "), "quiet"))
+            key = PANES[name]
+            label = key if at in short and key else f"{key} {name}".strip()
+            mark, style = ("▶", "here") if name == chosen else (" ", "quiet")
+            line.append((f"{mark}{label} ", style))
         return line
 
 

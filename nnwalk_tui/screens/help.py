@@ -13,12 +13,13 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from nnwalk_tui import actions
-from nnwalk_tui.render.text import Line, wrap
+from nnwalk_tui.render.text import Line, fit_line, measure, wrap
 from nnwalk_tui.screens.bars import Bar
 
 KEY = 10  # cells of a key
 COLUMN = 40
 _DASH = 5  # cells of an indent and of a dash
+_ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→"}
 
 
 class HelpScreen(Screen[None]):
@@ -73,9 +74,8 @@ class HelpText(Bar):
 
 def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: int) -> list[Line]:
     """The pane's part, then all keys, then all commands, in `width` cells."""
-    first, *rest = wrap(f"{title} — {about}" if about else title, width - 2)
-    lines: list[Line] = [[(f" {title}", "here"), (first.removeprefix(title), "text")]]
-    lines += [[(f" {line}", "text")] for line in rest]
+    lines: list[Line] = [[(f" {title} — the focused pane", "here")]]
+    lines += [[(text, "text")] for text in wrap(f" {about}", width - 1)] if about else []
     lines += _columns([_row(_shown(keys), does) for keys, does in own_keys], width)
     for group in dict.fromkeys(key.group for key in actions.key_table()):
         lines.append([(f" {group}", "title")])
@@ -86,12 +86,14 @@ def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: i
 
 def _shown(key: str) -> str:
     """A pane's key as people name it."""
+    if key in _ARROWS:
+        return _ARROWS[key]
     character = key_to_character(key)
     return character if character and not character.isspace() else key
 
 
 def _row(keys: str, does: str) -> Line:
-    return [(f"  {keys:<{KEY}}", "text"), (f"{does:<{COLUMN - KEY - 2}}", "quiet")]
+    return [(f"  {keys:<{KEY}}", "text"), (does, "quiet")]
 
 
 def _command(usage: str, summary: str, width: int) -> list[Line]:
@@ -104,6 +106,7 @@ def _command(usage: str, summary: str, width: int) -> list[Line]:
 
 def _columns(rows: list[Line], width: int) -> list[Line]:
     """Rows poured into as many columns as fit, read downwards."""
-    columns = max(1, width // COLUMN)
+    cell = max([COLUMN, *(measure(row) + 1 for row in rows)])
+    columns = max(1, width // cell)
     depth = -(-len(rows) // columns)
-    return [[span for row in rows[at::depth] for span in row] for at in range(depth)]
+    return [[span for row in rows[at::depth] for span in fit_line(row, cell)] for at in range(depth)]

@@ -219,7 +219,7 @@ BENCHMARKS = (
         "grow-values",
         "the screen's time of a scroll in a tensor, 100,000×784 against 10×10",
         1.1,
-        _growth("values_100", "values_78400000", ":inspect A[0]\r|\r", "\x1b[6~|\x1b[5~"),
+        _growth("values_100", "values_78400000", ":inspect A[0]\r|\r\x1b[6~", "\x1b[6~|\x1b[5~"),
     ),
     Benchmark("grow-points", "the screen's time of a frame, 1,000,000 plotted points against 100", 1.1, _points),
     Benchmark(

@@ -19,7 +19,7 @@ import pyte
 
 PROGRAM = (sys.executable, "-m", "nnwalk_tui")
 _TIMEOUT = 60.0  # seconds
-_MESSAGE = 250  # bytes; what is said in the last lines takes fewer
+_MESSAGE = 200  # bytes; what is said in the last lines takes fewer
 _TICK = 0.02  # seconds of a slow line's reads
 _POSITION = re.compile(r"epoch +(\d+)/\d+ +batch +(\d+)/(\d+)")
 

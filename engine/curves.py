@@ -86,7 +86,7 @@ def loss_view(session: Session, look: PlotLook, columns: int) -> LossView:
     """One quantity over all batches that have run, of the cursor's branch and of the others; validation likewise."""
     session.plots.note_here(session)
     replay, calendar = session.replay, session.calendar
-    first, last = _span(look, session.total)
+    first, last = _span(look, session)
     series = _series(session, replay, look.quantity)
     if series is None:
         return LossView(Curve(look.quantity, [], [], []), session.total, [], [], [], look.quantity)
@@ -116,9 +116,16 @@ def loss_view(session: Session, look: PlotLook, columns: int) -> LossView:
     )
 
 
-def _span(look: PlotLook, total: int) -> tuple[int, int]:
-    last = min(look.last, total) if look.last else total
+def _span(look: PlotLook, session: Session) -> tuple[int, int]:
+    last = min(look.last, session.total) if look.last else _end_of_epoch(session)
     return max(1, min(look.first, last)), max(1, last)
+
+
+def _end_of_epoch(session: Session) -> int:
+    """The last batch of the furthest epoch that any branch has come to."""
+    furthest = max(max(branch.replay.reached, branch.replay.furthest) for branch in session.branches.all)
+    epoch, _ = session.calendar.place(min(max(1, furthest), session.total))
+    return session.calendar.iteration(epoch + 1, 0)
 
 
 def _series(session: Session, replay: Replay, quantity: str) -> Array | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 import torch
+from torch.nn import Parameter
 
 from engine.errors import ExpressionError
 from engine.health import Subject, badges
@@ -33,7 +34,10 @@ def layer_views(session: Session, look: Look = NOTHING) -> list[LayerView]:
     at_end = session.event is None  # then the norms of all are kept
     wanted = _in_view(session, values, look)
     named = session.naming.layers
-    layers = [_layer(values, layer, at_end or layer.index in wanted or layer is named[-1]) for layer in named]
+    parameters = dict(values.model.named_parameters())
+    layers = [
+        _layer(values, layer, parameters, at_end or layer.index in wanted or layer is named[-1]) for layer in named
+    ]
     if at_end:
         _remember(session, layers)
     last = layers[-1].tensors.get("dZ") if layers else None
@@ -76,7 +80,7 @@ def _history(session: Session, layer: LayerView, look: Look) -> list[float]:
     return before if known is None or session.event is None else [*before, known.norm][-look.points :]
 
 
-def _layer(values: Values, layer: LayerInfo, whole: bool) -> LayerView:
+def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter], whole: bool) -> LayerView:
     tensors: dict[str, Statistics] = {}
     missing: dict[str, str] = {}
     for quantity in QUANTITIES if whole else ():
@@ -94,7 +98,7 @@ def _layer(values: Values, layer: LayerInfo, whole: bool) -> LayerView:
         _activation(values.tape, layer),
         sum(parameter.numel() for parameter in layer.module.parameters()),
         tensors,
-        _shapes(values, layer),
+        _shapes(values, layer, named),
         missing,
         _memory(values.tape, layer),
     )
@@ -143,8 +147,7 @@ def _activation(tape: Tape | None, layer: LayerInfo) -> str:
     return value.event.op.name if value is not None and value.event is not None else ""
 
 
-def _shapes(values: Values, layer: LayerInfo) -> dict[str, list[int]]:
-    named = dict(values.model.named_parameters())
+def _shapes(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> dict[str, list[int]]:
     shapes = {s: list(named[full].shape) for s, full in layer.parameters.items() if s in ("W", "b")}
     tape = values.tape
     for symbol in ("Z", "A") if tape else ():

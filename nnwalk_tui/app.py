@@ -73,6 +73,7 @@ class NNWalkApp(ArrangingApp):
         ascii: bool = False,
         colours: theme.Colours = theme.Colours.FULL,
         scheme: Scheme = DARK,
+        layout: str = "",
         state: Path | None = None,
         lessons: Plan | None = None,
         script: Iterable[str] = (),
@@ -106,7 +107,7 @@ class NNWalkApp(ArrangingApp):
         self.over = ""  # why there is no engine to talk to; "" while there is one
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
-        self.begin_arranging(state, arrangement)
+        self.begin_arranging(state, arrangement, layout)
         self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -130,6 +131,7 @@ class NNWalkApp(ArrangingApp):
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
         self.client.on_message(self._receive)
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # fg finds an empty screen
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -604,6 +606,7 @@ def run(
         ascii=ascii,
         colours=colours,
         scheme=SCHEMES[settings.theme],
+        layout=settings.layout,
         lessons=lessons,
         script=script,
         arrangement=arrangement,

@@ -18,11 +18,11 @@ _CELLS, _ROWS = 4, 2  # by which a pane grows at a key
 class ArrangingApp(TeachingApp):
     """What the application does about layouts; the rest of it is in nnwalk_tui.app and nnwalk_tui.teaching."""
 
-    def begin_arranging(self, folder: Path, recorded: Arrangement | None) -> None:
-        """Arrange the screen as a recording was, or else as the user left it."""
+    def begin_arranging(self, folder: Path, recorded: Arrangement | None, layout: str = "") -> None:
+        """Arrange the screen as a recording was, or else as the user left it, in the layout of the settings if any."""
         self._memory = Memory(folder / "layouts.json")
         kept, self._arranging_problem = self._memory.read()
-        self._kept = self.main.arrangement = recorded or kept
+        self._kept = self.main.arrangement = recorded or (kept.with_layout(layout) if layout else kept)
         self.main.come_first()
 
     def say_how_arranged(self) -> None:

@@ -16,6 +16,7 @@ import click
 
 from engine.errors import EngineError
 from nnwalk_tui import actions
+from nnwalk_tui.layouts import LAYOUTS
 from nnwalk_tui.options import Bytes
 from nnwalk_tui.schemes import SCHEMES
 
@@ -43,6 +44,7 @@ class Settings:
     theme: str = "dark"
     ascii: bool | None = None
     mouse: bool = True
+    layout: str = ""  # as it was left
     history: int = 256 * 2**20
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # command → keys, as they are written
     lines: Mapping[str, int] = field(default_factory=dict)  # where those commands stand in the file
@@ -84,6 +86,12 @@ def _theme(value: Any) -> str:
     return str(value)
 
 
+def _layout(value: Any) -> str:
+    if value != "last" and value not in LAYOUTS:
+        raise ValueError("use " + ", ".join(f'"{name}"' for name in ("last", *LAYOUTS)))
+    return "" if value == "last" else str(value)
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("use true or false")
@@ -109,6 +117,7 @@ ENTRIES = (
     Entry("theme", '"dark"', tuple(f"{each.name}: {each.about}" for each in SCHEMES.values()), _theme),
     Entry("ascii", '"auto"', ("true: no character outside ASCII; auto: only where the locale is not UTF-8",), _ascii),
     Entry("mouse", "true", ("false leaves the mouse to the terminal, for selecting text",), _flag),
+    Entry("layout", '"last"', ("the layout at the start: last is as it was left", ", ".join(LAYOUTS)), _layout),
     Entry("history", '"256MB"', ("memory for going back",), _bytes),
 )
 

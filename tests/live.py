@@ -110,12 +110,13 @@ async def live(
     ascii: bool = False,
     colours: theme.Colours = theme.Colours.FULL,
     warning: str = "",
+    layout: str = "",
     **recipe: Any,
 ) -> AsyncIterator[Live]:
     """The application over a small network: two kinds of digits, batches of 100."""
     usual: dict[str, Any] = {"layers": (784, 6, 4, 2), "classes": (1, 7), "batch_size": 100, "epochs": 2}
     client = LiveClient(open_experiment(Experiment(**usual | recipe)))
-    app = NNWalkApp(client, ascii=ascii, colours=colours, state=tmp_path)
+    app = NNWalkApp(client, ascii=ascii, colours=colours, layout=layout, state=tmp_path)
     app.warning = warning
     try:
         async with app.run_test(size=size) as pilot:

@@ -13,26 +13,49 @@ import struct
 import sys
 import termios
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyte
 
+_TICK = 0.02  # seconds of a slow line's reads
 PATIENCE = 60.0  # seconds; a busy machine takes long to import torch
 
 
 class Program:
-    """`nnwalk-tui …` in a terminal of 80 × 24."""
+    """`nnwalk-tui …` in a terminal of 80 × 24.
 
-    def __init__(self, *arguments: str, state: Path, columns: int = 80, rows: int = 24) -> None:
+    `environment` goes before what there is, "" takes a name out of it; `before` is a command that starts the program,
+    `link` how many bytes a second the line carries.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        state: Path,
+        columns: int = 80,
+        rows: int = 24,
+        environment: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+        link: int | None = None,
+    ) -> None:
+        self.written = b""
+        self._link = link
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
-        environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "XDG_STATE_HOME": str(state)}
-        environment["PYTHONPATH"] = str(Path(__file__).parent.parent)
-        command = [sys.executable, "-m", "nnwalk_tui", *arguments]
+        usual = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "XDG_STATE_HOME": str(state)}
+        usual |= {"PYTHONPATH": str(Path(__file__).parent.parent), **(environment or {})}
+        given = {name: value for name, value in usual.items() if value}
+        command = [*before, sys.executable, "-m", "nnwalk_tui", *arguments]
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
-            os.execvpe(command[0], command, environment)
+            os.execvpe(command[0], command, given)
+        self.resize(columns, rows)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size."""
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.screen.resize(rows, columns)
 
     @property
     def text(self) -> str:
@@ -56,11 +79,14 @@ class Program:
             if not select.select([self._terminal], [], [], left)[0]:
                 return True
             try:
-                written = os.read(self._terminal, 65536)
+                written = os.read(self._terminal, int(self._link * _TICK) if self._link else 65536)
             except OSError:
                 return False
             if not written:
                 return False
+            self.written += written
+            if self._link:
+                time.sleep(_TICK)
             self._stream.feed(written.replace(b"\x1b[?2026$p", b""))
         return True
 

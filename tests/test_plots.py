@@ -222,8 +222,12 @@ async def test_plus_and_minus_zoom_about_the_cursor(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.command("run 1 epoch")
         await on.press("4", "plus")
-        assert "· 11…32" in on.text("loss")
+        assert "· 12…22" in on.text("loss")
         await on.press("up", "down", "minus")
+        assert pane(on).asks()["plot"].last == 0  # the epochs begun
+        await on.press("minus")
+        assert pane(on).asks()["plot"].last == on.session.total
+        await on.press("plus")
         assert pane(on).asks()["plot"].last == 0
 
 

@@ -56,6 +56,7 @@ def test_no_file_is_no_problem(tmp_path: Path) -> None:
         ("theme = dark", 1, "no TOML", 'text in "…"'),
         ('theme = "dark"\n[keys', 2, "no TOML", "NAME = VALUE"),
         ('\ntheme = "pink"', 2, "theme cannot be “pink”", '"light"'),
+        ('layout = "wide"', 1, "layout cannot be “wide”", '"last", "overview"'),
         ("ascii = 1", 1, "ascii cannot be 1", "true, false"),
         ('mouse = "no"', 1, "mouse cannot be “no”", "true or false"),
         ('history = "much"', 1, "history cannot be “much”", "256MB"),
@@ -224,11 +225,16 @@ async def test_the_user_s_keys_work_and_are_shown_everywhere(home: Path, tmp_pat
         assert "o zoom" in footer
         await on.press("question_mark")
         shown = on.app.screen.query_one(HelpText)
-        rows = [shown.render_line(y).text for y in range(shown.size.height)]
+        rows = ["".join(text for text, _ in line) for line in shown._lines]
         assert any("j         step one op" in row for row in rows)
         assert any("D         theme light" in row for row in rows)
     assert dict(actions.palette())["zoom"].endswith("(key o f9)")
     assert actions.keys_of("step").startswith("j l p b e")
+
+
+async def test_the_layout_of_the_settings_is_the_first_that_is_seen(tmp_path: Path) -> None:
+    async with live(tmp_path, layout="gradients") as on:
+        assert on.main.layout_name == "gradients"
 
 
 async def test_what_is_wrong_in_the_file_is_said_on_the_first_screen_and_kept_in_the_log(tmp_path: Path) -> None:

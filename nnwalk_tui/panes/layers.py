@@ -35,6 +35,7 @@ class LayersPane(Pane):
         self._quantity = 0
         self._widths = render.Widths()
         self._paths: list[str] = []
+        self._ends: list[dict[str, list[int]]] = []  # the shapes of the first and last layer when all were measured
         self._choice: int | None = None  # the chosen layer, counts from 1; None where none is
 
     @property
@@ -62,16 +63,16 @@ class LayersPane(Pane):
         """The heading, the layers in view, and, where there is room, what is said of the chosen one."""
         layers, here = self.data
         self._keep_widths([layer.path for layer in layers])
-        self._widths = wide = render.widths(layers, self._widths)
-        columns = render.table(wide, width)
         chosen = self._chosen()
         said = render.about(chosen, width) if chosen and self._has_room(height) else []
         rows = min(len(layers), height - 1 - len(said))
         follow = chosen.index if chosen else here
         first = self.window(len(layers), rows, follow - 1 if follow else None)
+        shown = layers[first : first + rows]
+        wide = self._wide(layers, shown)
+        columns = render.table(wide, width)
         lines = [
-            render.row(layer, self.quantity, wide, columns, layer.index == here, layer is chosen)
-            for layer in layers[first : first + rows]
+            render.row(layer, self.quantity, wide, columns, layer.index == here, layer is chosen) for layer in shown
         ]
         return [render.heading(self.quantity, wide, columns), *lines, *said]
 
@@ -116,6 +117,13 @@ class LayersPane(Pane):
         said = len(render.about(chosen, inner(*self.size)[0])) if chosen else 0
         return height - said > min(len(self.data[0]), max(3, height // 2))
 
+    def _wide(self, layers: list[Layer], shown: list[Layer]) -> render.Widths:
+        """Widths for all layers; they are measured again only when a batch of another size comes."""
+        ends = [layer.shapes for layer in layers[:: max(1, len(layers) - 1)]]
+        measured = shown if ends == self._ends else layers
+        self._ends, self._widths = ends, render.widths(measured, self._widths)
+        return self._widths
+
     def _keep_widths(self, paths: list[str]) -> None:
         if paths != self._paths:
-            self._paths, self._widths = paths, render.Widths()
+            self._paths, self._widths, self._ends = paths, render.Widths(), []

@@ -17,6 +17,7 @@ from nnwalk_tui.render.text import Line
 _BOTH = 18  # lines from which both plots have room
 _LEGEND = 8  # lines from which there is room to say what is plotted
 _FEWEST = 8  # batches that can be zoomed to
+_SO_FAR = (1, 0)  # the span of the epochs begun
 _TITLE = 17  # cells of the border beside the status
 
 
@@ -49,7 +50,8 @@ class LossPane(Pane):
         super().__init__(name=name, id=id, classes=classes)
         self._quantity = "loss"
         self._options = render.Options()
-        self._span = (1, 0)
+        self._span = _SO_FAR
+        self._so_far = 1  # batches of the epochs begun
         self._plotted: tuple[object, ...] = ()
         self._lines: list[Line] = []
 
@@ -73,7 +75,7 @@ class LossPane(Pane):
         """What is plotted how; the latest validation numbers where that is the usual."""
         view: LossView = self.data[0]
         how = " · y log" if self._options.log else ""
-        zoomed = f" · {view.first}…{view.last}" if self._span != (1, 0) else ""
+        zoomed = f" · {view.first}…{view.last}" if self._span != _SO_FAR else ""
         if view.quantity != "loss" or how or zoomed:
             return f"v {view.quantity}{how}{zoomed}"
         return self._validation(view)
@@ -141,15 +143,20 @@ class LossPane(Pane):
         self._set(chosen=max(max(1, first), min(now + columns * step, last)))
 
     def action_zoom(self, factor: float) -> None:
-        """Half of the batches, around the chosen one or the cursor; or twice as many."""
+        """Half of the batches, around the chosen one or the cursor; or twice as many, up to the whole run."""
         if not self.data:
             return
         view: LossView = self.data[0]
         total, last = view.iterations, view.last or view.iterations
+        if self._span == _SO_FAR:
+            self._so_far = last
         middle = self._options.chosen or view.position
         size = max(_FEWEST, round((last - view.first + 1) * factor))
-        first = max(1, min(middle - size // 2, total - size + 1))
-        self._span = (1, 0) if size >= total else (first, first + size - 1)
+        first = max(1, min(middle - size // 2, self._so_far - size + 1))
+        if size < self._so_far:
+            self._span = (first, first + size - 1)
+        else:
+            self._span = (1, total) if factor > 1 and self._span == _SO_FAR else _SO_FAR
         self.post_message(self.Wants())
 
     def action_go(self) -> None:

@@ -205,7 +205,7 @@ def _axis(view: LossView, cells: int, width: int) -> list[Line]:
         numbers[start : start + len(text)] = text
     return [
         [(" " * GUTTER + "└" + "".join(marks), "quiet")],
-        [(" " * (GUTTER + 1) + "".join(numbers), "quiet")],
+        [("batch".rjust(GUTTER) + " " + "".join(numbers), "quiet")],
     ]
 
 

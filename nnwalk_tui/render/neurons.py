@@ -65,11 +65,12 @@ def _names(view: NeuronsView, where: Places) -> Line:
 
 
 def _rest(view: NeuronsView, where: Places) -> Line:
-    texts = []
-    for column in view.columns:
-        rest = column.size - len(column.neurons)
-        long = f"… {rest} {'weaker' if column.strongest else 'more'}"
-        texts.append("" if not rest else long if len(long) < where.node + where.gap else f"… {rest}")
+    rests = [column.size - len(column.neurons) for column in view.columns]
+    words = [f" {'weaker' if column.strongest else 'more'}" for column in view.columns]
+    longest = max(len(f"… {rest}{word}") for rest, word in zip(rests, words, strict=True))
+    if longest >= where.node + min(where.gap, where.gap // 2 + where.node):  # the last has but its own cells beside it
+        words = [""] * len(words)
+    texts = [f"… {rest}{word}" if rest else "" for rest, word in zip(rests, words, strict=True)]
     return _under(texts, ["quiet"] * len(texts), where)
 
 
@@ -128,6 +129,9 @@ def _block(value: float | None, most: float, picked: bool) -> Span:
     if value < 0:
         return "  ", f"heat::{-max(1, round(share * theme.HEATS))}"
     level = round(share * (theme.GREYS - 1))
+    if theme.scheme().light:
+        shade = theme.GREYS - 1 - level  # on light paper the strongest is the darkest
+        return ("▶◀" if picked else "··" if level == 0 else "  "), f"grey:3:{shade}"
     return ("▶◀" if picked else "··" if level == 0 else "  "), f"grey:{'' if level and not picked else 4}:{level}"
 
 

@@ -136,9 +136,11 @@ class NNWalkApp(ListeningApp):
         await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Arrows walk only while a pane has the focus and is not entered."""
+        """Keys are commands on the main screen only; arrows walk while a pane has the focus and is not entered."""
+        if action == "press" and self.screen is not self.main:
+            return False
         if action == "press" and parameters and actions.means(str(parameters[0]), ARROWS):
-            return self.screen is self.main and isinstance(self.main.focused, Pane) and not self.main.entered
+            return isinstance(self.main.focused, Pane) and not self.main.entered
         return super().check_action(action, parameters)
 
     def action_press(self, text: str) -> None:

@@ -209,9 +209,9 @@ class TeachingApp(App[None]):
             self.main.lesson.tell(guide)
 
     def go_on(self) -> None:
-        """Enter, in the lesson: whatever comes next."""
+        """Enter, in the lesson: whatever comes next, once it is in view."""
         guide = self._open_guide()
-        if guide is None:
+        if guide is None or self.main.lesson.scroll_on():
             return
         thing = guide.next_thing()
         if isinstance(thing, Question):

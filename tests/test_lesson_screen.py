@@ -163,3 +163,48 @@ def test_any_pane_can_be_seen_beside_a_lesson() -> None:
         recent = [name, LESSON, *(other for other in PANE_NAMES if other != name)]
         for size in ((80, 24), (120, 40)):
             assert name in plan(*size, recent, beside=("graph", "here")).boxes
+
+
+async def test_a_long_page_opens_at_its_top_and_enter_scrolls_before_it_does_what_is_next(tmp_path: Path) -> None:
+    school = School(tmp_path, "data")
+    async with school.app.run_test(size=(80, 14)) as pilot:
+        await pilot.pause()
+        school.app.perform("page 3")
+        await pilot.pause()
+        await pilot.pause()
+        assert "Two partitions" in school.page()
+        assert "the shape of X_train?" not in school.page()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "the shape of X_train?" in school.page()
+        assert not school.app.main.command_line.is_open
+        await pilot.press("enter")
+        await pilot.pause()
+        assert school.app.main.command_line.is_open
+
+
+async def test_what_a_try_gave_is_read_from_its_top(tmp_path: Path) -> None:
+    school = School(tmp_path, "ethics")
+    async with school.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        school.app.perform("page 4")
+        await pilot.pause()
+        await pilot.press("enter")
+        text = "compute data.missing digit=1 keep=10"
+        rows = [[f"row {k}", 0.5] for k in range(40)]
+        school.own.answer(text, {"value": 1, "table": {"columns": ["digit", "all"], "rows": rows}})
+        await pilot.pause()
+        await pilot.pause()
+        shown = school.page()
+        assert f"● :{text}" in shown
+        assert "row 5" in shown
+        assert "row 39" not in shown
+
+
+@pytest.mark.parametrize("opens", ["t", "question_mark", "K"])
+async def test_keys_in_a_list_do_nothing_to_the_run_behind_it(opens: str, tmp_path: Path) -> None:
+    school = School(tmp_path)
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(opens, "b", "o", "full_stop", "right")
+        await pilot.pause()
+        assert school.own.asked == []

@@ -79,6 +79,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Tensor, Tensor], Tensor]] = {
 
 def plain(text: str) -> str:
     """The formula with the course's signs as Python's."""
+    text = re.sub(r"\^T\b", ".T", text)
     for sign, twin in _SIGNS:
         text = text.replace(sign, twin)
     return _SCALED.sub(lambda match: f"{match.group(1)} *", text)
@@ -153,6 +154,12 @@ class Evaluator:
                 return tensor.T if tensor.dim() == 2 else tensor
             case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in FUNCTIONS:
                 return self._call(name, argument)
+            case ast.Call(func=function, args=[_]) if not isinstance(function, ast.Name) or function.id in self._values:
+                before = ast.unparse(function)[:20]
+                raise ExpressionError(
+                    f"between “{before}” and the bracket an operator is missing",
+                    f"write {before} * (…) element by element, or {before} @ (…) for the matrix product",
+                )
         raise ExpressionError(
             f"“{ast.unparse(node)[:40]}” is not part of the language",
             f"use the names, numbers, + - * / ** @ .T and {', '.join(FUNCTIONS)}",
@@ -168,7 +175,9 @@ class Evaluator:
             return self._values[name]
         if name in FUNCTIONS:
             raise ExpressionError(f"{name} is a function", f"for example {name}(Z[1])")
-        raise ExpressionError(f"there is no “{name}” here", f"there are {', '.join(self._values)}")
+        alike = [known for known in self._values if _bare(known) == _bare(name)]
+        did = f"did you mean {alike[0]}? " if alike else ""
+        raise ExpressionError(f"there is no “{name}” here", f"{did}there are {', '.join(self._values)}")
 
     def _call(self, name: str, argument: ast.expr) -> Tensor:
         value = self.visit(argument)
@@ -237,3 +246,8 @@ def course(node: ast.expr) -> str:
     text = re.sub(r"\bd(Z\[\d+\])", r"∂_\1", text)
     text = re.sub(r"\bd([AWb]\[\d+\])", r"∂ℒ/∂\1", text)
     return text.replace(".T", "ᵀ").replace(" * ", " ∗ ").replace(" - ", " − ").replace(" @ ", "·")
+
+
+def _bare(name: str) -> str:
+    """A name without brackets and case, as it may be typed: A2 for A[2], x for X."""
+    return name.replace("[", "").replace("]", "").lower()

@@ -29,7 +29,7 @@ def _float(text: str) -> float | None:
 
 def shape_of(text: str) -> list[str]:
     """The sizes in "(N × n_l)", "60000x784" or "[7, 3]", as text; none where it is not a shape."""
-    inside = re.sub(r"(?<=[\d\s])x(?=[\d\s])", ",", text.strip().strip("()"))
+    inside = re.sub(r"(?<=[\dN\s)])x(?=[\dNn\s(])", ",", text.strip().strip("()"))  # the x of n_x is a letter
     inside = inside.replace("×", ",").replace("*", ",").replace(" by ", ",")
     if inside.startswith("[") and inside.endswith("]"):
         inside = inside[1:-1]

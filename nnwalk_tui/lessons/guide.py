@@ -18,6 +18,7 @@ from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, right_
 
 PENDING = "…"
 _WALKS = ("step", "back", "goto", "run")
+_TWICE = re.compile(r": (\w+) \1\b")  # "load load": a phase of one operation
 _WHERE_TO = re.compile(r"^epoch 1 |  valid_loss \S+(  valid_accuracy \S+)?")  # of a walk: noise beside the panes
 
 
@@ -66,6 +67,7 @@ class Guide:
         self._waiting: dict[int, tuple[str, Any]] = {}
         self._given: dict[str, Given] = {}
         self._outcomes: dict[int, Outcome] = {}
+        self.latest = 0  # the file's line of what was tried or answered last on this page; 0 for nothing yet
 
     # Pages
 
@@ -79,6 +81,7 @@ class Guide:
         self.page = max(0, min(number, len(self.lesson.pages) - 1))
         self._progress.reached(self.lesson, self.page)
         self._outcomes.clear()
+        self.latest = 0
         experiment = experiment_at(self.lesson, self.page)
         if experiment is not None and experiment != self._experiment:
             self._experiment = experiment
@@ -163,6 +166,7 @@ class Guide:
         else:
             self._outcomes[call.line] = Outcome(PENDING)
             self._send(call.command, "try", call)
+        self.latest = call.line
         return True
 
     def answer(self, text: str) -> str:
@@ -170,6 +174,7 @@ class Guide:
         question = self.open_question()
         if question is None:
             return "no question is open on this page"
+        self.latest = question.line
         if question.kind == "formula":
             self._given[question.name] = Given(text, None)
             self._send(formula_command(question, text), "formula", question)
@@ -198,6 +203,7 @@ class Guide:
         question = self.open_question()
         if question is not None:
             self._progress.gave_up(self.lesson, question.name)
+            self.latest = question.line
         return question is not None
 
     def _settle(self, question: Question, text: str, verdict: Verdict) -> None:
@@ -291,7 +297,7 @@ def _outcome(answer: Answer) -> Outcome:
     if answer.command.startswith("compute") and isinstance(value, dict) and "table" in value:
         return Outcome("", msgspec.convert(value, Finding))
     if answer.command.split()[0] in _WALKS:
-        return Outcome(_WHERE_TO.sub("", answer.text).replace("  ", " · "))
+        return Outcome(_TWICE.sub(r": \1", _WHERE_TO.sub("", answer.text)).replace("  ", " · "))
     return Outcome(answer.text)
 
 

@@ -96,7 +96,7 @@ def _shape(question: Question, text: str, resolve: Resolve) -> Verdict:
     if given == wanted[::-1]:
         return Verdict(False, "rows and columns are swapped: rows are examples, or, in W[l], the layer's own neurons")
     if len(given) != len(wanted):
-        return Verdict(False, f"it has {len(wanted)} sizes, not {len(given)}: it is {right_answer(question, resolve)}")
+        return Verdict(False, f"it has {len(wanted)} sizes, not {len(given)}")
     at = next(at for at, (one, other) in enumerate(zip(given, wanted, strict=True)) if one != other)
     return Verdict(False, f"size {at + 1} is {wanted[at]}, not {given[at]}")
 
@@ -124,7 +124,7 @@ def _line(question: Question, text: str, resolve: Resolve) -> Verdict:
     missing = sorted(wanted - given)
     if given < wanted:
         return Verdict(False, f"so far right, but there is more: line {missing[0]} too")
-    return Verdict(False, f"line {sorted(given - wanted)[0]} does something else; it is {question.answer}")
+    return Verdict(False, f"line {sorted(given - wanted)[0]} does something else")
 
 
 _JUDGES: dict[str, Callable[[Question, str, Resolve], Verdict]] = {

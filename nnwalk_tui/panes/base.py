@@ -22,7 +22,7 @@ from nnwalk_tui.render.frame import Frame, framed, inner
 from nnwalk_tui.render.text import Line, fit_line, merge
 
 _FAR = 1_000_000
-_MARGIN = 2  # lines kept in view around what is followed
+MARGIN = 2  # lines kept in view around what is followed
 
 
 class Pane(Widget, can_focus=True):
@@ -118,8 +118,8 @@ class Pane(Widget, can_focus=True):
     def window(self, total: int, height: int, follow: int | None = None) -> int:
         """The first of `total` lines to draw in `height`. A line that is `follow`ed comes into view when it changes."""
         if follow is not None and follow != self._followed:
-            self._top = max(self._top, follow + 1 + min(_MARGIN, height // 3) - height)
-            self._top = min(self._top, follow - min(_MARGIN, height // 3))
+            self._top = max(self._top, follow + 1 + min(MARGIN, height // 3) - height)
+            self._top = min(self._top, follow - min(MARGIN, height // 3))
         self._followed = follow
         self._top = max(0, min(self._top, total - height))
         self._beyond = (self._top, max(0, total - self._top - height))

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from engine.views import Snapshot
 from nnwalk_tui.lessons.guide import Guide
-from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.panes.base import MARGIN, Pane
 from nnwalk_tui.render.lesson import page
 from nnwalk_tui.render.text import Line
 
@@ -19,6 +19,8 @@ class LessonPane(Pane):
     about: ClassVar[str] = (
         "enter goes on: it does the next thing, answers, or turns the page; , and . turn pages, a answers, t lists"
     )
+
+    _ahead = 0  # line of what comes next
 
     def show(self, snapshot: Snapshot | None) -> None:
         """The lesson does not follow the run."""
@@ -40,7 +42,19 @@ class LessonPane(Pane):
         return f"{guide.lesson.slug} · {guide.page + 1} of {len(guide.lesson.pages)}"
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """The page, as far as there is room."""
+        """The page, as far as there is room: what comes next, unless what came last would go out of view for it."""
         shown = page(self.data, width)
-        top = self.window(len(shown.lines), height, shown.follow if shown.follow > height else None)
+        edge = min(MARGIN, height // 3)
+        self._ahead = shown.follow
+        follow = min(shown.follow, shown.latest + height - 1 - edge)
+        top = self.window(len(shown.lines), height, follow if follow >= height - edge else None)
         return shown.lines[top : top + height]
+
+    def scroll_on(self) -> bool:
+        """Scroll on towards what comes next, while that is below; False where it is in view."""
+        height = self.size.height
+        if self._ahead < self._top + height:
+            return False
+        self._top += max(1, height - 2)
+        self.redraw()
+        return True

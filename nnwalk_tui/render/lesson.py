@@ -21,17 +21,18 @@ _DRAWN = frozenset("│┌┐└┘╭╮╰╯╱╲╳▲▼")  # in rows that
 
 
 class Page(NamedTuple):
-    """The lines of a page, and the one that matters now: it is brought into view."""
+    """The lines of a page, and the one that matters next: it is brought into view if what came last can stay there."""
 
     lines: list[Line]
     follow: int
+    latest: int  # first line of what came last; 0 where nothing was done yet
 
 
 def page(guide: Guide, width: int) -> Page:
     """All lines of the guide's page, in `width` cells."""
     room = max(20, min(width - 2, WIDEST))
     lines: list[Line] = [[(spelled(guide.title), "title")], []]
-    follow = 0
+    follow = latest = 0
     now = guide.next_thing()
     before: Block | None = None
     for block in guide.visible():
@@ -41,13 +42,28 @@ def page(guide: Guide, width: int) -> Page:
         if _is_bullet(before) and _is_bullet(block):
             lines.pop()  # a list stands close together
         before = block
+        latest = len(lines) + _latest(guide, block, drawn) if _is_latest(guide, block) else latest
         lines += [*drawn, []]
         if block is now or (isinstance(block, Script) and now in block.commands) or _looks(guide, block, now):
             follow = len(lines)
     lines += [[(text, "quiet")] for text in _wrap_plain(_next(guide), room)]
-    return Page(
-        [[(" ", "blank"), *line] if line else [] for line in lines], min(follow + 1, len(lines) - 1) if follow else 0
-    )
+    shown: list[Line] = [[(" ", "blank"), *line] if line else [] for line in lines]
+    return Page(shown, min(follow + 1, len(lines) - 1) if follow else len(lines) - 1, latest)
+
+
+def _is_latest(guide: Guide, block: Block) -> bool:
+    """Whether what was tried or answered last belongs to this block."""
+    if isinstance(block, Script):
+        return any(call.line == guide.latest for call in block.commands)
+    return isinstance(block, Question) and block.line == guide.latest
+
+
+def _latest(guide: Guide, block: Block, drawn: list[Line]) -> int:
+    """Which of a block's lines begins what came last: a command that was tried, or the answer to a settled question."""
+    if isinstance(block, Question) and guide.is_open(block):
+        return 0
+    marks = [at for at, line in enumerate(drawn) if line and line[0][0] in ("● ", "  > ")]
+    return marks[-1] if marks else 0
 
 
 def _is_bullet(block: Block | None) -> bool:

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from textual.app import App
-
 from engine.experiment import Experiment
 from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, FromEngine, Snapshot
 from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.in_turn import InTurnApp
 from nnwalk_tui.lessons.document import Lesson, Question
 from nnwalk_tui.lessons.guide import Guide, experiments
 from nnwalk_tui.lessons.library import COURSE, LessonError, find, lessons
@@ -62,7 +61,7 @@ def start_engine(experiment: Experiment) -> Client:
     return client
 
 
-class TeachingApp(App[None]):
+class TeachingApp(InTurnApp):
     """What the application does about lessons; the rest of it is in nnwalk_tui.app."""
 
     main: MainScreen

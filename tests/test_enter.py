@@ -10,21 +10,21 @@ from tests.live import live
 
 
 @pytest.mark.parametrize(
-    ("keys", "expression"),
+    ("size", "keys", "expression"),
     [
-        ("2 up up up enter", "A[1]"),
-        ("2 up up enter", "A[2]"),
-        ("2 v v down enter", "dZ[3]"),
-        ("3 enter", "dW[1]"),
-        ("3 down down enter", "dW[2]"),
-        ("3 v v v down enter", "dZ[2]"),
-        ("3 h down enter", "db[1]"),
-        ("1 up down down down down down enter", "L"),
+        ((80, 24), "2 up up up enter", "A[1]"),
+        ((120, 40), "2 up up enter", "A[2]"),
+        ((120, 40), "2 v v down enter", "dZ[3]"),
+        ((120, 40), "3 enter", "dW[1]"),
+        ((80, 24), "3 down down enter", "dW[2]"),
+        ((120, 40), "3 v v v down enter", "dZ[2]"),
+        ((120, 40), "3 h down enter", "db[1]"),
+        ((80, 24), "1 up down down down down down enter", "L"),
     ],
+    ids=str,
 )
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
 async def test_enter_on_a_row_looks_into_its_tensor_and_escape_leads_back(
-    keys: str, expression: str, size: tuple[int, int], tmp_path: Path
+    size: tuple[int, int], keys: str, expression: str, tmp_path: Path
 ) -> None:
     async with live(tmp_path, size) as on:
         await on.press("b", *keys.split()[:-1])

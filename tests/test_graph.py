@@ -100,9 +100,16 @@ def resnet() -> Session:
     return make("resnet18").session()
 
 
-def test_modules_are_folded_until_they_are_opened() -> None:
+@pytest.fixture(scope="module")
+def stepped() -> Session:
+    """One batch of a resnet, for the tests that only look at it: making and holding its tape is dear."""
     session = resnet()
     session.step()
+    return session
+
+
+def test_modules_are_folded_until_they_are_opened(stepped: Session) -> None:
+    session = stepped
     folded = view(session)
     closed = {node.label: node for node in folded.nodes if node.closed}
     assert list(closed) == ["layer1", "layer2", "layer3", "layer4"]
@@ -118,9 +125,8 @@ def test_modules_are_folded_until_they_are_opened() -> None:
     assert folded.lines < opened.lines < deeper.lines < view(session, "ops").lines
 
 
-def test_every_module_can_be_opened_and_folded_again() -> None:
-    session = resnet()
-    session.step()
+def test_every_module_can_be_opened_and_folded_again(stepped: Session) -> None:
+    session = stepped
     toggled: set[str] = set()
     graph = view(session)
     while closed := [node.module for node in graph.nodes if node.closed]:
@@ -196,11 +202,13 @@ def test_a_wrapper_around_the_whole_model_is_open() -> None:
     assert [node.label for node in view(session).nodes if node.closed] == ["net.0"]
 
 
-@given(st.integers(1, 400), st.integers(1, 60), st.booleans(), st.integers(0, 300))
+@given(first=st.integers(1, 400), rows=st.integers(1, 60), follow=st.booleans(), event=st.integers(0, 300))
 @settings(max_examples=60, deadline=None)
-def test_only_lines_around_those_asked_for_are_sent(first: int, rows: int, follow: bool, event: int) -> None:
-    session = _RESNET
-    session.goto(f"1:1:{max(1, min(event, _EVENTS))}")
+def test_only_lines_around_those_asked_for_are_sent(
+    stepped: Session, first: int, rows: int, follow: bool, event: int
+) -> None:
+    session = stepped
+    session.goto(f"1:1:{max(1, min(event, len(session.tape() or [])))}")
     whole = view(session, "ops")
     all_rows = render.rows(whole)
     part = graph_view(session, GraphLook("ops", [], first, rows, follow))
@@ -216,14 +224,8 @@ def test_only_lines_around_those_asked_for_are_sent(first: int, rows: int, follo
     assert len(part.nodes) <= rows + 4
 
 
-_RESNET = resnet()
-_RESNET.step()
-_EVENTS = len(_RESNET.tape() or [])
-
-
-def test_what_is_searched_for_is_found_by_label_operation_or_module_folded_or_not() -> None:
-    session = resnet()
-    session.step()
+def test_what_is_searched_for_is_found_by_label_operation_or_module_folded_or_not(stepped: Session) -> None:
+    session = stepped
     graph = view(session, search="layer2.0.conv1")
     rows = render.rows(graph)
     assert [rows[line - 1].node.label for line in graph.found] == ["layer2"]

@@ -11,6 +11,7 @@ from engine.messages import LandscapeLook, Look
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.views import LandscapeView
+from nnwalk_tui.render import landscape as render
 from tests.live import Live, live
 from tests.test_walk import small
 
@@ -150,7 +151,7 @@ async def test_7_shows_it_and_escape_gives_the_place_back(tmp_path: Path) -> Non
         await on.press("b", "b", "7")
         await finish(on)
         assert "◉ here" in on.text("landscape")
-        assert "▶ −η·slope" in on.text("landscape")
+        assert "◀ −η·slope" in on.text("landscape")  # downhill is to the left where the slope is positive
         await on.press("escape")
         assert "landscape" not in on.main.plan.panes
         assert "layers" in on.main.plan.panes
@@ -204,3 +205,45 @@ async def test_every_landscape_is_drawn(size: tuple[int, int], ascii: bool, tmp_
             assert len(set(text)) > 12
             assert text.isascii() == ascii
             await on.press("v")
+
+
+def curve(step: float, slope: float = 0.2) -> LandscapeView:
+    """A parabola around 0, with the point at 0.2 of it and a step from there."""
+    values = [1 + 0.5 * ((2 * at / 40 - 1) + 0.2) ** 2 for at in range(41)]
+    marks = [("here", 0.2, 1.02), ("−η·slope", 0.2 + step, 1 + 0.5 * (0.2 + step) ** 2)]
+    return LandscapeView(
+        "parameter", origin=0.2, axis="w", columns=41, values=values, slope=slope, marks=marks, done=41
+    )
+
+
+def text_of(view: LandscapeView, width: int) -> list[str]:
+    return ["".join(text for text, _ in line) for line in render.draw(view, width, 16)]
+
+
+@pytest.mark.parametrize(("step", "sign", "other"), [(-0.2, "◀", "▶"), (0.2, "▶", "◀")])
+def test_the_mark_of_the_step_points_where_it_goes(step: float, sign: str, other: str) -> None:
+    lines = text_of(curve(step), 80)
+    row = next(line for line in lines[1:-1] if sign in line)
+    point = next(line for line in lines[1:-1] if "◉" in line)
+    assert (row.index(sign) > point.index("◉")) == (step > 0)
+    assert f"{sign} −η·slope" in lines[-1]
+    assert other not in "".join(lines)
+    assert "cell" not in lines[-1]
+
+
+def test_a_step_of_less_than_a_cell_is_said_to_be_one() -> None:
+    assert "−η·slope < 1 cell" in text_of(curve(-0.001), 80)[-1]
+
+
+@pytest.mark.parametrize("width", [80, 60, 57, 45, 40])
+def test_the_legend_says_what_every_sign_means_at_every_width(width: int) -> None:
+    said = text_of(curve(-0.2), width)[-1]
+    assert len(said) <= width
+    assert all(part in said for part in ("◉ here", "◀ −η·slope", "┄ slope 0.2"))
+
+
+def test_the_numbers_beside_the_curve_are_those_of_their_rows() -> None:
+    lines = text_of(curve(-0.2), 80)
+    rows = {at: float(line.partition("┤")[0]) for at, line in enumerate(lines) if "┤" in line}
+    (first, high), (middle, between), (last, low) = rows.items()
+    assert (high - between) / (middle - first) == pytest.approx((between - low) / (last - middle), rel=0.01)

@@ -115,7 +115,9 @@ def test_many_kills_lose_no_step_that_was_seen(seed: int, state: Path, digests: 
 
 
 @pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_ends_the_program_and_keeps_the_run(sign: signal.Signals, state: Path, digests: list[str]) -> None:
+def test_a_signal_ends_it_with_its_status_the_terminal_as_it_was_and_the_run_kept(
+    sign: signal.Signals, state: Path, digests: list[str]
+) -> None:
     program = Program(*OPTIONS, state=state)
     program.until((1, 0))
     for key, place in zip("bbb", ((1, 1), (1, 2), (1, 3)), strict=True):
@@ -127,6 +129,8 @@ def test_a_signal_ends_the_program_and_keeps_the_run(sign: signal.Signals, state
     program.until(" 2/25")
     engines = program.engines()
     assert program.signal(sign) == 128 + sign
+    assert program.written.count(b"\x1b[?1049h") == program.written.count(b"\x1b[?1049l")
+    assert b"\x1b[?1003l" in program.written
     for engine in engines:
         with pytest.raises(ProcessLookupError):
             os.kill(engine, 0)

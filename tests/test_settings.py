@@ -14,7 +14,7 @@ from nnwalk_tui import actions, keymap, settings
 from nnwalk_tui.cli import commands
 from nnwalk_tui.options import Program
 from nnwalk_tui.screens.bars import hints
-from nnwalk_tui.screens.help import HelpText
+from nnwalk_tui.screens.help import HelpText, help_lines
 from nnwalk_tui.settings import Problem, Settings
 from tests.live import live
 
@@ -224,8 +224,8 @@ async def test_the_user_s_keys_work_and_are_shown_everywhere(home: Path, tmp_pat
         assert footer.startswith(" j l p b e step")
         assert "o zoom" in footer
         await on.press("question_mark")
-        shown = on.app.screen.query_one(HelpText)
-        rows = ["".join(text for text, _ in line) for line in shown._lines]
+        shown = help_lines(*on.app.screen.query_one(HelpText)._pane, width=120)  # more than fits at once
+        rows = ["".join(text for text, _ in line) for line in shown]
         assert any("j         step one op" in row for row in rows)
         assert any("D         theme light" in row for row in rows)
     assert dict(actions.palette())["zoom"].endswith("(key o f9)")

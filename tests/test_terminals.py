@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import signal
 import time
 from pathlib import Path
 
@@ -62,18 +61,15 @@ def test_no_more_colours_are_written_than_the_terminal_has(
     assert not none & written
 
 
-@pytest.mark.parametrize(("arguments", "environment"), [(["--ascii"], {}), ([], {"LC_ALL": "C"})])
-def test_only_ascii_is_written_where_it_is_wanted(
-    arguments: list[str], environment: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "environment", "mouse"), [(["--ascii", "--no-mouse"], {}, False), ([], {"LC_ALL": "C"}, True)]
+)
+def test_only_ascii_is_written_and_the_mouse_left_to_the_terminal_where_that_is_wanted(
+    arguments: list[str], environment: dict[str, str], mouse: bool, tmp_path: Path
 ) -> None:
-    assert seen(tmp_path, *arguments, **environment).isascii()
-
-
-@pytest.mark.parametrize(("arguments", "mouse"), [([], True), (["--no-mouse"], False)])
-def test_the_mouse_is_left_to_the_terminal_where_it_is_wanted(
-    arguments: list[str], mouse: bool, tmp_path: Path
-) -> None:
-    assert (b"\x1b[?1003h" in seen(tmp_path, *arguments)) is mouse
+    written = seen(tmp_path, *arguments, **environment)
+    assert written.isascii()
+    assert (b"\x1b[?1003h" in written) is mouse
 
 
 def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_returns(tmp_path: Path) -> None:
@@ -109,17 +105,6 @@ def test_a_storm_of_sizes_ends_in_a_whole_screen_of_the_last(tmp_path: Path) -> 
     assert "q quit" in rows[39]
     program.type("q")
     assert program.ended() == 0
-
-
-@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM])
-def test_a_hang_up_and_a_kill_end_it_with_their_status_and_the_terminal_as_it_was(
-    sign: signal.Signals, tmp_path: Path
-) -> None:
-    program = Program(*SMALL, state=tmp_path, environment=PLAIN)
-    program.until((1, 0))
-    assert program.signal(sign) == 128 + sign
-    assert program.written.count(b"\x1b[?1049h") == program.written.count(b"\x1b[?1049l")
-    assert b"\x1b[?1003l" in program.written
 
 
 def test_over_a_slow_line_a_key_is_answered_and_q_leaves_while_training_runs(tmp_path: Path) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from engine.launch import open_experiment
 from engine.session import Session
 from engine.views import Hit, Unit
 from engine.watches import Condition
+from nnwalk_tui.cli import commands
 from tests.test_walk import small
 from tests.zoo import make
 
@@ -340,19 +340,15 @@ def test_an_until_that_never_comes_true_ends_at_the_end_and_says_so() -> None:
     assert session.iteration == 0
 
 
-def test_headless_an_until_that_never_comes_true_is_null_and_no_failure(tmp_path: Path) -> None:
+def test_headless_an_until_that_never_comes_true_is_null_and_no_failure() -> None:
     options = ["--classes", "1,7", "--layers", "784,4,2", "--batch-size", "500", "--epochs", "1"]
-    done = headless(tmp_path, *options, "--json", "-c", "run until loss > 99", "-c", "reverse-run until loss < 9")
+    asked = ["-c", "run until loss > 99", "-c", "reverse-run until loss < 9"]
+    done = CliRunner().invoke(commands, ["mlp", *options, "--headless", "--json", *asked])
     never, found = map(json.loads, done.stdout.splitlines())
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert never["hit"] is None
     assert "error" not in never
     assert found["hit"]["expression"] == "loss < 9"
-
-
-def headless(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nnwalk_tui", "mlp", *arguments, "--headless"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 # ── the list ──────────────────────────────────────────────────────────────────────────────────────────────────────────

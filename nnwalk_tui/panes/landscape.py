@@ -31,7 +31,7 @@ class LandscapePane(Pane):
     pane_name = "landscape"
     pane_title = "landscape"
     number = 7
-    about = "this batch's ℒ around its parameters: ◉ here, ┄ the slope, ▶ where the step leads; • the way taken"
+    about = "this batch's ℒ around its parameters: ◉ here, ┄ the slope, ◀ ▶ where the step leads; • the way taken"
     looks = frozenset({"landscape"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

@@ -14,6 +14,7 @@ from nnwalk_tui.render.text import Line, fit, fit_line, measure
 
 GUTTER = 8
 _MARGIN = 0.08  # of the span of ℒ, above and below the curve
+_DETAILS = ("all", "loss", "")  # of the legend, as many as there is room for
 
 
 def draw(view: LandscapeView, width: int, height: int) -> list[Line]:
@@ -35,26 +36,47 @@ def _legend(view: LandscapeView, width: int) -> Line:
             f"ℒ {number(min(known)).strip()} … {number(max(known)).strip()}, log levels, dark is low" if known else ""
         )
         return [(" ◉", "here"), (" here  ", "quiet"), ("•", "here"), (f" the way here  {span}", "quiet")]
+    told = [_told(view, width, detail) for detail in _DETAILS]
+    return next((line for line in told if measure(line) <= width), told[-1])
+
+
+def _told(view: LandscapeView, width: int, detail: str) -> Line:
+    """What the signs of a curve mean; the less detail, the shorter."""
+    step = view.marks[1][1] - view.marks[0][1] if len(view.marks) > 1 else 0.0
+    hidden = abs(step) / (2 * view.reach) * _cells(width) < 1
     line: Line = []
-    for (name, place, loss), sign in zip(view.marks, "◉▶", strict=False):
-        told = f" {name} ({number(place).strip()}, ℒ {number(loss).strip()})  "
-        line += [(f" {sign}", "here" if sign == "◉" else "backward"), (told, "text")]
+    for (name, place, loss), sign in zip(view.marks, _signs(view), strict=False):
+        where = {"all": f" ({number(place).strip()}, ℒ {number(loss).strip()})", "loss": f" ℒ {number(loss).strip()}"}
+        small = " < 1 cell" if sign != "◉" and hidden else ""
+        line += [
+            (f" {sign}", "here" if sign == "◉" else "backward"),
+            (f" {name}{small}{where.get(detail, '')} ", "text"),
+        ]
     if view.slope is not None:
-        slope: Line = [("┄", "backward"), (f" slope {number(view.slope, 8).strip()}", "quiet")]
+        slope: Line = [(" ┄", "backward"), (f" slope {number(view.slope, 8).strip()}", "quiet")]
         line += slope
-    if measure(line) > width:
-        return [(text.replace("  ", " "), style) for text, style in line]
     return line
 
 
+def _signs(view: LandscapeView) -> str:
+    """Those of the point and of the step's end, which points where the step goes."""
+    back = len(view.marks) > 1 and view.marks[1][1] < view.marks[0][1]
+    return "◉◀" if back else "◉▶"
+
+
 # ── curve ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cells(width: int) -> int:
+    """Those that the curve has, beside its numbers."""
+    return width - GUTTER - 1
 
 
 def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
     known = [(at, value) for at, value in enumerate(view.values) if math.isfinite(value)]
     if not known or height < 4 or width < GUTTER + 10:
         return [[(" …", "quiet")]]
-    cells, rows = width - GUTTER - 1, height - 2
+    cells, rows = _cells(width), height - 2
     losses = [value for _, value in known] + [loss for *_, loss in view.marks if math.isfinite(loss)]
     margin = (max(losses) - min(losses) or abs(losses[0]) or 1.0) * _MARGIN
     low, high = min(losses) - margin, max(losses) + margin
@@ -71,13 +93,14 @@ def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
         after = place(x, loss)
         canvas.line(before, after, "forward", "*")
         before = after
-    for (_, x, loss), sign in zip(view.marks, "◉▶", strict=False):
+    for (_, x, loss), sign in reversed(
+        [*zip(view.marks, _signs(view), strict=False)]
+    ):  # the point lies over all others
         if math.isfinite(loss):
             at = place(x, loss)
-            canvas.put(int(at[0]) // ACROSS, int(at[1]) // DOWN, sign, "here" if sign == "◉" else "backward")
-    if len(view.marks) > 1:
-        _put_here(canvas, place(view.marks[0][1], view.marks[0][2]))
-    ticks = {0: high, (rows - 1) // 2: (low + high) / 2, rows - 1: low}
+            canvas.put(round(at[0]) // ACROSS, round(at[1]) // DOWN, sign, "here" if sign == "◉" else "backward")
+    middle = (rows - 1) // 2
+    ticks = {row: high - (row + 0.5) / rows * (high - low) for row in (0, middle, rows - 1)}
     lines = [
         [
             ((number(ticks[row], GUTTER) if row in ticks else " " * GUTTER) + ("┤" if row in ticks else "│"), "quiet"),
@@ -86,11 +109,6 @@ def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
         for row, line in enumerate(canvas.lines())
     ]
     return [fit_line(line, width) for line in (*lines, *_axis(view, cells))]
-
-
-def _put_here(canvas: Canvas, at: tuple[float, float]) -> None:
-    """The point where the parameters are lies over all others."""
-    canvas.put(int(at[0]) // ACROSS, int(at[1]) // DOWN, "◉", "here")
 
 
 def _tangent(view: LandscapeView, canvas: Canvas, place: Callable[[float, float], tuple[float, float]]) -> None:
@@ -106,9 +124,9 @@ def _tangent(view: LandscapeView, canvas: Canvas, place: Callable[[float, float]
 def _axis(view: LandscapeView, cells: int) -> list[Line]:
     marks = ["─"] * cells
     marks[0] = marks[cells // 2] = marks[-1] = "┬"
-    third = cells // 3
     ends = [number(view.origin + step * view.reach, 8).strip() for step in (-1, 0, 1)]
-    words = fit(ends[0], third) + fit(f"{ends[1]} {view.axis}", cells - 2 * third, "^") + fit(ends[2], third, ">")
+    side = max(len(ends[0]), len(ends[2])) + 1
+    words = fit(ends[0], side) + fit(f"{view.axis} = {ends[1]}", cells - 2 * side, "^") + fit(ends[2], side, ">")
     return [[(" " * GUTTER + "└" + "".join(marks), "quiet")], [(" " * (GUTTER + 1) + words, "quiet")]]
 
 

@@ -197,20 +197,20 @@ def test_the_graph_draws_each_operation_between_its_values() -> None:
     lines = graph_lines(view)
     assert [line.split() for line in lines[:6]] == [
         ["A[0]", "●", "64×784", "╌"],
-        ["W[1]", "●──────┤"],
-        ["b[1]", "●──────┤", "linear"],
+        ["W[1]", "●──────┤", "△"],
+        ["b[1]", "●──────┤", "linear", "△"],
         ["Z[1]", "●", "64×32", "△"],
         ["│", "relu"],
         ["A[1]", "●", "64×32", "△"],
     ]
     assert lines[8].split() == ["▶", "Z[2]", "◉", "64×16", "▲", "0.0562"]
-    assert lines[9].split() == ["│", "relu", "║"]
+    assert lines[9].split() == ["│▸relu", "║"]
     assert lines[-2].split() == ["y", "●╌╌╌╌╌╌┤", "cross-entropy"]
     assert lines[-1].split() == ["ℒ", "●", "1.8420", "▲", "1.0000"]
 
 
 def test_the_graph_stays_put_while_stepping() -> None:
-    signs = str.maketrans(dict.fromkeys("●○◉▶△▲║╌", " "))
+    signs = str.maketrans(dict.fromkeys("●○◉▶▸△▲║╌", " "))
 
     def still(view: GraphView) -> list[str]:
         return [line[:30].translate(signs).rstrip() for line in graph_lines(view, value=None)]
@@ -480,6 +480,39 @@ def test_what_has_no_logarithm_has_no_bar(norm: float | None) -> None:
 
 def test_a_bar_ends_at_its_decade() -> None:
     assert gradients.bar(1e-2, 40, gradients.Scale(-4, 0)) == "▄" * 20
+
+
+@pytest.mark.parametrize(
+    ("here", "gradients", "op"),
+    [
+        ("A[2]", {}, "relu"),
+        ("Z[2]", {"A[2]": 0.1, "Z[2]": 0.2}, "relu"),
+        ("A[1]", {"Z[2]": 0.2, "A[1]": 0.1}, "linear"),
+    ],
+)
+def test_the_operation_that_the_cursor_is_at_is_marked_too(here: str, gradients: dict[str, float], op: str) -> None:
+    view = fakes.chain(9, gradients, here, "backward" if gradients else "forward")
+    where = graph.columns(view.widths, 44)
+    lines = [graph.draw(row, view, 1.0, where, 44) for row in graph.rows(view)]
+    marked = [text.strip() for line in lines for text, style in line if style == "here" and "▸" in text]
+    assert marked == [f"▸{op}"]
+
+
+def test_a_parameter_shows_its_gradient_s_norm_once_it_is_there() -> None:
+    before = graph_lines(fakes.chain(99, {"Z[3]": 0.1184}, "Z[3]", "backward"))
+    after = graph_lines(
+        fakes.chain(99, {"Z[3]": 0.1184, "W[3]": 0.2071, "b[3]": 0.05, "A[2]": 0.1}, "A[2]", "backward")
+    )
+    assert [line.split()[-1] for line in before if "W[3]" in line or "b[3]" in line] == ["△", "△"]
+    assert [line.split()[-1] for line in after if "W[3]" in line or "b[3]" in line] == ["0.2071", "0.0500"]
+
+
+@pytest.mark.parametrize("width", [10, 20, 34, 43, 80])
+def test_the_graph_s_key_is_whole_in_any_width(width: int) -> None:
+    (text, _), *more = graph.key(width)
+    assert not more
+    assert cell_len(text) <= width
+    assert not text or text.startswith((" ▲ ‖gradient‖", " right: ▲", " ● done"))
 
 
 @given(st.integers(30, 200), st.integers(-9, 0), st.integers(3, 9))

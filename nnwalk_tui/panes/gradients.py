@@ -29,8 +29,8 @@ class GradientsPane(Pane):
     pane_title = "gradients"
     number = 3
     about = (
-        "norms on one log scale, ↓ the smallest, v: of dW, db or dZ; so far: in the batches before; ‖Δ‖/‖θ‖: how far "
-        "the update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; ↑ ↓ choose one, h: its histogram, then over time"
+        "norms on one log scale, ↓ the smallest, v: of dW, db or dZ; so far: batch by batch; ‖Δ‖/‖θ‖: how far the "
+        "update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; ↑ ↓ choose one, h: histogram, over time"
     )
     looks = frozenset({"gradients"})
 

@@ -59,7 +59,7 @@ def scale(gradients: list[Gradient], before: Scale | None) -> Scale:
     return Scale(min(max(low, high - _MOST), high - _LEAST), high)
 
 
-def columns(gradients: list[Gradient], width: int, across: Scale = Scale(0, 1)) -> Columns:
+def columns(gradients: list[Gradient], width: int, across: Scale) -> Columns:
     """How the width is shared: names, bars, norms, their history, ratios."""
     label = min(max((len(f"d{it.name}") for it in gradients), default=5), 24, max(5, width // 3))
     room = width - label - _VALUE - 4

@@ -154,7 +154,7 @@ async def test_a_pane_waits_quietly_while_nothing_is_known(kind: type[Pane]) -> 
         (GradientsPane, fakes.running, ["3 gradients", "dW[3]", "‖Δ‖/‖θ‖", "1·10⁻³", "10⁻¹"]),
         (GradientsPane, fakes.broken, ["nan", "inf", "−inf"]),
         (LossPane, fakes.backward, ["4 loss", "valid 0.924 · acc 0.620"]),
-        (DigitsPane, fakes.backward, ["5 digits", "64 · 34 right", "[4→5 ✗]", "1→1 ✓", "0.95"]),
+        (DigitsPane, fakes.backward, ["5 digits", " of 64 · 34 right", "[4→5 ✗]", "1→1 ✓", "0.95"]),
         (DigitsPane, fakes.without_pictures, ["    1  1→1 ✓", "[4→5 ✗]"]),
         (TapePane, fakes.backward, ["tape", "14/26", "▶ 14  backward"]),
     ],

@@ -132,6 +132,18 @@ def test_a_frame_says_its_title_its_status_and_what_is_hidden() -> None:
     assert "▲ 2 more  ▼ 7 more" in plain(lines[-1])
 
 
+def test_a_frame_s_keys_are_as_bright_as_in_the_footer_and_go_last_where_it_is_narrow() -> None:
+    def top(width: int) -> Line:
+        return framed(Frame("5 digits", "f batch · 1–4 of 64 · v examples · 34 right"), [], width, 4)[0]
+
+    assert plain(top(70)).endswith(" f batch · 1–4 of 64 · v examples · 34 right ─╮")
+    assert [text for text, style in top(70)[2:-1] if style == "title" and text] == ["f", "v"]
+    assert plain(top(50)).endswith(" f batch · 1–4 of 64 · v examples ─╮")
+    assert plain(top(40)).endswith(" f batch · v examples ─╮")
+    assert plain(top(30)).endswith(" f batch ─╮")
+    assert plain(top(16)) == "╭─ 5 digits ───╮"
+
+
 @given(st.integers(20, 240), st.sampled_from(fakes.ALL))
 def test_the_header_takes_one_line(width: int, make: Callable[[], Snapshot]) -> None:
     assert measure(header(make(), width)) == width
@@ -630,7 +642,7 @@ def test_pictures_stay_within_their_room(width: int, height: int) -> None:
 
 
 def test_pictures_are_full_size_only_where_several_fit() -> None:
-    wide, narrow = digits.grid(150, 20, fakes.examples()), digits.grid(72, 20, fakes.examples())
+    wide, narrow = digits.grid(180, 20, fakes.examples()), digits.grid(72, 20, fakes.examples())
     assert wide is not None
     assert narrow is not None
     assert (wide.cells, narrow.cells) == (28, 14)

@@ -146,7 +146,7 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
 def legend(width: int) -> list[Line]:
     """What the signs mean."""
     text = (
-        " · not computed yet   ↓ the smallest   ‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
+        " · not computed yet; ↓ the smallest; ‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
         "▲ ten times more, ▼ less"
     )
     return [[(part, "quiet")] for part in wrap(text, width - 1)]

@@ -31,7 +31,10 @@ def main() -> int:
 
 
 def _measured(benchmark: Benchmark) -> tuple[Benchmark, Reading]:
-    reading = benchmark.measure()
+    try:
+        reading = benchmark.measure()
+    except Exception as error:  # one that fails must not cost the others
+        reading = Reading(None, f"not measured: {type(error).__name__}: {error}".splitlines()[0])
     value = report.shown(benchmark, reading)
     print(
         f"{benchmark.name:20}{value:>12}{benchmark.bound():>12}  {benchmark.verdict(reading):6} {reading.note}".rstrip()

@@ -34,7 +34,7 @@ Measured on {machine}.
   80×24, runs and keys at 120×40. A run's rate is that at which the batch in the header advances.
 - A key is answered when the first output that shows its effect has arrived: another unit, help and back, zoom and back,
   pause and on.
-- A cursor move is `step op` or `back op` in a batch that was just recorded, every pane's view, and its encoding.
+- A cursor move is `step op` or `back op` in a batch that was just recorded, the views of the panes, and their encoding.
 - Back one batch walks 40 batches back from four places of a run of 2,000; the state is every parameter and buffer.
 - The memory of a history is the growth of the resident memory of a process that does nothing else.
 """

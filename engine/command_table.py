@@ -8,7 +8,7 @@ and headless scripts all share. A new command is a struct of `engine.commands`, 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -345,19 +345,23 @@ COMMANDS: tuple[Spec, ...] = (
 )
 
 
+def find(name: str, rows: Sequence[Spec] = COMMANDS, cure: str = "") -> Spec:
+    """The row of a command. Raises CommandError for an unknown name, saying which is near it, or the cure."""
+    names = [spec.name for spec in rows]
+    if name.lower() in names:
+        return rows[names.index(name.lower())]
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    hint = f"did you mean {near[0]}?" if near else cure or f"commands are {', '.join(names)}"
+    raise CommandError(f"there is no command “{name}”", hint)
+
+
 def parse(text: str) -> Command:
     """The command that a line of text means.
 
     Raises CommandError, naming the word that is wrong and what it could have been.
     """
     name, _, rest = text.strip().partition(" ")
-    for spec in COMMANDS:
-        if spec.name == name.lower():
-            return spec.parse(rest)
-    known = [spec.name for spec in COMMANDS]
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"commands are {', '.join(known)}"
-    raise CommandError(f"there is no command “{name}”", hint)
+    return find(name).parse(rest)
 
 
 def parse_or_none(text: str) -> Command | None:
@@ -370,8 +374,6 @@ def parse_or_none(text: str) -> Command | None:
 
 def help_text(name: str = "") -> str:
     """The command table as text, or one row of it. Raises CommandError for an unknown name."""
-    rows = [spec for spec in COMMANDS if not name or spec.name == name]
-    if not rows:
-        parse(name)  # raises, with a suggestion
+    rows = [find(name)] if name else COMMANDS
     width = max(len(spec.usage) for spec in rows)
     return "\n".join(f"{spec.usage:<{width}}  {spec.summary}" for spec in rows)

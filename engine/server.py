@@ -22,9 +22,9 @@ from engine.messages import Arrange, Do, Interrupt, Look, Open
 from engine.recording import Job
 from engine.restore import restore
 from engine.session import Session
-from engine.snapshot import snapshot
+from engine.snapshot import snapshot, without_tape
 from engine.transport import EngineEnd, Opening, connect, read_opening
-from engine.views import Answer, Failed, Frame, Log, Opened, Progress, Snapshot
+from engine.views import Answer, Failed, Frame, Log, Opened, Position, Progress, Snapshot
 
 _POLL_EVERY = 0.004  # seconds between looks at the connection while training
 _SLICE = 0.02  # seconds of work that a landscape takes between looks at the connection
@@ -52,6 +52,8 @@ class Server:
         self._autosave: Autosave | None = None
         self._layout: dict[str, Any] | None = None
         self._next: Job | None = None
+        self._broken: tuple[Position, str] | None = None  # the place and branch whose batch cannot be recorded
+        self._problem = ""  # why
 
     def serve(self, job: Job) -> None:
         """Open the job, and those that follow, and answer until the screen hangs up (EOFError)."""
@@ -59,7 +61,7 @@ class Server:
             self._serve_job(job)
             assert self._next is not None
             job, self._next = self._next, None
-            self._sent = self._progress = self._autosave = self._layout = None
+            self._sent = self._progress = self._autosave = self._layout = self._broken = None
             self._stop = False
             self._channel.send(Opened())
 
@@ -115,6 +117,7 @@ class Server:
         self._end_progress()
         self._answer_asides(session)
         if not isinstance(parse_or_none(request.text), _LOOKING):
+            self._broken = None
             self._save(session)
         self._channel.send(answer)
 
@@ -180,12 +183,17 @@ class Server:
             self._channel.send(Frame(shown))
 
     def _snapshot(self, session: Session, look: Look) -> Snapshot:
+        """What is looked at; where the user's code raises, what can be shown without running it again and again."""
+        if self._broken == (session.position, session.branches.current.name):
+            return without_tape(session, look, self._problem)
         try:
             return snapshot(session, look)
         except EngineError as error:
-            details = error.details if isinstance(error, ModelError) else ""
+            self._problem, details = str(error), ""
+            if isinstance(error, ModelError):
+                self._broken, details = (session.position, session.branches.current.name), error.details
             self._channel.send(Log(f"{error}\n{details}".rstrip()))
-            return snapshot(session, Look([]))
+            return without_tape(session, look, self._problem)
 
     def _between_batches(self, session: Session) -> bool:
         """Answer questions and send a due frame; True asks for a tape of the next batch, to have what to show."""

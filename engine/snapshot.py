@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.curves import loss_view
 from engine.equations import here_view, reads, title, writes, written_shape
 from engine.gradients import distribution_view, gradient_views
@@ -48,6 +50,12 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         landscape=session.landscape.view(session, look.landscape) if "landscape" in panes else None,
         picked=session.picked,
     )
+
+
+def without_tape(session: Session, look: Look, problem: str) -> Snapshot:
+    """What can be shown where the cursor's batch cannot be recorded: the curves, and why there is no more."""
+    curves = msgspec.structs.replace(look, panes=[pane for pane in look.panes if pane == "curves"])
+    return msgspec.structs.replace(snapshot(session, curves), problem=problem)
 
 
 def run_view(session: Session) -> Run:

@@ -420,6 +420,7 @@ class Snapshot(View, frozen=True):
     neurons: NeuronsView | None = None
     landscape: LandscapeView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
+    problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
 
 
 class Hit(View, frozen=True):

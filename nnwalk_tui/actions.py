@@ -6,12 +6,11 @@ A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.command_table import COMMANDS, Spec
-from engine.command_table import parse as parse_engine_command
+from engine.command_table import find as find_row
 from engine.commands import Command
 from engine.errors import CommandError
 from engine.views import Unit
@@ -216,14 +215,7 @@ def parse(text: str) -> Command:
     Raises CommandError, naming the word that is wrong and what it could have been.
     """
     name, _, rest = text.lstrip().partition(" ")
-    for spec in SCREEN_COMMANDS:
-        if spec.name == name.lower():
-            return spec.parse(rest)
-    if name.lower() not in {spec.name for spec in COMMANDS}:
-        near = difflib.get_close_matches(name.lower(), [spec.name for spec in ALL_COMMANDS], n=1)
-        hint = f"did you mean {near[0]}?" if near else "? lists the commands, Tab completes"
-        raise CommandError(f"there is no command “{name}”", hint)
-    return parse_engine_command(text)
+    return find(name).parse(rest)
 
 
 def keys_of(name: str) -> str:
@@ -233,11 +225,7 @@ def keys_of(name: str) -> str:
 
 def find(name: str) -> Spec:
     """A command's row. Raises CommandError for an unknown name."""
-    for spec in ALL_COMMANDS:
-        if spec.name == name.lower():
-            return spec
-    parse(name)  # raises, with a suggestion
-    raise AssertionError(name)
+    return find_row(name, ALL_COMMANDS, "? lists the commands, Tab completes")
 
 
 def palette() -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ class Scene(NamedTuple):
     keys: str  # as Textual names them; 4*o is o four times
     experiment: Mapping[str, Any] = MappingProxyType({})
     ascii: bool = False
+    lesson: str = ""  # that is open, on its own run
 
 
 SCENES = (
@@ -42,6 +43,10 @@ SCENES = (
     Scene("help", 120, 40, "b question_mark"),
     Scene("ascii", 80, 24, "20*b 3*p 5*o 5", ascii=True),
     Scene("convnet", 120, 40, "b 3*p 5*o", {"model": "convnet"}),
+    Scene("gradients", 120, 40, "40*b 3*p 5*o f4 down enter", {"layers": [784, 64, 32, 16, 10], "activation": "tanh"}),
+    Scene("data", 120, 40, "60*b f5"),
+    Scene("plots", 120, 40, "2*e f6"),
+    Scene("lesson", 120, 40, "full_stop", lesson="backprop-1"),
 )
 
 
@@ -56,7 +61,8 @@ def keys_of(scene: Scene) -> list[str]:
 
 def take(scene: Scene) -> None:
     """Write a scene's two files."""
-    shot = asyncio.run(picture(dict(scene.experiment), (scene.width, scene.height), keys_of(scene), ascii=scene.ascii))
+    size, keys = (scene.width, scene.height), keys_of(scene)
+    shot = asyncio.run(picture(dict(scene.experiment), size, keys, ascii=scene.ascii, lesson=scene.lesson))
     (HERE / f"{scene.name}.svg").write_text(shot.svg, encoding="utf-8")
     (HERE / f"{scene.name}.txt").write_text(shot.text, encoding="utf-8")
 

@@ -15,7 +15,10 @@ from engine.recording import Job
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.lessons.guide import experiment_at
+from nnwalk_tui.lessons.library import find
 from nnwalk_tui.pictures import Picture, picture_of
+from nnwalk_tui.teaching import Plan
 
 PATIENCE = 120.0  # seconds that one key may take; the first also waits for torch
 
@@ -23,8 +26,8 @@ PATIENCE = 120.0  # seconds that one key may take; the first also waits for torc
 class _Client(EngineClient):
     """An engine client that can ask whether the engine has done all it was asked for."""
 
-    def __init__(self, experiment: dict[str, Any]) -> None:
-        super().__init__(Job(msgspec.convert(experiment, Experiment)))
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__(Job(experiment))
         self._knocks: set[int] = set()
 
     def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
@@ -50,15 +53,18 @@ class _Client(EngineClient):
 
 
 async def picture(
-    experiment: dict[str, Any], size: tuple[int, int], keys: Sequence[str], *, ascii: bool = False
+    experiment: dict[str, Any], size: tuple[int, int], keys: Sequence[str], *, ascii: bool = False, lesson: str = ""
 ) -> Picture:
-    """The screen of a run after some keys.
+    """The screen of a run, or of a lesson on its own run, after some keys.
 
     Raises EngineError when the engine ends, TimeoutError when the program does not come to rest.
     """
-    client = _Client(experiment)
+    wanted = msgspec.convert(experiment, Experiment)
+    if lesson:
+        wanted = experiment_at(find(lesson), 0) or wanted
+    client = _Client(wanted)
     client.start()
-    app = NNWalkApp(client, ascii=ascii)
+    app = NNWalkApp(client, ascii=ascii, lessons=Plan(first=lesson, experiment=wanted) if lesson else None)
     try:
         async with app.run_test(size=size) as pilot:
             await _at_rest(pilot, app, client)

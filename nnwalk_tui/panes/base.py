@@ -19,7 +19,7 @@ from textual.widget import Widget
 from engine.views import Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.render.frame import Frame, framed, inner
-from nnwalk_tui.render.text import Line, fit_line, merge
+from nnwalk_tui.render.text import Line, fit_line, merge, wrap
 
 _FAR = 1_000_000
 MARGIN = 2  # lines kept in view around what is followed
@@ -76,6 +76,7 @@ class Pane(Widget, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self.data: Any = None
         self._before_training = False
+        self._problem = ""  # why there is nothing to show
         self._top = 0
         self._followed: int | None = None
         self._beyond = (0, 0)
@@ -87,8 +88,9 @@ class Pane(Widget, can_focus=True):
         """Show a snapshot; None where nothing is known yet."""
         data = None if snapshot is None else self.part(snapshot)
         before_training = snapshot is not None and snapshot.position.iteration == 0
-        if (data, before_training) != (self.data, self._before_training):
-            self.data, self._before_training = data, before_training
+        problem = "" if snapshot is None else snapshot.problem
+        if (data, before_training, problem) != (self.data, self._before_training, self._problem):
+            self.data, self._before_training, self._problem = data, before_training, problem
             self.redraw()
 
     def part(self, snapshot: Snapshot) -> object | None:
@@ -229,6 +231,8 @@ class Pane(Widget, can_focus=True):
         self._beyond = (0, 0)
         if self.data is not None:
             return self.draw(width, height)
+        if self._problem:
+            return [[(f" {line}", "quiet")] for line in wrap(f"nothing to show: {self._problem}", width - 2)]
         return (self._before_training and self.before_training(width)) or [[(" waiting for the engine…", "quiet")]]
 
     def _current_palette(self) -> theme.Palette:

@@ -1,0 +1,63 @@
+"""The engine process's loop, over a session whose model stops working."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from engine import Session
+from engine.messages import Look
+from engine.server import Server
+from engine.transport import EngineEnd
+from engine.views import Log
+
+LOOK = Look(["graph", "here", "layers", "gradients", "curves"], columns=10)
+
+
+class Quiet:
+    """The screen's end of the line: it sends nothing, and keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def waiting(self) -> bool:
+        return False
+
+    def send(self, message: Any) -> None:
+        self.heard.append(message)
+
+
+class Worn(nn.Module):
+    """Works a number of times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+        self.left = times
+        self.calls = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls > self.left:
+            raise RuntimeError("worn out")
+        outputs: Tensor = self.linear(inputs)
+        return outputs
+
+
+def test_a_model_that_stops_working_is_not_run_for_every_picture_of_its_batch() -> None:
+    model = Worn(times=4)
+    batches = [(torch.randn(2, 3), torch.tensor([0, 1])) for _ in range(9)]
+    session = Session(model, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.1), batches)
+    assert "worn out" in session.do("run").error
+    line = Quiet()
+    server = Server(cast(EngineEnd, line))
+    first, calls = server._snapshot(session, LOOK), model.calls
+    assert server._snapshot(session, LOOK) == first
+    assert model.calls == calls
+    assert "worn out" in first.problem
+    assert first.curves is not None
+    assert len(first.curves.train.x) == 4
+    assert first.graph is None
+    assert [type(message) for message in line.heard] == [Log]

@@ -44,7 +44,7 @@ def places(columns: int, width: int, height: int, tail: int = 0) -> Places:
     width -= tail
     words = max(0, min(_WORDS, height - _FEWEST_LINES - 2))
     if height >= _TALL:
-        words = min(_WORDS + (height - _TALL) // 4, height // 3)
+        words = min(_WORDS + min(2, (height - _TALL) // 4), height // 3)
     node = next((n for n in (_VALUED, _NUMBERED) if columns * n + (columns - 1) * _LEAST_GAP < width), _NODE)
     gap = (width - 1 - columns * node) // max(1, columns - 1) if columns > 1 else 0
     key = height >= _TALL

@@ -123,7 +123,7 @@ class DigitsPane(Pane):
     def _layout(self, width: int, height: int) -> render.Grid | None:
         batch: BatchView = self.data[0]
         if self.kind == "examples":
-            return render.grid(width, height, batch.examples)
+            return render.grid(width, height, batch.examples, min(render.MANY, batch.size))  # not only those sent
         if batch.gallery is None:
             return None
         many = batch.total if self.kind == "averages" else 0

@@ -19,7 +19,7 @@ _SHADES = " ░▒▓█"
 _SIZES = ((28, 14), (18, 9), (14, 7), (10, 5))  # cells, from large to small
 _LARGE = 18  # cells from which a size is taken only where enough pictures fit
 _WIDEST_GAP = 6
-_MANY = 6  # pictures that shall fit before they are drawn large
+MANY = 6  # pictures that shall fit before they are drawn large
 
 
 Lines = tuple[Line, ...]
@@ -46,7 +46,7 @@ def grid(width: int, height: int, examples: Sequence[Example | Picture], many: i
         return None
     for cells, rows in _SIZES:
         fits = _layout(width, height, cells, rows)
-        if fits.pictures >= ((many or min(_MANY, len(examples))) if cells >= _LARGE else 1):
+        if fits.pictures >= ((many or min(MANY, len(examples))) if cells >= _LARGE else 1):
             return fits
     return None
 

@@ -19,6 +19,7 @@ from engine.worked import number, subscript
 if TYPE_CHECKING:
     from engine.session import Session
 
+_NOT_YET = "not yet"
 _TERMS = 3  # contributions that are named
 
 
@@ -71,7 +72,7 @@ def neurons_view(session: Session, look: NeuronsLook) -> NeuronsView:
     ]
     weights = [dense.weight[shown[k + 1]][:, shown[k]].tolist() for k, dense in enumerate(layers)]
     lines = _lines(session, values, layers, layer, neuron, row)
-    return NeuronsView(columns, weights, _example(session, row), layer, neuron, lines)
+    return NeuronsView(columns, weights, _example(session, row), layer, neuron, lines, classes=_classes(session, sizes))
 
 
 def _row(session: Session) -> int:
@@ -88,6 +89,14 @@ def _example(session: Session, row: int) -> str:
     if isinstance(targets, Tensor) and are_classes(tape.output, targets):
         label = f" · label {class_name(session, int(target_classes(targets)[row - 1]))}"
     return f"example {example_at(session, row)}{label}"
+
+
+def _classes(session: Session, sizes: list[int]) -> list[str]:
+    """What the outputs stand for, where each is a class."""
+    tape = session.tape() if session.iteration else session.first_tape()
+    if tape is None or sizes[-1] < 2 or not are_classes(tape.output, tape.targets):
+        return []
+    return [class_name(session, index) for index in range(sizes[-1])]
 
 
 def _dense_layers(session: Session, values: Values, row: int) -> list[_Dense]:
@@ -175,7 +184,7 @@ def _lines(session: Session, values: Values, layers: list[_Dense], layer: int, n
     if layer < first:
         before = layers[0].before
         name = f"x{subscript(neuron)}" if layer == 0 else f"a{subscript(neuron)}[{layer}]"
-        value = "·" if before is None else number(float(before[neuron - 1]))
+        value = _NOT_YET if before is None else number(float(before[neuron - 1]))
         return [f"{name}({example}) = {value}"]
     dense = layers[layer - first]
     lines = [f"{_address(values, 'Z', layer, row, neuron, example)}{_sum(dense, neuron)}"]
@@ -191,7 +200,7 @@ def _address(values: Values, symbol: str, layer: int, row: int, neuron: int, exa
 
 def _number(values: Values, name: str, row: int, neuron: int) -> str:
     found = _of_example(values, name, row)
-    return "·" if found is None or len(found) < neuron else number(float(found[neuron - 1]))
+    return _NOT_YET if found is None or len(found) < neuron else number(float(found[neuron - 1]))
 
 
 def _sum(dense: _Dense, neuron: int) -> str:

@@ -320,6 +320,7 @@ class NeuronsView(View, frozen=True):
     neuron: int
     lines: list[str]  # its values in full notation
     problem: str = ""
+    classes: list[str] = []  # what the neurons of the last column stand for; empty where they are no classes
 
 
 class LandscapeView(View, frozen=True):

@@ -23,6 +23,7 @@ _LEAST = {"graph": 14, "loss": 10, "here": 9, "digits": 10, "neurons": 10, "land
 _HERE = 11  # rows of the longest common rule, its other direction and a value
 _LOSS = 14
 _TABS: Place = ("tabs",)  # all that stand below the row of tabs
+_KEY = 1  # line of the graph's signs
 
 
 class Needs(NamedTuple):
@@ -193,7 +194,7 @@ def _column_width(column: Column, rows: Sequence[Row], width: int, needs: Needs)
 
 def _wanted(places: Sequence[Place], needs: Needs) -> int:
     rows = {
-        "graph": needs.graph + _BORDER,
+        "graph": needs.graph + _KEY + _BORDER,
         "layers": needs.layers + _TABLE,
         "here": _HERE,
         "gradients": needs.parameters + _TABLE,

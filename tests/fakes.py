@@ -106,7 +106,9 @@ def chain(reached: int, gradients: dict[str, float], here: str = "", direction: 
         nonlocal values
         leaf = kind in ("parameter", "target")
         values += not leaf
-        mark = Mark.HERE if id == here else Mark.DONE if leaf or values <= reached else Mark.TODO
+        mark = (
+            Mark.HERE if id == here and id not in gradients else Mark.DONE if leaf or values <= reached else Mark.TODO
+        )
         arrived = Mark.HERE if id == here and id in gradients else Mark.DONE if id in gradients else Mark.TODO
         nodes.append(Node(id, id, kind, op, layer, shape, inputs, mark, gradients.get(id), arrived if flows else None))
 

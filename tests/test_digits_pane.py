@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import torch
 from engine.messages import BatchLook, Look
 from engine.session import Session
 from engine.snapshot import snapshot
-from engine.views import BatchView
+from engine.views import BatchView, Example
 from nnwalk_tui import theme
 from nnwalk_tui.panes.digits import KINDS, DigitsPane
+from nnwalk_tui.render import digits as render
 from tests.live import Live, live
 from tests.test_walk import small
 
@@ -199,3 +201,36 @@ async def test_every_view_is_drawn(size: tuple[int, int], colours: theme.Colours
             assert "…" not in text.splitlines()[1]
             assert len(set(text)) > 10
             await on.press("v")
+
+
+def test_more_and_smaller_pictures_come_before_few_large_ones() -> None:
+    examples = [Example(at, at, "7", "7", 0.41, True, 28, 28, bytes(784)) for at in range(1, 65)]
+    layout = render.grid(57, 33, examples)
+    assert layout is not None
+    assert (layout.cells, layout.rows) == (18, 9)
+    assert layout.pictures >= 6
+    small = render.grid(62, 8, examples)
+    assert small is not None
+    assert small.cells == 14
+
+
+@pytest.mark.parametrize(("right", "style"), [(True, "right"), (False, "wrong"), (None, "quiet")])
+@pytest.mark.parametrize("captions", [1, 2])
+def test_the_picked_example_keeps_its_colour_beside_the_sign(right: bool | None, style: str, captions: int) -> None:
+    example = Example(3, 3, "7", "7" if right else "1", 0.41, right, 28, 28, bytes(784))
+    lines = render.pictures([example], render.Grid(14, 7, captions, 1, 1), 40, picked=3)
+    spans = [(text.strip(), look) for text, look in lines[7] if text.strip()]
+    assert spans[0] == ("›", "here")
+    assert spans[1][1] == style
+    assert spans[1][0].startswith(render.verdict(example))
+
+
+async def test_the_border_says_which_are_in_view(tmp_path: Path) -> None:
+    async with live(tmp_path) as on:
+        await on.press("b", "5", "z")
+        seen = on.text("digits").splitlines()[0]
+        found = re.search(r"(\d+)–(\d+) of (\d+)", seen)
+        assert found is not None
+        first, last, total = map(int, found.groups())
+        assert (first, total) == (1, pane(on).data[0].size)
+        assert last == on.text("digits").count("→")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
 from engine.messages import Look, NeuronsLook
 from engine.session import Session
 from engine.snapshot import snapshot
-from engine.views import NeuronsView
+from engine.views import NeuronColumn, NeuronsView
+from nnwalk_tui import theme
+from nnwalk_tui.render import neurons as render
 from tests.live import live
 from tests.test_walk import small
 
@@ -77,7 +80,50 @@ def test_what_is_not_computed_yet_is_left_open(session: Session) -> None:
     assert view.columns[1].values is not None
     assert view.columns[3].values is None
     assert "da₃[1]" in view.lines[1]
-    assert view.lines[1].endswith("·")
+    assert view.lines[1].endswith("= not yet")
+
+
+def test_outputs_are_named_by_their_classes_before_and_in_training() -> None:
+    session = small(dropout=0.0)
+    before = look(session)
+    assert len(before.classes) == before.columns[-1].size
+    session.do("step batch 2")
+    assert look(session).classes == before.classes
+
+
+def drawn(view: NeuronsView, width: int = 70, height: int = 24) -> list[str]:
+    lines = render.draw(view, width, height)
+    assert len(lines) == height
+    return ["".join(text for text, _ in line) for line in lines]
+
+
+def test_each_class_stands_beside_its_output_and_colours_are_explained(session: Session) -> None:
+    view = msgspec.structs.replace(look(session, rows=12), classes=[f"class{at}" for at in range(20)])
+    lines = drawn(view)
+    beside = [line.split()[-1] for line in lines if line.split() and line.split()[-1].startswith("class")]
+    assert beside == [f"class{number - 1}" for number in view.columns[-1].neurons]
+    assert "weights ━ + ┄ −   activations ■ + ■ −   › picked" in lines[-1]
+
+
+@pytest.mark.parametrize("value", [-1.0, -0.3, 0.0, 0.01, 0.3, 0.5, 0.6, 1.0])
+@pytest.mark.parametrize("colours", list(theme.Colours))
+def test_the_picked_neuron_has_a_sign_whatever_its_activation(value: float, colours: theme.Colours) -> None:
+    column = NeuronColumn(1, "A[1]", 3, [1, 2, 3], [1.0, value, 0.0], 1.0)
+    view = NeuronsView([column, NeuronColumn(2, "A[2]", 1, [1], [0.0])], [[[0.5, 0.5, 0.5]]], "", 1, 2, [])
+    theme.use(colours=colours)
+    try:
+        assert "▶◀" in "\n".join(drawn(view, 16, 12))
+    finally:
+        theme.use()
+
+
+def test_long_values_go_on_in_the_next_line_and_neurons_stay_where_they_are(session: Session) -> None:
+    view = look(session)
+    short = drawn(msgspec.structs.replace(view, lines=["z = 1"]))
+    long = drawn(msgspec.structs.replace(view, lines=["z = 1 " + "+ 0.1234 " * 9 + "= end", "a = 2"]))
+    assert short[:12] == long[:12]
+    assert any("= end" in line for line in long)
+    assert not any("…" in line for line in long[-6:])
 
 
 def test_a_model_without_dense_layers_at_its_end_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -131,6 +132,18 @@ def test_a_frame_says_its_title_its_status_and_what_is_hidden() -> None:
     assert "▲ 2 more  ▼ 7 more" in plain(lines[-1])
 
 
+def test_a_frame_s_keys_are_as_bright_as_in_the_footer_and_go_last_where_it_is_narrow() -> None:
+    def top(width: int) -> Line:
+        return framed(Frame("5 digits", "f batch · 1–4 of 64 · v examples · 34 right"), [], width, 4)[0]
+
+    assert plain(top(70)).endswith(" f batch · 1–4 of 64 · v examples · 34 right ─╮")
+    assert [text for text, style in top(70)[2:-1] if style == "title" and text] == ["f", "v"]
+    assert plain(top(50)).endswith(" f batch · 1–4 of 64 · v examples ─╮")
+    assert plain(top(40)).endswith(" f batch · v examples ─╮")
+    assert plain(top(30)).endswith(" f batch ─╮")
+    assert plain(top(16)) == "╭─ 5 digits ───╮"
+
+
 @given(st.integers(20, 240), st.sampled_from(fakes.ALL))
 def test_the_header_takes_one_line(width: int, make: Callable[[], Snapshot]) -> None:
     assert measure(header(make(), width)) == width
@@ -196,20 +209,20 @@ def test_the_graph_draws_each_operation_between_its_values() -> None:
     lines = graph_lines(view)
     assert [line.split() for line in lines[:6]] == [
         ["A[0]", "●", "64×784", "╌"],
-        ["W[1]", "●──────┤"],
-        ["b[1]", "●──────┤", "linear"],
+        ["W[1]", "●──────┤", "△"],
+        ["b[1]", "●──────┤", "linear", "△"],
         ["Z[1]", "●", "64×32", "△"],
         ["│", "relu"],
         ["A[1]", "●", "64×32", "△"],
     ]
     assert lines[8].split() == ["▶", "Z[2]", "◉", "64×16", "▲", "0.0562"]
-    assert lines[9].split() == ["│", "relu", "║"]
+    assert lines[9].split() == ["│▸relu", "║"]
     assert lines[-2].split() == ["y", "●╌╌╌╌╌╌┤", "cross-entropy"]
     assert lines[-1].split() == ["ℒ", "●", "1.8420", "▲", "1.0000"]
 
 
 def test_the_graph_stays_put_while_stepping() -> None:
-    signs = str.maketrans(dict.fromkeys("●○◉▶△▲║╌", " "))
+    signs = str.maketrans(dict.fromkeys("●○◉▶▸△▲║╌", " "))
 
     def still(view: GraphView) -> list[str]:
         return [line[:30].translate(signs).rstrip() for line in graph_lines(view, value=None)]
@@ -279,7 +292,7 @@ def test_a_row_of_layers_says_everything_under_its_heading() -> None:
     heading, rows = layer_table(150, fakes.layers())
     titles = "l type W b Z A params memory A: mean std min max norm zero NaN norms badge"
     assert " ".join(heading.split()) == titles
-    said = "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0% ▁▂▃▄▅▆▇█ dead 75% +1"
+    said = "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0% ▁▂▃▄▅▆▇▇ dead 75% +1"
     assert " ".join(rows[1].split()) == said
     assert heading.index("W") == rows[1].index("16×32")
     assert heading.index("Z") == rows[1].index("64×16")
@@ -353,20 +366,31 @@ def test_a_layer_with_nan_is_in_the_warning_style() -> None:
         ([], "    "),
         ([1.0], "   ▄"),
         ([0.0, 0.0], "  ▁▁"),
-        ([1.0, 2.0, 8.0], " ▁▂█"),
-        ([9.0, 1.0, 1.0, 1.0, 8.0], "▁▁▁█"),
-        ([1.0, math.nan, math.inf, 2.0], "▁!!█"),
+        ([1.0, 2.0, 8.0], " ▁▂▇"),
+        ([1.0, 3.0, 8.0], " ▁▃▇"),
+        ([9.0, 1.0, 1.0, 1.0, 8.0], "▁▁▁▇"),
+        ([1.0, math.nan, math.inf, 2.0], "▁!!▇"),
         ([100.0, 101.0], "  ▄▄"),
-        ([-1.0, 1.0], "  ▁█"),
+        ([-1.0, 1.0], "  ▁▇"),
     ],
 )
 def test_a_sparkline_shows_the_latest_values_on_their_own_scale(values: list[float], shown: str) -> None:
     assert sparkline(values, 4) == shown
 
 
-@given(st.lists(st.floats(), max_size=40), st.integers(0, 30))
-def test_a_sparkline_is_as_wide_as_its_room(values: list[float], width: int) -> None:
-    assert cell_len(sparkline(values, width)) == width
+@given(st.lists(st.floats(), max_size=40), st.integers(0, 30), st.booleans())
+def test_a_sparkline_is_as_wide_as_its_room(values: list[float], width: int, now: bool) -> None:
+    assert cell_len(sparkline(values, width, now)) == width
+
+
+def test_a_sparkline_keeps_this_batch_s_place_until_its_value_is_known() -> None:
+    before, after = sparkline([1.0, 8.0], 6, now=False), sparkline([1.0, 8.0, 4.0], 6)
+    assert (before, after) == ("   ▁▇·", "   ▁▇▄")
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=40))
+def test_sparklines_of_neighbouring_lines_do_not_touch(values: list[float]) -> None:
+    assert "█" not in sparkline(values, 40)
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0, "0B"), (1023, "1023B"), (1 << 10, "1.0K"), (3 << 29, "1.5G")])
@@ -467,7 +491,90 @@ def test_what_has_no_logarithm_has_no_bar(norm: float | None) -> None:
 
 
 def test_a_bar_ends_at_its_decade() -> None:
-    assert gradients.bar(1e-2, 40, gradients.Scale(-4, 0)) == "█" * 20
+    assert gradients.bar(1e-2, 40, gradients.Scale(-4, 0)) == "▄" * 20
+
+
+@pytest.mark.parametrize(
+    ("here", "gradients", "op"),
+    [
+        ("A[2]", {}, "relu"),
+        ("Z[2]", {"A[2]": 0.1, "Z[2]": 0.2}, "relu"),
+        ("A[1]", {"Z[2]": 0.2, "A[1]": 0.1}, "linear"),
+    ],
+)
+def test_the_operation_that_the_cursor_is_at_is_marked_too(here: str, gradients: dict[str, float], op: str) -> None:
+    view = fakes.chain(9, gradients, here, "backward" if gradients else "forward")
+    where = graph.columns(view.widths, 44)
+    lines = [graph.draw(row, view, 1.0, where, 44) for row in graph.rows(view)]
+    marked = [text.strip() for line in lines for text, style in line if style == "here" and "▸" in text]
+    assert marked == [f"▸{op}"]
+
+
+def test_a_parameter_shows_its_gradient_s_norm_once_it_is_there() -> None:
+    before = graph_lines(fakes.chain(99, {"Z[3]": 0.1184}, "Z[3]", "backward"))
+    after = graph_lines(
+        fakes.chain(99, {"Z[3]": 0.1184, "W[3]": 0.2071, "b[3]": 0.05, "A[2]": 0.1}, "A[2]", "backward")
+    )
+    assert [line.split()[-1] for line in before if "W[3]" in line or "b[3]" in line] == ["△", "△"]
+    assert [line.split()[-1] for line in after if "W[3]" in line or "b[3]" in line] == ["0.2071", "0.0500"]
+
+
+@pytest.mark.parametrize("width", [10, 20, 34, 43, 80])
+def test_the_graph_s_key_is_whole_in_any_width(width: int) -> None:
+    (text, _), *more = graph.key(width)
+    assert not more
+    assert cell_len(text) <= width
+    assert not text or text.startswith((" ▲ ‖gradient‖", " right: ▲", " ● done"))
+
+
+@given(st.integers(30, 200), st.integers(-9, 0), st.integers(3, 9))
+def test_decades_are_evenly_spaced_and_each_label_is_centred_on_the_line_that_a_bar_of_its_value_ends_at(
+    width: int, low: int, decades: int
+) -> None:
+    across = gradients.Scale(low, low + decades)
+    found = fakes.parameters(6)
+    where = gradients.columns(found, width, across)
+    heading = plain(gradients.axis(where, across))
+    labels = [(match.start(), match.group()) for match in re.finditer("10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", heading)]
+    centres = [start + len(label) // 2 for start, label in labels]
+    assert heading.startswith(" log ")
+    assert len({after - before for before, after in pairwise(centres)}) <= 1
+    assert {at for at, sign in enumerate(plain(gradients.between(where, across))) if sign == "▏"} >= {*centres}
+    for at, label in zip(centres, (label for _, label in labels), strict=True):
+        norm = 10.0 ** next(each for each in range(low, low + decades + 1) if numbers.power(each) == label)
+        line = plain(gradients.row(msgspec.structs.replace(found[0], norm=norm), where, across))
+        assert "▄" not in line[at : where.label + 2 + where.bar]
+        assert norm == 10.0**low or line[at - 1] == "▄"
+
+
+@given(st.integers(30, 200))
+def test_the_heading_of_the_history_is_whole_or_not_there(width: int) -> None:
+    across = gradients.Scale(-4, 0)
+    where = gradients.columns(fakes.parameters(6), width, across)
+    assert ("so far" in plain(gradients.axis(where, across))) == (where.history > 0)
+
+
+def test_the_smallest_of_the_gradients_that_are_computed_is_marked() -> None:
+    assert [gradients.smallest(fakes.parameters(done)[:6]) for done in (0, 1, 2, 6)] == ["", "", "W[3]", "W[1]"]
+    across = gradients.Scale(-4, 0)
+    rows = fakes.parameters(2)[:6]
+    where = gradients.columns(rows, 90, across)
+    marked = [each.name for each in rows if "↓" in plain(gradients.row(each, where, across, least=each.name == "W[3]"))]
+    assert marked == ["W[3]"]
+
+
+def test_what_is_not_computed_yet_has_a_quiet_history_without_this_batch() -> None:
+    across = gradients.Scale(-4, 0)
+    rows = fakes.parameters(2)
+    where = gradients.columns(rows, 90, across)
+    waiting, done = (gradients.row(rows[at], where, across) for at in (0, 5))
+    assert [style for text, style in waiting if "▇·" in text] == ["quiet"]
+    assert [style for text, style in done if text.endswith("▇")] == ["backward"]
+
+
+@pytest.mark.parametrize(("spare", "expected"), [(0, set()), (1, {0}), (2, {0}), (3, {0, 2, 4}), (9, {0, 2, 4})])
+def test_layers_stand_apart_where_there_is_room(spare: int, expected: set[int]) -> None:
+    assert gradients.gaps(fakes.parameters(2)[:6], spare) == expected
 
 
 @given(st.integers(20, 120), st.integers(1, 40))
@@ -535,7 +642,7 @@ def test_pictures_stay_within_their_room(width: int, height: int) -> None:
 
 
 def test_pictures_are_full_size_only_where_several_fit() -> None:
-    wide, narrow = digits.grid(150, 20, fakes.examples()), digits.grid(72, 20, fakes.examples())
+    wide, narrow = digits.grid(180, 20, fakes.examples()), digits.grid(72, 20, fakes.examples())
     assert wide is not None
     assert narrow is not None
     assert (wide.cells, narrow.cells) == (28, 14)

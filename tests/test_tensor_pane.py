@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from engine.views import TensorView
 from nnwalk_tui import theme
 from nnwalk_tui.panes.tensor import TensorPane
+from nnwalk_tui.render import tensor as render
 from tests.live import Live, live
 
 
@@ -22,13 +24,42 @@ def pane(on: Live) -> TensorPane:
 async def test_i_shows_what_the_cursor_makes_and_follows_it(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.press("b", "o", "o", "i")
-        assert "follows the cursor · Z[1] 100×6 float32" in on.text("tensor")
+        border = on.text("tensor").splitlines()[0]
+        assert "tensor Z[1] 100×6 ─" in border
+        assert "h follows the cursor" in border
         await on.press("o")
         assert "A[1] 100×6" in on.text("tensor")
         await on.press("i")
         assert on.main.current == "graph"
         assert "layers" in on.main.plan.panes
         assert "tensor" not in on.main.plan.panes
+
+
+def test_a_vector_stands_in_as_many_columns_as_there_is_room_for() -> None:
+    values = [[float(at)] for at in range(1, 33)]
+    view = TensorView("b[1]", "b[1]", shape=[32], rows=32, columns=1, values=values)
+    assert render.room(view, 60, 10) == (40, 1)
+    lines = render.grid(view, render.Window(1, 1, 40, 1), (1, 1), 60, 10)
+    shown = ["".join(text for text, _ in line).split() for line in lines]
+    assert [line[0] for line in shown] == [str(at) for at in range(1, 11)]
+    assert shown[1][::2] == ["2", "12", "22", "32"]
+    assert shown[0][:3] == ["1", "›", "1.0000"]
+    assert shown[9] == ["10", "10.0000", "20", "20.0000", "30", "30.0000"]
+
+
+async def test_right_goes_to_the_next_column_of_a_vector(tmp_path: Path) -> None:
+    async with live(tmp_path, layers=(784, 64, 2)) as on:
+        await on.press("b", "i")
+        await on.command("inspect b[1]")
+        await on.press("enter")
+        first = next(line for line in on.text("tensor").splitlines() if " 1 › " in line)
+        await on.press("right")
+        at, column = pane(on).chosen
+        assert column == 1
+        assert f" {at} " in first
+        assert at > 2
+        await on.press("left")
+        assert pane(on).chosen == (1, 1)
 
 
 async def test_escape_gives_the_place_back(tmp_path: Path) -> None:
@@ -144,7 +175,8 @@ async def test_h_follows_the_cursor_again(tmp_path: Path) -> None:
         await on.press("b")
         await on.command("inspect W[1]")
         await on.press("h")
-        assert "follows the cursor · b[3]" in on.text("tensor")
+        assert "tensor b[3] 2 ─" in on.text("tensor")
+        assert "h follows the cursor" in on.text("tensor")
 
 
 async def test_y_copies_what_is_in_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,10 @@ class Pane(Widget, can_focus=True):
         """What is drawn before training, for a pane of which there is nothing to show then."""
         return []
 
+    def heading(self, width: int) -> str:
+        """What the border calls the pane, `data` being known."""
+        return self.pane_title
+
     def status(self) -> str:
         """A few words at the right of the title."""
         return ""
@@ -217,7 +221,8 @@ class Pane(Widget, can_focus=True):
         if not self.bordered:
             lines = [fit_line(line, width) for line in content[:height]]
             return lines + [fit_line([], width) for _ in range(height - len(lines))]
-        title = self.pane_title if self.number is None else f"{self.number} {self.pane_title}"
+        heading = self.pane_title if self.data is None else self.heading(width)
+        title = heading if self.number is None else f"{self.number} {heading}"
         status = "" if self.data is None else self.status()
         frame = Frame(title, status, *self._beyond, focused=self.has_focus)
         return framed(frame, content, width, height)

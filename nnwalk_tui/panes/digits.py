@@ -34,8 +34,8 @@ class DigitsPane(Pane):
     pane_title = "digits"
     number = 5
     about = (
-        "examples of this batch: label→prediction ✓, [label→prediction ✗] where wrong, and the prediction's "
-        "probability; › the one that all panes follow: Enter, then arrows"
+        "examples of this batch: label→prediction ✓, [label→prediction ✗] where wrong, and below or beside "
+        "it, 0.41 say, how probable the model holds its prediction; › the one that all panes follow: Enter, then arrows"
     )
     looks = frozenset({"batch"})
 
@@ -75,13 +75,21 @@ class DigitsPane(Pane):
     def status(self) -> str:
         """How many there are, how many are right, and what is shown in which order."""
         batch: BatchView = self.data[0]
-        right = str(batch.size) if batch.right is None else f"{batch.size} · {batch.right} right"
+        right = "" if batch.right is None else f"{batch.right} right"
+        shown = self._shown(batch)
         if self.kind == "confusion":
             return f"f {PARTITIONS[self._partition]} · v confusion"
         order = f"f {ORDERS[self._order]}" if self.kind in ("examples", "input gradient") else ""
-        if ORDERS[self._order] != "batch" and order:
-            order += f" {batch.first}…/{batch.total}" if batch.total else " none"
-        return " · ".join(part for part in (order, f"v {self.kind}" if self._kind else "", right) if part)
+        if ORDERS[self._order] != "batch" and order and not batch.total:
+            order += " none"
+        return " · ".join(part for part in (order, f"v {self.kind}" if self._kind else "", shown, right) if part)
+
+    def _shown(self, batch: BatchView) -> str:
+        """Which of them are in view: "1–4 of 64"."""
+        there = len(batch.examples if self.kind == "examples" else batch.gallery.pictures if batch.gallery else [])
+        layout = self._layout(*inner(*self.size))
+        seen = min(there, layout.pictures) if layout else 0
+        return f"{batch.first}–{batch.first + seen - 1} of {batch.total or batch.size}" if seen else str(batch.size)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The pictures that fit, or the rows in view."""
@@ -115,7 +123,7 @@ class DigitsPane(Pane):
     def _layout(self, width: int, height: int) -> render.Grid | None:
         batch: BatchView = self.data[0]
         if self.kind == "examples":
-            return render.grid(width, height, batch.examples)
+            return render.grid(width, height, batch.examples, min(render.MANY, batch.size))  # not only those sent
         if batch.gallery is None:
             return None
         many = batch.total if self.kind == "averages" else 0

@@ -29,8 +29,8 @@ class GradientsPane(Pane):
     pane_title = "gradients"
     number = 3
     about = (
-        "norms on one log scale, v: of dW, db or dZ; ‖Δ‖/‖θ‖: how far the update moved a parameter, usually 10⁻³, "
-        "▲ ten times more, ▼ less; ↑ ↓ choose one, h: its histogram, then over time"
+        "norms on one log scale, ↓ the smallest, v: of dW, db or dZ; so far: batch by batch; ‖Δ‖/‖θ‖: how far the "
+        "update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; ↑ ↓ choose one, h: histogram, over time"
     )
     looks = frozenset({"gradients"})
 
@@ -71,16 +71,22 @@ class GradientsPane(Pane):
         if self._form:
             return self._distribution(spread, width, height)
         rows = render.shown(gradients, self.mode)
-        where = render.columns(gradients, width)
+        where = render.columns(gradients, width, across)
         chosen = self._choice if self.has_focus else None
+        least = render.smallest(rows)
         first = self.window(len(rows), height - 1, chosen)
-        return [
-            render.axis(where, across),
-            *(
-                render.row(each, where, across, at == chosen)
-                for at, each in enumerate(rows[first : first + height - 1], first)
-            ),
-        ]
+        gaps = render.gaps(rows, height - 1 - len(rows))
+        lines = [render.axis(where, across)]
+        for at, each in enumerate(rows[first : first + height - 1], first):
+            if at in gaps:
+                lines.append(render.between(where, across))
+            lines.append(render.row(each, where, across, at == chosen, each.name == least))
+        return [*lines, *self._legend(width, height - len(lines))]
+
+    def _legend(self, width: int, spare: int) -> list[Line]:
+        """What the signs mean, where there is room for it below a blank line."""
+        words = render.legend(width)
+        return [[], *words] if spare > len(words) else []
 
     def _distribution(self, spread: Any, width: int, height: int) -> list[Line]:
         chosen = self._chosen()

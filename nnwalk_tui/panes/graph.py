@@ -49,7 +49,8 @@ class GraphPane(Pane):
     pane_title = "graph"
     number = 1
     about = (
-        "how values are made: ▶◉ here, ● done, ○ to come; ▲ norm of the gradient that came back, ╌ ┊ none ever does; "
+        "how values are made: ▶◉ ▸ here, ● done, ○ to come; ▲ norm of the gradient that came back, △ not yet, ╌ ┊ none "
+        "ever does; "
         "v layers or single operations, + - unfold and fold a module, / searches, f follows, < > pan"
     )
     looks = frozenset({"graph"})
@@ -111,7 +112,8 @@ class GraphPane(Pane):
             chosen = self.has_focus and at == self._choice
             line = render.draw(row, graph, loss, where, room, chosen) if row else []
             lines.append(render.panned(line, self._pan, width) if self._pan else line)
-        return lines
+        spare = height - len(lines)
+        return [*lines, *[[] for _ in range(spare - 1)], render.key(width)] if spare > 0 else lines
 
     def chosen_tensor(self) -> str:
         """The value of the chosen line, or what enters there."""

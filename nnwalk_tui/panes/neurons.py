@@ -13,8 +13,6 @@ from nnwalk_tui.render import neurons as render
 from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
 
-_WORDS = 5  # lines of the picked neuron's values
-
 
 class NeuronsPane(Pane):
     """Activations of the picked example, weights between neurons, and the picked neuron's values."""
@@ -46,7 +44,7 @@ class NeuronsPane(Pane):
         """What to ask for: as many neurons as there are lines for."""
         width, height = inner(*self.size)
         columns = len(self.data[0].columns) if self.data else 4
-        return NeuronsLook(self._layer, render.neurons_for(render.places(columns, _WORDS, width, height).rows))
+        return NeuronsLook(self._layer, render.neurons_for(render.places(columns, width, height).rows))
 
     def asks(self) -> dict[str, Any]:
         """As many neurons as fit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import msgspec
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
 from engine.messages import TensorLook
@@ -15,6 +16,7 @@ from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.text import Line
 
 VIEWS = ("numbers", "heat map", "picture")
+_BORDER = 7  # cells of the border that no title takes
 AGAINST = ("", "gradient", "before")
 
 
@@ -85,11 +87,17 @@ class TensorPane(Pane):
             self.chosen = max(1, min(row, view.rows)), max(1, min(column, view.columns))
         return view
 
-    def status(self) -> str:
-        """Which tensor, and how it is shown."""
+    def heading(self, width: int) -> str:
+        """Name and shape of what is shown, where they fit."""
         view: TensorView = self.data
-        follows = "follows the cursor · " if not self.expression else ""
-        return f"{follows}{render.title(view)} · v {VIEWS[self._view]}" if not view.problem else follows.strip(" ·")
+        named = f"{self.pane_title} {render.title(view)}"
+        return named if not view.problem and cell_len(named) <= width - _BORDER else self.pane_title
+
+    def status(self) -> str:
+        """Whether it follows the cursor, and how it is shown."""
+        view: TensorView = self.data
+        follows = [] if self.expression else ["h follows the cursor"]
+        return " · ".join([*follows, *([] if view.problem else [view.dtype, f"v {VIEWS[self._view]}"])])
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The chosen element and statistics, then the part in view."""
@@ -114,7 +122,7 @@ class TensorPane(Pane):
         self._beyond = (self._first[0] - 1, max(0, view.rows - self._first[0] - rows + 1))
         if view.whole:
             return [[(" …", "quiet")]]
-        return render.grid(view, render.Window(*self._first, rows, columns), self.chosen, width)
+        return render.grid(view, render.Window(*self._first, rows, columns), self.chosen, width, height)
 
     def _grid(self) -> tuple[int, int]:
         """The room below the head."""
@@ -134,7 +142,10 @@ class TensorPane(Pane):
 
     def action_across(self, columns: int) -> None:
         """Choose a column further right, or left."""
-        self._choose(self.chosen[0], self.chosen[1] + columns)
+        if self.data and render.is_vector(self.data):
+            self._choose(self.chosen[0] + columns * render.column_lines(self.data, self._grid()[1]), 1)
+        else:
+            self._choose(self.chosen[0], self.chosen[1] + columns)
 
     def _choose(self, row: int, column: int) -> None:
         if self.data is None or self.data.problem:

@@ -16,9 +16,10 @@ from nnwalk_tui.render.text import Line, Span, fit
 
 _ASCII_RAMP = " .:-=+*#%@"
 _SHADES = " ░▒▓█"
-_SIZES = ((28, 14), (14, 7), (10, 5))  # cells, from large to small
+_SIZES = ((28, 14), (18, 9), (14, 7), (10, 5))  # cells, from large to small
+_LARGE = 18  # cells from which a size is taken only where enough pictures fit
 _WIDEST_GAP = 6
-_MANY = 4  # pictures that shall fit before they are drawn at full size
+MANY = 6  # pictures that shall fit before they are drawn large
 
 
 Lines = tuple[Line, ...]
@@ -45,7 +46,7 @@ def grid(width: int, height: int, examples: Sequence[Example | Picture], many: i
         return None
     for cells, rows in _SIZES:
         fits = _layout(width, height, cells, rows)
-        if fits.pictures >= ((many or min(_MANY, len(examples))) if cells == _SIZES[0][0] else 1):
+        if fits.pictures >= ((many or min(MANY, len(examples))) if cells >= _LARGE else 1):
             return fits
     return None
 
@@ -87,11 +88,15 @@ def _cell(example: Example, layout: Grid, picked: bool, losses: bool) -> list[Li
     told = f"ℒ {example.loss:.2f}" if losses and example.loss is not None else _probability(example)
     mark = "›" if picked else ""
     captions = [mark + verdict(example), told]
-    look = "here" if picked else style(example)
     if layout.captions == 1:
-        return [*lines, [(fit(" ".join(captions), layout.cells, "^"), look)]]
-    lower: Line = [(fit(captions[1], layout.cells, "^"), "quiet")]
-    return [*lines, [(fit(captions[0], layout.cells, "^"), look)], lower]
+        return [*lines, _caption(" ".join(captions), style(example), layout.cells)]
+    return [*lines, _caption(captions[0], style(example), layout.cells), _caption(captions[1], "quiet", layout.cells)]
+
+
+def _caption(text: str, look: str, cells: int) -> Line:
+    """A centred caption; the sign of the picked example in the accent colour."""
+    before, sign, after = fit(text, cells, "^").rpartition("›")
+    return [(before + sign, "here"), (after, look)]
 
 
 def _probability(example: Example) -> str:

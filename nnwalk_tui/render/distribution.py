@@ -6,7 +6,7 @@ import math
 
 from engine.views import Distribution
 from nnwalk_tui.render.numbers import number, percent, power, shape
-from nnwalk_tui.render.spark import BARS
+from nnwalk_tui.render.spark import BLOCKS
 from nnwalk_tui.render.text import Line, ends, fit
 
 _AXIS = 7  # cells of the axis at the left
@@ -44,7 +44,7 @@ def _part(count: int, row: int, rows: int, top: int) -> str:
     if count == 0:
         return " "
     eighths = max(1, round(math.log10(count + 1) / top * rows * 8)) - 8 * row
-    return " " if eighths <= 0 else BARS[min(8, eighths) - 1]
+    return " " if eighths <= 0 else BLOCKS[min(8, eighths) - 1]
 
 
 def _values(view: Distribution, across: int) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -9,13 +10,15 @@ from rich.cells import cell_len
 from nnwalk_tui.render.text import Line, fit_line
 
 LEAST_WIDTH, LEAST_HEIGHT = 4, 3
+_PART = " · "
+_KEY = re.compile(r"[a-z](?= )")  # "v layers": the key, and what it now shows
 
 
 class Frame(NamedTuple):
     """What a border says."""
 
     title: str
-    status: str = ""
+    status: str = ""  # parts with " · " between; one that begins with a single letter names a key
     above: int = 0  # lines hidden above
     below: int = 0
     focused: bool = False
@@ -42,14 +45,31 @@ def framed(frame: Frame, content: list[Line], width: int, height: int) -> list[L
 
 def _top(frame: Frame, width: int, edge: str) -> Line:
     mark = "▶ " if frame.focused else ""
-    title, status = f" {mark}{frame.title} ", f" {frame.status} "
+    title = f" {mark}{frame.title} "
     if cell_len(title) > width - 3:
         return [("╭" + "─" * (width - 2) + "╮", edge)]
-    gap = width - 4 - cell_len(title) - cell_len(status)
-    if not frame.status or gap < 1:
-        status, gap = "", width - 3 - cell_len(title)
-    tail: Line = [(status, "quiet"), ("─╮", edge)] if status else [("╮", edge)]
+    status = _fitting(frame.status, width - 7 - cell_len(title))
+    gap = width - 6 - cell_len(title) - cell_len(status) if status else width - 3 - cell_len(title)
+    tail: Line = [*_with_keys(f" {status} "), ("─╮", edge)] if status else [("╮", edge)]
     return [("╭─", edge), (title, "here" if frame.focused else "title"), ("─" * gap, edge), *tail]
+
+
+def _fitting(status: str, room: int) -> str:
+    """The status in at most `room` cells: of its parts the last goes first, but after those that name no key."""
+    parts = [part for part in status.split(_PART) if part]
+    while parts and cell_len(_PART.join(parts)) > room:
+        parts.pop(max(range(len(parts)), key=lambda at: (_KEY.match(parts[at]) is None, at)))
+    return _PART.join(parts)
+
+
+def _with_keys(status: str) -> Line:
+    """The status, its keys as bright as in the footer."""
+    line: Line = []
+    for at, part in enumerate(status.strip().split(_PART)):
+        before = _PART if at else " "
+        key = 1 if _KEY.match(part) else 0
+        line += [(before, "quiet"), (part[:key], "title"), (part[key:], "quiet")]
+    return [*line, (" ", "quiet")]
 
 
 def _bottom(frame: Frame, width: int, edge: str) -> Line:

@@ -6,13 +6,14 @@ import math
 from typing import NamedTuple
 
 from engine.views import Gradient
+from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import MISSING, is_bad, number, power, scientific
 from nnwalk_tui.render.spark import sparkline
-from nnwalk_tui.render.text import Line, fit
+from nnwalk_tui.render.text import Line, fit, wrap
 
-_EIGHTHS = "▏▎▍▌▋▊▉█"
-_VALUE, _RATIO = 8, 11  # a ratio is "5·10⁻² ▲"
-_LEAST_BAR, _LEAST_HISTORY, MOST_HISTORY = 14, 6, 24
+_VALUE, _RATIO = 8, 11  # a norm is " 0.0311", or "↓ 0.0311"; a ratio is "5·10⁻² ▲"
+_LEAST_BAR, _LEAST_HISTORY, MOST_HISTORY = 14, len("so far"), 24
+_LABEL = 6  # cells of a decade's label and a blank
 _SLACK = 2  # decades that stay empty before the scale shrinks
 _LEAST, _MOST = 3, 16  # decades on the axis
 GUIDE = 1e-3  # the usual ‖Δ‖/‖θ‖ of an update (Karpathy, cs231n, "Neural Networks Part 3")
@@ -32,9 +33,10 @@ class Columns(NamedTuple):
     """Widths; 0 for a column that there is no room for."""
 
     label: int
-    bar: int
+    bar: int  # whole cells a decade, so that they are evenly spaced
     history: int
     ratio: int
+    gap: int = 1  # cells after the bars; in the first stands the line of the last decade
 
 
 def shown(gradients: list[Gradient], mode: str) -> list[Gradient]:
@@ -57,47 +59,97 @@ def scale(gradients: list[Gradient], before: Scale | None) -> Scale:
     return Scale(min(max(low, high - _MOST), high - _LEAST), high)
 
 
-def columns(gradients: list[Gradient], width: int) -> Columns:
+def columns(gradients: list[Gradient], width: int, across: Scale) -> Columns:
     """How the width is shared: names, bars, norms, their history, ratios."""
     label = min(max((len(f"d{it.name}") for it in gradients), default=5), 24, max(5, width // 3))
-    room = width - label - _VALUE - 3
+    room = width - label - _VALUE - 4
     ratio = _RATIO if room - _RATIO >= _LEAST_BAR else 0
     room -= ratio
-    history = min(MOST_HISTORY, (room - _LEAST_BAR) // 3) if room - _LEAST_BAR >= 2 * _LEAST_HISTORY else 0
-    return Columns(label, max(1, room - (history and history + 1)), history, ratio)
+    spare = room - _LEAST_BAR - 1
+    history = min(MOST_HISTORY, max(_LEAST_HISTORY, spare // 3)) if spare >= _LEAST_HISTORY else 0
+    bars = max(1, room - (history and history + 1))
+    decades = across.high - across.low
+    whole = bars // decades * decades or bars
+    return Columns(label, whole, history, ratio, bars - whole + 1)
+
+
+def gaps(rows: list[Gradient], spare: int) -> set[int]:
+    """The rows that a blank line stands before: the first, then those that begin a layer, if there is room for all."""
+    begins = {at for at in range(1, len(rows)) if rows[at].layer != rows[at - 1].layer}
+    if len(begins) >= spare or len(begins) == len(rows) - 1:
+        begins = set()
+    return {0, *begins} if spare > 0 else set()
 
 
 def axis(where: Columns, across: Scale) -> Line:
-    """The decades, as many as can be told apart."""
-    cells = [" "] * (where.bar + 4)
-    decades = across.high - across.low
-    each = max(1, math.ceil(6 * decades / where.bar))
-    for decade in range(across.low, across.high, each):
-        at = round((decade - across.low) * where.bar / decades)
+    """The decades that can be told apart, each centred on the line that goes down from it."""
+    start = where.label + 2
+    cells = list(fit(" log", start + where.bar + where.gap + 2))
+    for decade, at in _ticks(where, across):
         label = power(decade)
-        if at + len(label) < where.bar:
-            cells[at : at + len(label)] = label
-    titles = fit("‖∂‖", _VALUE, ">")
+        left = start + at - len(label) // 2
+        if "".join(cells[left - 1 : left + len(label)]).isspace():
+            cells[left : left + len(label)] = label
+    titles = fit("‖∂‖", _VALUE - 2, ">")
     titles += " " + fit("so far", where.history, ">") if where.history else ""
     titles += fit("‖Δ‖/‖θ‖", where.ratio - 2, ">") if where.ratio else ""
-    return [(" " * (where.label + 2) + "".join(cells[: where.bar]) + titles, "quiet")]
+    return [("".join(cells[: start + where.bar + where.gap + 2]) + titles, "quiet")]
 
 
-def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False) -> Line:
-    """One gradient; `chosen`: its distribution can be seen."""
+def _ticks(where: Columns, across: Scale) -> list[tuple[int, int]]:
+    """The decades that are labelled, and the cell at whose left border each stands."""
+    decades = across.high - across.low
+    each = max(1, math.ceil(_LABEL * decades / where.bar))
+    return [
+        (decade, (decade - across.low) * where.bar // decades) for decade in range(across.low, across.high + 1, each)
+    ]
+
+
+def between(where: Columns, across: Scale) -> Line:
+    """A blank line of the plot: the decades' lines alone."""
+    return [(" " * (where.label + 2), "quiet"), *_plot("", "quiet", where, across)]
+
+
+def _plot(text: str, style: str, where: Columns, across: Scale) -> Line:
+    """A bar, and the decades' lines that it does not cover."""
+    lines = {at for _, at in _ticks(where, across)}
+    sign = "┊" if theme.ascii_only() else "▏"
+    rest = "".join(sign if at in lines else " " for at in range(len(text), where.bar + 1))
+    return [(text, style), (rest.ljust(where.bar + where.gap - len(text)), "border")]
+
+
+def smallest(rows: list[Gradient]) -> str:
+    """The name of the smallest gradient that is computed; "" where there are not two."""
+    known = [each for each in rows if each.norm is not None and math.isfinite(each.norm)]
+    return min(known, key=lambda each: each.norm or 0.0).name if len(known) > 1 else ""
+
+
+def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False, least: bool = False) -> Line:
+    """One gradient; `chosen`: its distribution can be seen; `least`: it is the smallest."""
     norm = gradient.norm
     name = fit("d" + gradient.name, where.label)
     line: Line = [("›" if chosen else " ", "here"), (f"{name} ", "quiet" if norm is None else "text")]
     if is_bad(norm):
-        line.append((fit(number(norm).strip(), where.bar), "warning"))
+        line.append((fit(number(norm).strip(), where.bar + where.gap), "warning"))
     else:
-        line.append((bar(norm, where.bar, across).ljust(where.bar), "backward"))
-    line.append((number(norm, _VALUE), "warning" if is_bad(norm) else "quiet" if norm is None else "text"))
+        line += _plot(bar(norm, where.bar, across), "backward", where, across)
+    line.append(("↓" if least else " ", "text"))
+    line.append((number(norm, _VALUE - 1), "warning" if is_bad(norm) else "quiet" if norm is None else "text"))
     if where.history:
-        line.append((" " + sparkline(gradient.history, where.history), "backward"))
+        history = sparkline(gradient.history, where.history, now=norm is not None)
+        line.append((" " + history, "quiet" if norm is None else "backward"))
     if where.ratio:
         line += _ratio(gradient, where.ratio)
     return line
+
+
+def legend(width: int) -> list[Line]:
+    """What the signs mean."""
+    text = (
+        " · not computed yet; ↓ the smallest; ‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
+        "▲ ten times more, ▼ less"
+    )
+    return [[(part, "quiet")] for part in wrap(text, width - 1)]
 
 
 def _ratio(gradient: Gradient, width: int) -> Line:
@@ -112,9 +164,9 @@ def _ratio(gradient: Gradient, width: int) -> Line:
 
 
 def bar(norm: float | None, width: int, across: Scale) -> str:
-    """A bar of eighths of cells; nothing for zero, at least an eighth for what is there."""
+    """A bar of half cells, less than a line high; nothing for zero, at least half a cell for what is there."""
     if not norm or not math.isfinite(norm):
         return ""
     part = (math.log10(norm) - across.low) / (across.high - across.low)
-    eighths = max(1, min(width * 8, round(part * width * 8)))
-    return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8 - 1] if eighths % 8 else "")
+    halves = max(1, min(width * 2, round(part * width * 2)))
+    return ("█" if theme.ascii_only() else "▄") * (halves // 2) + "▖" * (halves % 2)

@@ -105,6 +105,17 @@ def _sizes(widths: list[int]) -> tuple[int, int, int, int]:
     return side, label, sizes, max(0, min(op, _LONGEST_LABEL) - label - sizes)
 
 
+def key(width: int) -> Line:
+    """What stands at the right, in as many words as there is room for."""
+    forms = (
+        " ● done  ○ to come   right: ▲ ‖gradient‖  △ not yet  ╌ none",
+        " right: ▲ ‖gradient‖  △ not yet  ╌ none",
+        " ▲ ‖gradient‖  △ not yet  ╌ none",
+        " ▲ ‖gradient‖",
+    )
+    return [(next((form for form in forms if cell_len(form) <= width), ""), "quiet")]
+
+
 def _is_here(node: Node, row: Row) -> bool:
     return (not row.edge or row.side is not None) and Mark.HERE in (node.mark, node.gradient_mark)
 
@@ -112,7 +123,7 @@ def _is_here(node: Node, row: Row) -> bool:
 def draw(row: Row, graph: GraphView, loss: float | None, where: Columns, width: int, chosen: bool = False) -> Line:
     """One line, in exactly `width` cells."""
     left = _edge(row, where) if row.edge else _value(row.node, loss, where)
-    way = _way(row) if row.edge else _gradient(row.node, graph.direction)
+    way = _way(row, graph.direction) if row.edge else _gradient(row.node, graph.direction)
     line = fit_line([*fit_line(left, where.gradient), *way], width)
     return [("›", "here"), *_without(line, 1)] if chosen else line
 
@@ -154,7 +165,9 @@ def _edge(row: Row, where: Columns) -> Line:
     style = "quiet" if row.node.mark is Mark.TODO else "forward"
     side = row.side
     room = where.gradient - where.axis - 3
-    op: Line = [(f" {_operation(row.op, room)}", "quiet" if row.node.mark is Mark.TODO else "text")]
+    runs = row.op and _runs(row)
+    look = "here" if runs else "quiet" if row.node.mark is Mark.TODO else "text"
+    op: Line = [(f"{'▸' if runs else ' '}{_operation(row.op, room)}", look)]
     main = "┊" if row.source and row.source.gradient_mark is None else "│" if row.source else "╷"
     if side is None:
         return [(" " * where.axis, "text"), (main, style), *op]
@@ -171,6 +184,12 @@ def _edge(row: Row, where: Columns) -> Line:
         (joint, edge_style if arrived else style),
         *op,
     ]
+
+
+def _runs(row: Row) -> bool:
+    """Whether the cursor's event is this operation, on its way forward or back."""
+    sent = (each.gradient_mark for each in (row.source, row.side) if each)
+    return row.node.mark is Mark.HERE or Mark.HERE in sent
 
 
 def _operation(op: str, room: int) -> str:
@@ -190,6 +209,9 @@ def _gradient(node: Node, direction: str) -> Line:
     return [("▲", style), (number(node.gradient, _GRADIENT - 1), "warning" if is_bad(node.gradient) else style)]
 
 
-def _way(row: Row) -> Line:
+def _way(row: Row, direction: str) -> Line:
+    """The gradient of what enters, or, where it is the main path's turn, that one came by."""
+    if row.side and row.side.gradient_mark is not None:
+        return _gradient(row.side, direction)
     passed = row.source is not None and row.source.gradient is not None and row.node.gradient is not None
     return [("║", "backward")] if passed else []

@@ -73,8 +73,9 @@ def _shape(key: str) -> Callable[[Layer, str, int], Span | None]:
 
 
 def _history(layer: Layer, quantity: str, width: int) -> Span | None:
-    style = "backward" if quantity.startswith("d") else "forward"
-    return (sparkline(layer.history, width), style) if layer.history else None
+    known = quantity in layer.tensors
+    style = "quiet" if not known else "backward" if quantity.startswith("d") else "forward"
+    return (sparkline(layer.history, width, known), style) if layer.history else None
 
 
 def _badge(layer: Layer, quantity: str, width: int) -> Span | None:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from engine.views import NeuronColumn, NeuronsView
 from nnwalk_tui import theme
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
 from nnwalk_tui.render.numbers import number
-from nnwalk_tui.render.text import Line, Span, fit
+from nnwalk_tui.render.text import Line, Span, fit, wrap
 
 _NODE, _NUMBERED, _VALUED = 2, 6, 14  # cells of a neuron: alone, with its number, with its value
 _LEAST_GAP = 6
 _FEWEST_LINES = 6
+_WORDS = 5  # lines of the picked neuron's values
+_TALL = 16  # lines from which values may go on in the next line, and a line says what colours mean
+_CLASS = 8  # cells of a class's name
 _SHADES = " ░▒▓█"
 _STRONG = 0.6  # of the greatest weight, from which an edge is drawn thick
 _OTHERS = 0.5  # edges a line that are not the picked neuron's
@@ -28,16 +33,27 @@ class Places(NamedTuple):
     gap: int
     rows: int
     words: int
+    key: bool = False  # whether a line says what colours mean
 
 
-def places(columns: int, lines: int, width: int, height: int) -> Places:
-    """Room for so many columns, and for as many lines of text as leave neurons their least."""
-    words = max(0, min(lines, height - _FEWEST_LINES - 2))
-    if height >= 16:
-        words = min(words, height // 3)
+def places(columns: int, width: int, height: int, tail: int = 0) -> Places:
+    """Room for so many columns, and for as many lines of text as leave neurons their least; the same for any text.
+
+    `tail`: cells after the last column.
+    """
+    width -= tail
+    words = max(0, min(_WORDS, height - _FEWEST_LINES - 2))
+    if height >= _TALL:
+        words = min(_WORDS + min(2, (height - _TALL) // 4), height // 3)
     node = next((n for n in (_VALUED, _NUMBERED) if columns * n + (columns - 1) * _LEAST_GAP < width), _NODE)
     gap = (width - 1 - columns * node) // max(1, columns - 1) if columns > 1 else 0
-    return Places(node, max(1, min(gap, 30)), max(1, height - words - 2), words)
+    key = height >= _TALL
+    return Places(node, max(1, min(gap, 30)), max(1, height - words - 2 - key), words, key)
+
+
+def tail(classes: list[str]) -> int:
+    """Cells that the names of classes take after the last column."""
+    return 1 + min(_CLASS, max(map(cell_len, classes))) if classes else 0
 
 
 def neurons_for(rows: int) -> int:
@@ -47,16 +63,36 @@ def neurons_for(rows: int) -> int:
 
 def draw(view: NeuronsView, width: int, height: int) -> list[Line]:
     """Names, neurons and edges, how many more there are, and the picked neuron in full notation."""
-    where = places(len(view.columns), len(view.lines), width, height)
+    where = places(len(view.columns), width, height, tail(view.classes))
     blocks = [_column(column, view, where) for column in view.columns]
     gaps = [_edges(view, at, where) for at in range(1, len(view.columns))]
+    classes = _class_names(view, where)
     body: list[Line] = []
     for row in range(where.rows):
         line: Line = [*blocks[0][row]]
         for gap, block in zip(gaps, blocks[1:], strict=True):
             line += [*gap[row], *block[row]]
-        body.append(line)
-    return [_names(view, where), *body, _rest(view, where), *_words(view, where, width)]
+        body.append([*line, *classes[row]])
+    key = [_key(where)] if where.key else []
+    return [_names(view, where), *body, _rest(view, where), *_words(view, where, width), *key]
+
+
+def _class_names(view: NeuronsView, where: Places) -> list[Line]:
+    """Beside each neuron of the last column the class that it stands for."""
+    lines: list[Line] = [[] for _ in range(where.rows)]
+    last = view.columns[-1]
+    for neuron, row in zip(last.neurons, _lines_of(last, where.rows), strict=True) if view.classes else ():
+        lines[row] = [(" " + fit(view.classes[neuron - 1], tail(view.classes) - 1), "quiet")]
+    return lines
+
+
+def _key(where: Places) -> Line:
+    """What colours and lines mean."""
+    return [
+        (" weights ", "quiet"), ("━", "positive"), (" + ", "quiet"), ("┄", "negative"), (" −", "quiet"),
+        ("   activations ", "quiet"), ("■", "text"), (" + ", "quiet"), ("■", "negative"), (" −", "quiet"),
+        ("   ▶◀" if where.node == _NODE else "   ›", "here"), (" picked", "quiet"),
+    ]  # fmt: skip
 
 
 def _names(view: NeuronsView, where: Places) -> Line:
@@ -84,7 +120,16 @@ def _under(texts: list[str], styles: list[str], where: Places) -> Line:
 
 
 def _words(view: NeuronsView, where: Places, width: int) -> list[Line]:
-    return [[(fit(f" {text}", width), "text")] for text in view.lines[: where.words]]
+    """The picked neuron's values; what is too long goes on in the next line, if there is one."""
+    spare = max(0, where.words - len(view.lines))
+    lines: list[Line] = []
+    for text in view.lines:
+        parts = wrap(f" {text}", width - 1) if cell_len(text) >= width and spare else [f" {text}"]
+        parts = [*parts[:spare], " ".join(map(str.strip, parts[spare:]))] if len(parts) > spare + 1 else parts
+        spare -= len(parts) - 1
+        lines += [[(fit(part, width), "text")] for part in parts]
+    lines = lines[: where.words]
+    return [*lines, *([] for _ in range(where.words - len(lines)))]
 
 
 def _lines_of(column: NeuronColumn, rows: int) -> list[int]:
@@ -127,12 +172,16 @@ def _block(value: float | None, most: float, picked: bool) -> Span:
         glyph = _SHADES[round(share * (len(_SHADES) - 1))]
         return (glyph if share else "·") * 2, "negative" if value < 0 else "text"
     if value < 0:
-        return "  ", f"heat::{-max(1, round(share * theme.HEATS))}"
+        return ("▶◀" if picked else "  "), f"heat::{-max(1, round(share * theme.HEATS))}"
     level = round(share * (theme.GREYS - 1))
+    strong = level > theme.GREYS // 2
     if theme.scheme().light:
         shade = theme.GREYS - 1 - level  # on light paper the strongest is the darkest
-        return ("▶◀" if picked else "··" if level == 0 else "  "), f"grey:3:{shade}"
-    return ("▶◀" if picked else "··" if level == 0 else "  "), f"grey:{'' if level and not picked else 4}:{level}"
+        ink = (theme.GREYS - 1 if strong else 0) if picked else 3
+    else:
+        shade = level
+        ink = (0 if strong else theme.GREYS - 1) if picked else 4
+    return ("▶◀" if picked else "··" if level == 0 else "  "), f"grey:{ink if picked or level == 0 else ''}:{shade}"
 
 
 def _edges(view: NeuronsView, at: int, where: Places) -> list[Line]:

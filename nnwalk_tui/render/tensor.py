@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
 from engine.views import Statistics, TensorView
@@ -31,15 +31,28 @@ def gutter(view: TensorView) -> int:
     return max(4, len(str(view.rows)) + 2)
 
 
+def is_vector(view: TensorView) -> bool:
+    """Whether its values are laid in one column after the other."""
+    return view.columns == 1 and view.rows > 1
+
+
+def column_lines(view: TensorView, height: int) -> int:
+    """How many rows of numbers stand above each other."""
+    lines = height if is_vector(view) else height - 1
+    return max(1, lines // (2 if view.against else 1))
+
+
 def room(view: TensorView, width: int, height: int) -> tuple[int, int]:
     """How many rows and columns of numbers fit in the grid, its head not counted."""
-    lines = max(1, height - 1)
-    return max(1, lines // (2 if view.against else 1)), max(1, (width - gutter(view)) // CELL)
+    rows, cells = column_lines(view, height), gutter(view) + CELL
+    if is_vector(view):
+        return rows * max(1, width // cells), 1
+    return rows, max(1, (width - gutter(view)) // CELL)
 
 
 def title(view: TensorView) -> str:
-    """Name, shape and type: "dZ[2] 64×16 float32"."""
-    return f"{view.name} {shape(view.shape)} {view.dtype}"
+    """Name and shape: "dZ[2] 64×16"."""
+    return f"{view.name} {shape(view.shape)}"
 
 
 # ── the head ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,20 +123,35 @@ def _merged(bins: Sequence[int], count: int) -> list[int]:
 # ── numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def grid(view: TensorView, window: Window, chosen: tuple[int, int], width: int) -> list[Line]:
-    """The heads of the columns, then the rows in view, each followed by what it is compared with."""
-    lines: list[Line] = [_column_heads(view, window, chosen[1])]
-    for row in range(window.row, min(window.row + window.rows, view.rows + 1)):
-        sign = "▸" if row == view.picked_row else " "
-        mark: Span = (
-            fit(str(row), gutter(view) - 1, ">") + sign,
-            "here" if row == chosen[0] or sign != " " else "quiet",
-        )
-        lines.append([mark, *_cells(view.values, view, window, row, chosen)])
-        if view.other:
-            beside: Span = (fit("d" if view.against.startswith("d") else "≈", gutter(view) - 1, ">") + " ", "quiet")
-            lines.append([beside, *_cells(view.other, view, window, row, (0, 0), quiet=True)])
+def grid(view: TensorView, window: Window, chosen: tuple[int, int], width: int, height: int) -> list[Line]:
+    """The heads of the columns, then the rows in view, each followed by what it is compared with.
+
+    A vector's rows stand without heads, column after column.
+    """
+    rows = range(window.row, min(window.row + window.rows, view.rows + 1))
+    if is_vector(view):
+        each = column_lines(view, height)
+        parts = [rows[at : at + each] for at in range(0, len(rows), each)]
+        blocks = [[line for row in part for line in _row(view, window, row, chosen)] for part in parts]
+        lines = [[span for part in beside if part for span in part] for beside in zip_longest(*blocks)]
+    else:
+        lines = [
+            _column_heads(view, window, chosen[1]),
+            *(line for row in rows for line in _row(view, window, row, chosen)),
+        ]
     return [fit_line(line, width) for line in lines]
+
+
+def _row(view: TensorView, window: Window, row: int, chosen: tuple[int, int]) -> list[Line]:
+    """A row, and what it is compared with."""
+    sign = "▸" if row == view.picked_row else " "
+    style = "here" if row == chosen[0] or sign != " " else "quiet"
+    mark: Span = (fit(str(row), gutter(view) - 1, ">") + sign, style)
+    lines: list[Line] = [[mark, *_cells(view.values, view, window, row, chosen)]]
+    if view.other:
+        beside: Span = (fit("d" if view.against.startswith("d") else "≈", gutter(view) - 1, ">") + " ", "quiet")
+        lines.append([beside, *_cells(view.other, view, window, row, (0, 0), quiet=True)])
+    return lines
 
 
 def _column_heads(view: TensorView, window: Window, chosen: int) -> Line:

@@ -118,7 +118,7 @@ DATA = Layout(
 
 _CURVES = (Column((Row((("loss",),), 3), Row((("landscape",), ("gradients",)), 2))),)
 PLOTS = Layout(
-    "curves of the whole run, and the landscape it walks in",
+    "curves of the run, and the landscape it walks in",
     columns=_CURVES,
     abreast=_CURVES,
     upper=(("loss",),),

@@ -102,6 +102,7 @@ class NNWalkApp(ListeningApp):
         self._show_unit()
         self._show_status()
         self.set_interval(0.25, self._show_status)
+        self.set_interval(0.5, self._leave_with_the_terminal)
         if not self.is_headless:
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
@@ -121,6 +122,10 @@ class NNWalkApp(ListeningApp):
             self.say(self.warning, "wrong")
         self.open_first_lesson()
         self._go_on_with_script()
+
+    def _leave_with_the_terminal(self) -> None:
+        if isinstance(self._driver, PacedDriver) and self._driver.hung_up:
+            self.exit(return_code=128 + signal.SIGHUP)
 
     def on_unmount(self) -> None:
         """Listen no more."""

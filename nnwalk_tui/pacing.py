@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from nnwalk_tui.terminal import is_gone
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -24,6 +26,11 @@ class PacedDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.outlet = Outlet(cast("TextIO", self._file))
         self._file = cast("Any", self.outlet)
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the terminal is gone: Textual would read from it for ever."""
+        return is_gone(self.fileno)
 
     def write(self, data: str) -> None:
         """Hand over data to the writing thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import termios
 from collections.abc import Mapping
 from typing import Literal
 
@@ -22,6 +23,15 @@ def can_show_screen(environ: Mapping[str, str] = os.environ) -> str | None:
     if kind in ("", "dumb", "unknown"):
         return f"this terminal cannot move its cursor (TERM={kind})"
     return None
+
+
+def is_gone(fileno: int) -> bool:
+    """Whether the terminal behind a file has hung up. Only those that it controls are sent SIGHUP."""
+    try:
+        termios.tcgetattr(fileno)
+    except (termios.error, OSError, ValueError):
+        return True
+    return False
 
 
 def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:

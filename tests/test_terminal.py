@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
+import signal
+import struct
+import subprocess
 import sys
+import termios
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +114,33 @@ def test_a_terminal_that_hung_up_swallows_what_is_written() -> None:
     outlet.write("x")
     outlet.flush()
     assert drained == ["drained"]
+
+
+def test_a_terminal_that_hung_up_is_gone() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        assert not terminal.is_gone(theirs)
+        os.close(ours)
+        assert terminal.is_gone(theirs)
+    finally:
+        os.close(theirs)
+
+
+def test_the_program_ends_with_a_terminal_that_sends_no_signal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()  # of nobody's session: who hangs up sends no SIGHUP
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "nnwalk_tui"]
+    environment = {**os.environ, "TERM": "xterm-256color", "XDG_STATE_HOME": str(tmp_path)}
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    try:
+        os.close(theirs)
+        seen = b""
+        while b"graph" not in seen:
+            seen += os.read(ours, 4096)
+        os.close(ours)
+        assert process.wait(30) == 128 + signal.SIGHUP
+    finally:
+        process.kill()
+        process.wait()

@@ -83,6 +83,7 @@ def _history(session: Session, layer: LayerView, look: Look) -> list[float]:
 def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter], whole: bool) -> LayerView:
     tensors: dict[str, Statistics] = {}
     missing: dict[str, str] = {}
+    own = [named[name] for name in layer.parameters.values()]
     for quantity in QUANTITIES if whole else ():
         symbol = quantity.removeprefix("d")
         if symbol in ("W", "b") and symbol not in layer.parameters:
@@ -96,17 +97,17 @@ def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter], who
         layer.path,
         layer.kind,
         _activation(values.tape, layer),
-        sum(parameter.numel() for parameter in layer.module.parameters()),
+        sum(parameter.numel() for parameter in own),
         tensors,
         _shapes(values, layer, named),
         missing,
-        _memory(values.tape, layer),
+        _memory(values.tape, layer, own),
     )
 
 
-def _memory(tape: Tape | None, layer: LayerInfo) -> int:
+def _memory(tape: Tape | None, layer: LayerInfo, parameters: list[Parameter]) -> int:
     """Bytes of a layer's parameters, and of what its forward pass makes of the batch."""
-    own = sum(parameter.numel() * parameter.element_size() for parameter in layer.module.parameters())
+    own = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
     made = 0.0 if tape is None else cached(tape, f"memory {layer.index}", lambda: _made_by(tape, layer.index))
     return own + int(made)
 

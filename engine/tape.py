@@ -86,6 +86,7 @@ class Tape:
         self.numbers: dict[str, float] = {}  # norms and ratios computed so far
         self.example_losses: list[float] | None = None  # computed on demand, as is
         self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
+        self._updates: tuple[int, dict[str, int]] = 0, {}  # for so many events
 
     def __len__(self) -> int:
         return len(self.events)
@@ -122,4 +123,6 @@ class Tape:
 
     def updates(self) -> dict[str, int]:
         """Parameter's full name → number of the event that updates it."""
-        return {e.parameter: e.number for e in self.events if e.parameter}
+        if self._updates[0] != len(self.events):
+            self._updates = len(self.events), {e.parameter: e.number for e in self.events if e.parameter}
+        return self._updates[1]

@@ -126,8 +126,14 @@ def _is_hyper_parameter(session: Session, name: str) -> bool:
 
 def _set_hyper_parameter(session: Session, name: str, expression: str) -> None:
     number = _number(session, expression)
-    for group in session.trainer.optimizer.param_groups:
+    optimizer = session.trainer.optimizer
+    for group in optimizer.param_groups:
         group[name] = number
+    if name == "momentum" and isinstance(
+        optimizer, torch.optim.RMSprop
+    ):  # it makes this with the rest of its state only
+        for parameter, state in optimizer.state.items():
+            state.setdefault("momentum_buffer", torch.zeros_like(parameter))
 
 
 def _set_tensor(session: Session, name: str, expression: str) -> None:

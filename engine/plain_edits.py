@@ -38,11 +38,19 @@ def plain_edit(session: Session, edit: Edit) -> list[str]:
     try:
         target = _code(session, edit, edit.name)
     except CommandError:
-        return [
-            "for group in optimizer.param_groups:",
-            f"    group[{edit.name!r}] = {_code(session, edit, edit.value)}",
-        ]
+        return _hyper_parameter(session, edit)
     return ["with torch.no_grad():", f"    {target}.copy_(torch.as_tensor({_code(session, edit, edit.value)}))"]
+
+
+def _hyper_parameter(session: Session, edit: Edit) -> list[str]:
+    lines = ["for group in optimizer.param_groups:", f"    group[{edit.name!r}] = {_code(session, edit, edit.value)}"]
+    if edit.name == "momentum":
+        lines += [
+            "if isinstance(optimizer, torch.optim.RMSprop):",
+            "    for parameter, state in optimizer.state.items():",
+            "        state.setdefault('momentum_buffer', torch.zeros_like(parameter))",
+        ]
+    return lines
 
 
 def _optimizer(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.session import Session
@@ -450,6 +450,7 @@ actions = st.lists(
 
 
 @settings(max_examples=12)
+@example([("edit", "set optimizer rmsprop", 0), ("goto", 1, 0), ("edit", "set momentum 0.5", 0), ("run", 1, 0)])
 @given(walk=actions)
 def test_whatever_is_edited_where_every_place_of_every_branch_keeps_its_bits(walk: list[Any]) -> None:
     session = edited()

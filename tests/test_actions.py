@@ -11,6 +11,7 @@ from engine.views import Unit
 from nnwalk_tui import actions
 from nnwalk_tui.actions import ALL_COMMANDS, KEYS, ScreenCommand
 from nnwalk_tui.app import NNWalkApp
+from nnwalk_tui.screens.help import help_lines
 
 NAMES = ["W[1]", "W[2]", "dW[1]", "loss"]
 RESERVED = {"ctrl+b", "ctrl+a", "ctrl+s", "f11", "shift+f3", *(f"alt+{digit}" for digit in range(10))}
@@ -102,3 +103,9 @@ def test_a_line_is_completed(text: str, completed: str | None) -> None:
 
 def test_the_keys_of_a_command_are_known() -> None:
     assert actions.keys_of("step") == "o l p b e →"
+
+
+@pytest.mark.parametrize(("key", "sign"), [("plus", "+"), ("minus", "-"), ("greater_than_sign", ">"), ("up", "↑")])
+def test_the_help_names_a_pane_s_key_as_people_do(key: str, sign: str) -> None:
+    _, row, *_ = help_lines("graph", "", [(key, "does it")], 80)
+    assert "".join(text for text, _ in row).split() == [sign, "does", "it"]

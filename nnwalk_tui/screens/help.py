@@ -21,7 +21,7 @@ from nnwalk_tui.screens.bars import Bar
 KEY = 10  # cells of a key
 COLUMN = 40
 _DASH = 5  # cells of an indent and of a dash
-_ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→"}
+_SIGNS = {"up": "↑", "down": "↓", "left": "←", "right": "→", "plus": "+", "minus": "-"}  # Textual knows no character
 
 
 class HelpScreen(Screen[None]):
@@ -95,8 +95,8 @@ def _own_keys(pane: Pane, active: Iterable[ActiveBinding]) -> list[tuple[str, st
 
 def _shown(key: str) -> str:
     """A pane's key as people name it."""
-    if key in _ARROWS:
-        return _ARROWS[key]
+    if key in _SIGNS:
+        return _SIGNS[key]
     character = key_to_character(key)
     return character if character and not character.isspace() else key
 

@@ -8,7 +8,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.strip import Strip
 
 from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.progress import Progress, summary
@@ -89,10 +88,6 @@ class LessonList(Bar):
         row = event.y - 2 + self._top
         if 0 <= row < len(self._lessons):
             self.move(row - self._at)
-
-    def render_line(self, y: int) -> Strip:
-        """The strip that stands at a line; the last says what the marked lesson finds out."""
-        return super().render_line(y)
 
     def _draw(self) -> None:
         width, height = self.size

@@ -11,12 +11,12 @@ from benchmarks.subjects import BATCHES, PlainLoop, session
 from benchmarks.terminal import PROGRAM, Program, iterations
 
 _WINDOW = 1.2  # seconds of a run on screen that its rate is taken over
-_CHUNK = 80  # batches a turn
+_CHUNK = 400  # batches a turn
 
 
 def _headless() -> Reading:
     run, plain = session(), PlainLoop()
-    return Reading(1 / ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=40))
+    return Reading(1 / ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=20))
 
 
 def _with_history() -> Reading:
@@ -50,7 +50,7 @@ def _screen_rate(program: Program) -> float:
 
 
 def _plain_rate(plain: PlainLoop) -> float:
-    batches = 20 * _CHUNK
+    batches = 4 * _CHUNK
     return batches / seconds(lambda: plain.train(batches))
 
 

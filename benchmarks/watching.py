@@ -14,7 +14,7 @@ from engine.recording import Job
 from engine.restore import restore
 from engine.session import Session
 
-_CHUNK = 80  # batches a turn
+_CHUNK = 400  # batches a turn
 _FAR = 5000  # batches into the run that is resumed
 _GRADIENTS = ("norm(dW[1]) < 1e-9", "max(abs(dW[2])) > 1e6", "nan(*)")
 
@@ -24,7 +24,7 @@ def _watched(*expressions: str) -> Reading:
     run.step()
     for expression in expressions:
         run.do(f"watch {expression}")
-    return Reading(ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=40))
+    return Reading(ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=20))
 
 
 def _autosaved() -> Reading:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from engine.errors import RecordingError
 from engine.experiment import Experiment
+from engine.randomness import RandomState
 from engine.recording import Edit, Script, write_atomically
 from engine.replay import Replay
-from engine.state import RandomState, State, size_of
+from engine.state import State, size_of
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -174,7 +175,7 @@ def _take(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
         about.epoch_batch_size,
         size_of(parameters, optimizer),
     )
-    replay.remember(*(array("d", tensors[name].tolist()) for name in ("losses", "accuracies")))
+    replay.losses, replay.accuracies = (array("d", tensors[name].tolist()) for name in ("losses", "accuracies"))
     replay.validations = {e: (float(a), float(b)) for e, (a, b) in about.validations.items()}
     replay.rates = about.rates
     replay.calendar.sizes = about.epoch_sizes

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from engine.state import RandomState
+from engine.randomness import RandomState
 from engine.trainer import Trainer
 from engine.users_code import users_code
 

@@ -124,13 +124,13 @@ class _Evaluator(ast.NodeVisitor):
         self._values = values
 
     def visit(self, node: ast.AST) -> Any:
-        method = getattr(self, f"visit_{type(node).__name__}", None)
+        method = _VISITS.get(type(node))
         if method is None:
             raise ExpressionError(
                 f"“{ast.unparse(node)[:40]}” is not part of the language",
                 "use numbers, names, + - * / ** @ %, and functions",
             )
-        return method(node)
+        return method(self, node)
 
     def _value(self, node: ast.AST) -> Any:
         value = self.visit(node)
@@ -287,6 +287,13 @@ class _Evaluator(ast.NodeVisitor):
         raise ExpressionError(f"there is no function “{name}”", f"functions are {', '.join((*FUNCTIONS, *symbols))}")
 
 
+_VISITS: dict[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
+    getattr(ast, name.removeprefix("visit_")): method
+    for name, method in vars(_Evaluator).items()
+    if name.startswith("visit_")
+}
+
+
 def optimizer_symbols(values: Values) -> list[str]:
     """The names of the optimizer's state, as functions of a parameter."""
     from engine.optimizers import spec_of
@@ -300,6 +307,8 @@ def optimizer_symbols(values: Values) -> list[str]:
 
 def _compute(function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any:
     try:
+        if not any(isinstance(operand, Tensor) for operand in operands):
+            return function(*operands)  # a watch on plain numbers is asked after every batch of a run
         with torch.no_grad():
             return function(*operands)
     except (RuntimeError, TypeError, IndexError) as error:

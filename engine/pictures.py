@@ -140,7 +140,7 @@ def input_gradient(session: Session, tape: Tape) -> Tensor:
         if not isinstance(first, Tensor) or not first.is_floating_point():
             raise ExpressionError("the input is not of floating-point numbers", "no gradient goes to it")
         leaf = first.detach().clone().requires_grad_()
-        with session.trainer.at_work(), torch.enable_grad():
+        with session.trainer.at_work, torch.enable_grad():
             inputs = (leaf, *tape.inputs[1:])
             loss = loss_with(session.trainer, tape.before.tensors, inputs, tape.targets, tape.before.random)
             tape.input_gradient = torch.autograd.grad(loss, leaf)[0]

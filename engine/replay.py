@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from engine.accuracies import Accuracies
+from engine.classes import accuracy
 from engine.history import History
 from engine.naming import Naming
 from engine.recording import Edit
@@ -23,7 +23,7 @@ _TAPES_KEPT = 4
 class Replay:
     """One branch of a run: its metrics, edits and history, on a trainer that it may share with other branches.
 
-    `losses` holds one number for each batch run, in order;
+    `losses` and `accuracies` hold one number for each batch run, in order, NaN where an accuracy is not defined;
     `validations` holds (loss, accuracy) by the number of epochs done, 0 being before training; `rates` the learning
     rate before its schedule, by the border from which it holds. The state at a border includes the edits made there.
     """
@@ -36,6 +36,7 @@ class Replay:
         self.calendar = trainer.calendar
         self.history = History(history_bytes)
         self.losses = array("d")
+        self.accuracies = array("d")
         self.validations: dict[int, tuple[float, float]] = {}
         self.rates: dict[int, float] = {0: trainer.base_rate}
         self.edits: list[Edit] = []
@@ -49,12 +50,11 @@ class Replay:
         self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
         self.on_arrival: Callable[[Replay, int], None] = lambda replay, iteration: None
         self.interrupted: Callable[[], bool] = lambda: False
-        self._accuracies = Accuracies()
         self._validation = validation
         self._tape_bytes = tape_bytes
         self._tapes: OrderedDict[int, Tape] = OrderedDict()
         trainer.owner = self
-        with trainer.at_work():
+        with trainer.at_work:
             self.history.add_checkpoint(trainer.capture())
 
     def fork(self, border: int) -> Replay:
@@ -63,7 +63,7 @@ class Replay:
         other.calendar = self.calendar.copy()
         other.take_after(self)
         other.plotted = {text: series[:border] for text, series in self.plotted.items()}
-        other.remember(self.losses[:border], self.accuracies[:border])
+        other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
         done = self.calendar.epochs_done(border)
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
         other.rates = {place: rate for place, rate in self.rates.items() if place <= border}
@@ -106,15 +106,6 @@ class Replay:
         return self._validation
 
     @property
-    def accuracies(self) -> array[float]:
-        """The accuracy of each batch run, in order; NaN where it is not defined."""
-        return self._accuracies.series()
-
-    def remember(self, losses: array[float], accuracies: array[float]) -> None:
-        """Take over the metrics of batches that were run elsewhere."""
-        self.losses, self._accuracies = losses, Accuracies(accuracies)
-
-    @property
     def furthest(self) -> int:
         """The last batch ever reached, counted over all epochs."""
         return len(self.losses)
@@ -133,7 +124,7 @@ class Replay:
 
     def train_batch(self) -> Result:
         """Run the trainer's next batch, unrecorded."""
-        with self.trainer.at_work():
+        with self.trainer.at_work:
             self._validate_first()
             before = self.trainer.capture() if self.audit else None
             result = self.trainer.train()
@@ -142,7 +133,7 @@ class Replay:
 
     def record_batch(self, wanted: frozenset[int] = frozenset()) -> Tape:
         """Run the trainer's next batch and keep its tape and the states around it."""
-        with self.trainer.at_work():
+        with self.trainer.at_work:
             self._validate_first()
             before = self.history.at(self.trainer.iteration) or self._keep_here()
             tape, result = self.trainer.record(self.naming, before, self._tape_bytes, wanted)
@@ -169,7 +160,7 @@ class Replay:
         due = trainer.iteration == 0 or epochs > 0
         if self._validation is None or not due or epochs in self.validations:
             return
-        with trainer.at_work():
+        with trainer.at_work:
             outcome = trainer.validate(self._validation, interrupted)
         if outcome is not None:
             self.validations[epochs] = outcome
@@ -205,11 +196,11 @@ class Replay:
     def _note(self, iteration: int, result: Result) -> None:
         if iteration > len(self.losses):
             self.losses.append(result.loss)
-            self._accuracies.add(result.output, result.targets)
+            self.accuracies.append(_accuracy(result))
         elif not _same(self.losses[iteration - 1], result.loss):
             self._diverged(iteration, result.loss)
             self.losses[iteration - 1] = result.loss
-            self._accuracies.correct(iteration, result.output, result.targets)
+            self.accuracies[iteration - 1] = _accuracy(result)
 
     def _diverged(self, iteration: int, loss: float) -> None:
         if not self.divergence:
@@ -238,7 +229,7 @@ class Replay:
         `keep` holds the states passed through, for a walk back, as many as there is room for.
         """
         first_kept = iteration - self.history.room_for_recent() if keep else iteration
-        with self.trainer.at_work():
+        with self.trainer.at_work:
             here = self._start_for(iteration)
             for done in range(here, iteration):
                 if interrupted() or self.trainer.iteration >= self.calendar.total:
@@ -266,7 +257,7 @@ class Replay:
             return held
         if not self.go(iteration, interrupted, keep=True):
             return None
-        with self.trainer.at_work():
+        with self.trainer.at_work:
             return self.history.at(iteration) or self._keep_here()
 
     def held_tape(self, iteration: int) -> Tape | None:
@@ -299,7 +290,7 @@ class Replay:
         Raises EngineError, having changed nothing, where it cannot be made.
         """
         border = edit.iteration
-        with self.trainer.at_work():
+        with self.trainer.at_work:
             self.make_edit(edit)
             self.edits.append(edit)
             self.forget_from(border)
@@ -311,7 +302,7 @@ class Replay:
         self.trace.forget_from(border)
         self.distributions.forget_from(border)
         del self.losses[border:]
-        self._accuracies.forget_from(border)
+        del self.accuracies[border:]
         for series in self.plotted.values():
             del series[border:]
         for held in [i for i in self._tapes if i >= border]:
@@ -320,6 +311,11 @@ class Replay:
         self.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
         self.rates = {place: rate for place, rate in self.rates.items() if place <= border}
         self.reached, self.finished = min(self.reached, border), min(self.finished, border)
+
+
+def _accuracy(result: Result) -> float:
+    share = accuracy(result.output, result.targets)
+    return math.nan if share is None else share
 
 
 def _same(a: float, b: float) -> bool:

@@ -75,7 +75,7 @@ def _make_branches(session: Session, recording: Recording) -> None:
     pristine, calendar = first.replay.history.nearest(0), first.replay.calendar
     session.branches.all.clear()
     for saved in recording.branches:
-        with session.trainer.at_work():
+        with session.trainer.at_work:
             session.trainer.calendar = calendar.copy()
             session.trainer.restore(pristine)
             replay = first.replay.anew(saved.edits)

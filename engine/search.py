@@ -128,7 +128,7 @@ def _scan(session: Session, conditions: Sequence[Condition], start: int, stop: i
     lookout = Lookout(session, conditions)
     if not replay.go(start, session.interrupted):
         return []
-    with session.trainer.at_work():
+    with session.trainer.at_work:
         for iteration in range(start + 1, stop + 1):
             if session.interrupted():
                 return []

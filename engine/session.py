@@ -256,7 +256,7 @@ class Session:
     def _run_to(self, target: int, conditions: list[Condition]) -> Hit | None:
         replay, interrupted = self.replay, self.interrupted
         lookout, record_next = Lookout(self, conditions), False
-        with self.trainer.at_work():
+        with self.trainer.at_work:
             while self.iteration < target and not interrupted():
                 lookout.before_batch()
                 if record_next or lookout.needs_tape:

@@ -17,8 +17,9 @@ from engine.classes import accuracy, first_tensor
 from engine.data import BatchLoader
 from engine.errors import HistoryError, ModelError
 from engine.naming import Naming
+from engine.randomness import OwnRandomness, RandomState
 from engine.recorder import Recorder
-from engine.state import RandomState, State
+from engine.state import State
 from engine.tape import Tape
 from engine.users_code import users_code
 
@@ -62,9 +63,8 @@ class Trainer:
         self.owner: object = None  # the branch whose state this is
         self._iterator: Iterator[Any] | None = None
         self._epoch_random: RandomState | None = None
-        self._random = RandomState.capture()
+        self.at_work = OwnRandomness()
         self._captured_random: RandomState | None = None  # of the state captured last
-        self._at_work = False
         self._seconds, self._batches_timed = 0.0, 0
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.parameter_names = frozenset(self._names.values())
@@ -105,22 +105,6 @@ class Trainer:
         self.optimizer = optimizer
         for group in optimizer.param_groups:
             group.setdefault("base_lr", group["lr"])  # travels with the captured groups
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Inside, the global random generators are this run's own; outside, they are whoever's they were."""
-        if self._at_work:
-            yield
-            return
-        outside = RandomState.capture()
-        self._random.restore()
-        self._at_work = True
-        try:
-            yield
-        finally:
-            self._at_work = False
-            self._random = RandomState.capture()
-            outside.restore()
 
     # ── one batch ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,4 +1,7 @@
-"""The application: keys and commands in, engine messages out to the one snapshot, frames at the terminal's pace."""
+"""The application: keys and commands in, engine messages out to the one snapshot, frames at the terminal's pace.
+
+What is not on the first picture is imported when it is wanted.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,11 @@ from engine.commands import Command
 from engine.errors import CommandError, EngineError
 from engine.experiment import Experiment
 from engine.views import Answer, Unit
-from nnwalk_tui import actions, keymap, pictures, shot, terminal, theme
+from nnwalk_tui import actions, keymap, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.appearance import Appearance
 from nnwalk_tui.arrangement import Arrangement
 from nnwalk_tui.layouts import LARGE, LESSON
-from nnwalk_tui.lessons.progress import Progress as LessonProgress
 from nnwalk_tui.listening import WALKS, ListeningApp
 from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
@@ -35,7 +37,6 @@ from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
 from nnwalk_tui.screens.command_line import CommandLine
-from nnwalk_tui.screens.help import HelpScreen
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
 from nnwalk_tui.settings import Chosen
@@ -83,7 +84,7 @@ class NNWalkApp(ListeningApp):
         state = state or _state_folder()
         self.main = MainScreen(state / "history", lambda: self._names)
         self.begin_arranging(state, arrangement, layout)
-        self.begin_teaching(lessons or Plan(), LessonProgress(state / "lessons.json"), new_client)
+        self.begin_teaching(lessons or Plan(), state / "lessons.json", new_client)
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen."""
@@ -331,6 +332,8 @@ class NNWalkApp(ListeningApp):
         if name.strip():
             self._explain(name.strip())
             return
+        from nnwalk_tui.screens.help import HelpScreen
+
         pane = self.main.current_pane
         self.push_screen(HelpScreen(pane, self.main.active_bindings.values()))
 
@@ -354,6 +357,8 @@ class NNWalkApp(ListeningApp):
 
     def screen_screenshot(self, text: str) -> None:
         """Save what is on screen."""
+        from nnwalk_tui import pictures
+
         self.say(pictures.take(self, shot.parse(text)))
 
     def screen_theme(self, name: str) -> None:

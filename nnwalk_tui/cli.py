@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,33 @@ from engine.errors import EngineError, ModelError
 from engine.experiment import MODELS, Experiment, resolve
 from engine.recording import Job, Script, check_recording, read_recording
 from nnwalk_tui import __version__
-from nnwalk_tui.config import config
-from nnwalk_tui.lessons.command import lesson
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
 from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import can_show_screen
 
 _USAGE = 2
+_ELSEWHERE = {"config": "nnwalk_tui.config", "lesson": "nnwalk_tui.lessons.command"}
 
 
-class _DefaultGroup(click.Group):
-    """`nnwalk-tui --seed 3` means `nnwalk-tui mlp --seed 3`, and `nnwalk-tui --resume` goes on with the last run."""
+class _Group(click.Group):
+    """`nnwalk-tui --seed 3` means `nnwalk-tui mlp --seed 3`, and `nnwalk-tui --resume` goes on with the last run.
+
+    Commands of other modules are imported when they are asked for.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE:
+            command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args[:1] == ["--resume"]:
             args = ["resume", *args[1:]]
-        if not args or (
-            args[0] not in self.commands and args[0] not in ("--help", "--version", "-h") and args[0][0] == "-"
-        ):
+        if not args or (args[0][:1] == "-" and args[0] not in ("--help", "--version", "-h")):
             args = ["mlp", *args]
         return super().parse_args(ctx, args)
 
@@ -38,10 +48,12 @@ class _DefaultGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            raise click.UsageError(f"there is no “{args[0]}”; there are {', '.join(self.commands)}", ctx) from None
+            raise click.UsageError(
+                f"there is no “{args[0]}”; there are {', '.join(self.list_commands(ctx))}", ctx
+            ) from None
 
 
-@click.group(cls=_DefaultGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="nnwalk-tui")
 def commands() -> None:
     """A step-through debugger and visualizer for neural-network training.
@@ -67,10 +79,6 @@ def _add_model(name: str, summary: str) -> None:
 
 for _name, _summary in MODELS.items():
     _add_model(_name, _summary)
-
-
-commands.add_command(lesson)
-commands.add_command(config)
 
 
 @commands.command("run", short_help="your own model: FILE.py:FUNCTION")

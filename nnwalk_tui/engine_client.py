@@ -1,38 +1,28 @@
-"""Starts the engine process, talks to it, and notices when it ends.
+"""Talks to the engine process, through all of its lives.
 
-Imports neither textual nor torch, so that the engine can be started before the screen is imported. Everything that
-arrives is handed to one callback, from threads; `EngineDied` is the last message of a life that was not asked to end.
+Everything that arrives is handed to one callback, from threads; `EngineDied` is the last message of a life that was
+not asked to end.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Listener
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from engine.errors import EngineError
 from engine.messages import Arrange, Do, Interrupt, Look, Open, ToEngine
 from engine.recording import Job
-from engine.transport import Opening, ScreenEnd, screen_end
 from engine.views import FromEngine, Log, Opened
 
+if TYPE_CHECKING:
+    from nnwalk_tui.engine_life import EngineLife
+
 ENGINE = (sys.executable, "-P", "-m", "engine.server")  # -P: a folder "engine" where the user works is not ours
-SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108, on macOS 104
-LAST_WORDS = 1.0  # seconds that messages and output may take to arrive after the process ended
 BACKLOG = 2000  # messages kept until somebody listens
 
 
@@ -51,7 +41,7 @@ class EngineClient:
     def __init__(self, job: Job, command: list[str] | None = None) -> None:
         self._job = job
         self._command = command or list(ENGINE)
-        self._engine: _EngineLife | None = None
+        self._engine: EngineLife | None = None
         self._callback: Callable[[FromEngine | EngineDied], None] | None = None
         self._backlog: deque[FromEngine | EngineDied] = deque(maxlen=BACKLOG)
         self._delivering = threading.Lock()
@@ -63,7 +53,9 @@ class EngineClient:
         """Start the engine process, if it is not; returns at once. Raises EngineError when it cannot be started."""
         if self._engine is not None:
             return
-        self._engine = _EngineLife(self._command, self._job, self._deliver)
+        from nnwalk_tui.engine_life import EngineLife  # the screen is painted before there is a process to talk to
+
+        self._engine = EngineLife(self._command, self._job, self._deliver)
         for message in self._early:
             self._engine.send(message)
         self._early.clear()
@@ -136,155 +128,3 @@ class EngineClient:
                 self._backlog.append(message)
             else:
                 self._callback(message)
-
-
-class _EngineLife:
-    """One engine process from start to end, and the three threads that watch it."""
-
-    def __init__(self, command: list[str], job: Job, deliver: Callable[[FromEngine | EngineDied], None]) -> None:
-        self._deliver_message = deliver
-        self._closing = threading.Event()
-        self._ended = threading.Event()
-        self._sending = threading.Lock()
-        self._channel: ScreenEnd | None = None
-        self._unsent: list[ToEngine] = []
-        self._folder = tempfile.mkdtemp(prefix="nnwalk-")
-        self._address = _socket_path(self._folder)
-        authkey = secrets.token_bytes(32)
-        self._listener = Listener(self._address, "AF_UNIX", authkey=authkey)
-        self._process = _start(command, Opening(self._address, authkey.hex(), job))
-        self._output_thread = self._thread(self._read_output)
-        self._message_thread = self._thread(self._read_messages)
-        self._thread(self._await_end)
-
-    def send(self, message: ToEngine) -> None:
-        """Send a message, or keep it until the engine has connected."""
-        with self._sending:
-            if self._channel is None:
-                self._unsent.append(message)
-                return
-            with contextlib.suppress(OSError):  # the engine is gone: its end is reported by _await_end
-                self._channel.send(message)
-
-    def close(self) -> None:
-        """Hang up; then terminate; then kill, its children with it."""
-        self._closing.set()
-        if self._channel is not None:
-            self._channel.close()
-            self._ended.wait(0.2)  # torch takes longer than that to leave, and has nothing to save
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            if self._ended.is_set():
-                break
-            self._signal(sign)
-            self._ended.wait(0.25)
-        self._message_thread.join(0.1)
-        self._output_thread.join(0.1)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _thread(self, target: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=target, daemon=True, name=f"engine{target.__name__}")
-        thread.start()
-        return thread
-
-    def _read_output(self) -> None:
-        """What the engine or the user's code prints, native code too, becomes Log messages."""
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
-            for line in output:
-                self._deliver(Log(_last_state(line.decode(errors="replace"))))
-
-    def _read_messages(self) -> None:
-        channel = self._accept()
-        if channel is None:
-            return
-        self._open(channel)
-        try:
-            while True:
-                self._deliver(channel.receive())
-        except EOFError:
-            if not self._ended.wait(LAST_WORDS):
-                self._signal(signal.SIGKILL)  # it hung up and yet lives on: nobody can talk to it any more
-
-    def _accept(self) -> ScreenEnd | None:
-        """The connected engine, or None when it ended before it connected."""
-        while not self._ended.is_set() and not self._closing.is_set():
-            try:
-                channel = screen_end(self._listener.accept())
-            except (AuthenticationError, EOFError, OSError):
-                continue  # a stranger, or _await_end knocking to wake this thread
-            self._stop_listening()
-            return channel
-        self._stop_listening()
-        return None
-
-    def _open(self, channel: ScreenEnd) -> None:
-        with self._sending:
-            self._channel = channel
-            with contextlib.suppress(OSError):
-                for message in self._unsent:
-                    channel.send(message)
-            self._unsent.clear()
-
-    def _await_end(self) -> None:
-        status = self._process.wait()
-        self._ended.set()
-        self._knock()
-        self._message_thread.join(LAST_WORDS)
-        self._output_thread.join(LAST_WORDS)
-        self._deliver(EngineDied(_reason(status)))
-
-    def _knock(self) -> None:
-        """Wake `_accept`: closing a listening socket does not wake the thread that waits on it."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as knocker:
-            knocker.connect(self._address)
-
-    def _deliver(self, message: FromEngine | EngineDied) -> None:
-        if not self._closing.is_set():
-            self._deliver_message(message)
-
-    def _signal(self, sign: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, sign)
-
-    def _stop_listening(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _socket_path(folder: str) -> str:
-    path = os.path.join(folder, "engine")
-    if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
-        shutil.rmtree(folder, ignore_errors=True)
-        problem = f"the temporary folder's path is too long for a socket: {folder}"
-        raise EngineError(problem, "set TMPDIR to a shorter one")
-    return path
-
-
-def _start(command: list[str], opening: Opening) -> subprocess.Popen[bytes]:
-    """The engine process, in a session of its own: the terminal's signals and /dev/tty are not for it."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", "PYTHONIOENCODING": "utf-8"},
-    )
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # it ended already, which _await_end reports
-        process.stdin.write(opening.line())
-        process.stdin.close()
-    return process
-
-
-def _last_state(line: str) -> str:
-    """What a terminal would be left showing of a line: of a progress bar, its last state."""
-    return line.rstrip("\r\n").rpartition("\r")[2]
-
-
-def _reason(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status}"
-    hint = " (out of memory?)" if -status == signal.SIGKILL else ""
-    return f"killed by signal {-status}{hint}"

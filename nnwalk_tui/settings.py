@@ -6,7 +6,6 @@ A new setting is a row of ENTRIES, a field of Settings, and where it is used.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -185,16 +184,18 @@ def read(path: Path) -> tuple[Settings, list[Problem]]:
     """The settings of a file, and what is wrong in it; what is wrong is as it is by default. No file is no problem."""
     try:
         text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
     except FileNotFoundError:
         return Settings(), []
     except UnicodeDecodeError:
         return Settings(), [Problem(0, f"{path} is not UTF-8 text", "save it as UTF-8; all is as by default now")]
     except OSError as error:
         return Settings(), [Problem(0, f"{path} cannot be read: {error.strerror}", "mend its permissions")]
+    import tomllib  # most have no file
+
+    try:
+        return _settings(tomllib.loads(text), text)
     except tomllib.TOMLDecodeError as error:
         return Settings(), [_broken(str(error), text)]
-    return _settings(table, text)
 
 
 def _broken(said: str, text: str) -> Problem:

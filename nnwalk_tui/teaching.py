@@ -1,12 +1,16 @@
-"""The lessons' part of the application: the list, the page, answers, and the engine that a lesson runs on."""
+"""The lessons' part of the application: the list, the page, answers, and the engine that a lesson runs on.
+
+What a lesson needs is imported when one is wanted: the program's first picture does not wait for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.experiment import Experiment
 from engine.messages import Look
@@ -14,14 +18,14 @@ from engine.recording import Job
 from engine.views import Answer, FromEngine, Snapshot
 from nnwalk_tui.engine_client import EngineClient, EngineDied
 from nnwalk_tui.in_turn import InTurnApp
-from nnwalk_tui.lessons.document import Lesson, Question
-from nnwalk_tui.lessons.guide import Guide, experiments
-from nnwalk_tui.lessons.library import COURSE, LessonError, find, lessons
-from nnwalk_tui.lessons.progress import Progress
+from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.screens.command_line import Tone
-from nnwalk_tui.screens.lessons import LessonsScreen
 from nnwalk_tui.screens.main import MainScreen
-from nnwalk_tui.screens.terms import TermsScreen
+
+if TYPE_CHECKING:
+    from nnwalk_tui.lessons.document import Lesson
+    from nnwalk_tui.lessons.guide import Guide
+    from nnwalk_tui.lessons.progress import Progress
 
 
 class Client(Protocol):
@@ -69,15 +73,21 @@ class TeachingApp(InTurnApp):
     snapshot: Snapshot | None
     over: str  # why there is no engine to talk to; "" while there is one
 
-    def begin_teaching(self, plan: Plan, progress: Progress, new_client: Callable[[Experiment], Client]) -> None:
-        """Be ready for lessons."""
+    def begin_teaching(self, plan: Plan, learnt: Path, new_client: Callable[[Experiment], Client]) -> None:
+        """Be ready for lessons; what was learnt is kept in the file `learnt`."""
         self._plan = plan
-        self._learnt = progress
+        self._learnt_file = learnt
         self._new_client = new_client
         self.guide: Guide | None = None
         self._parked: Parked | None = None
         self._spare: Client | None = None  # an engine that has imported torch while the first pages are read
         self._lesson_run = plan.experiment  # what the engine on screen runs, if a lesson chose it
+
+    @cached_property
+    def _learnt(self) -> Progress:
+        from nnwalk_tui.lessons.progress import Progress
+
+        return Progress(self._learnt_file)
 
     # What the application must offer
 
@@ -130,6 +140,9 @@ class TeachingApp(InTurnApp):
 
     def list_lessons(self) -> None:
         """Choose from the list."""
+        from nnwalk_tui.lessons.library import LessonError, lessons
+        from nnwalk_tui.screens.lessons import LessonsScreen
+
         try:
             every = lessons(self._plan.folder)
         except LessonError as error:
@@ -144,9 +157,14 @@ class TeachingApp(InTurnApp):
 
     def screen_terms(self, words: str) -> None:
         """Search the glossary; a word's lesson may be opened from it."""
+        from nnwalk_tui.screens.terms import TermsScreen
+
         self.push_screen(TermsScreen(words), self._chosen)
 
     def _open_lesson(self, name: str) -> None:
+        from nnwalk_tui.lessons.guide import experiments
+        from nnwalk_tui.lessons.library import LessonError, find
+
         try:
             lesson = find(name, self._plan.folder)
         except LessonError as error:
@@ -159,6 +177,8 @@ class TeachingApp(InTurnApp):
         self._show_page()
 
     def _guide(self, lesson: Lesson) -> Guide:
+        from nnwalk_tui.lessons.guide import Guide
+
         return Guide(lesson, self._learnt, lambda text: self.client.do(text), self._run, self._lesson_run)
 
     def _show_page(self) -> None:
@@ -209,6 +229,8 @@ class TeachingApp(InTurnApp):
 
     def go_on(self) -> None:
         """Enter, in the lesson: whatever comes next, once it is in view."""
+        from nnwalk_tui.lessons.document import Question
+
         guide = self._open_guide()
         if guide is None or self.main.lesson.scroll_on():
             return

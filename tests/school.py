@@ -12,7 +12,7 @@ from engine.recording import Job
 from engine.views import Answer, FromEngine
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.lessons.library import COURSE
+from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.teaching import Plan
 
 

@@ -191,5 +191,5 @@ def test_a_temporary_folder_too_deep_for_a_socket_is_named_with_its_cure(
 
 
 def test_the_client_imports_neither_textual_nor_torch() -> None:
-    code = "import nnwalk_tui.engine_client, sys; print({'textual', 'rich', 'torch'} & set(sys.modules))"
+    code = "import nnwalk_tui.engine_life, sys; print({'textual', 'rich', 'torch'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

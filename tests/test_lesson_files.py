@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from nnwalk_tui.cli import commands
+from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Question
-from nnwalk_tui.lessons.library import COURSE, lessons
+from nnwalk_tui.lessons.library import lessons
 from nnwalk_tui.lessons.parser import parse_lesson
 from nnwalk_tui.lessons.progress import Progress, summary
 from nnwalk_tui.lessons.questions import Verdict, judge

@@ -2,3 +2,7 @@
 
 No torch here: what a lesson computes, it asks the engine for.
 """
+
+from pathlib import Path
+
+COURSE = Path(__file__).parent

@@ -15,8 +15,9 @@ import msgspec
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
 from engine.recording import Job
+from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson
-from nnwalk_tui.lessons.library import COURSE, find, lesson_files, lessons
+from nnwalk_tui.lessons.library import find, lesson_files, lessons
 from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
 from nnwalk_tui.options import looks_options

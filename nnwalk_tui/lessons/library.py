@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from engine.errors import EngineError
+from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson, Problem
 from nnwalk_tui.lessons.parser import read_lesson
-
-COURSE = Path(__file__).parent
 
 
 class LessonError(EngineError):

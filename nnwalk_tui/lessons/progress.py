@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson
 
 
@@ -115,6 +116,4 @@ def default_path() -> Path:
 
 
 def _key(lesson: Lesson) -> str:
-    from nnwalk_tui.lessons.library import COURSE
-
     return lesson.slug if lesson.path.parent == COURSE else str(lesson.path.resolve())

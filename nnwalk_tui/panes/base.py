@@ -11,7 +11,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.filter import ANSIToTruecolor, LineFilter
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -81,6 +81,7 @@ class Pane(Widget, can_focus=True):
         self._followed: int | None = None
         self._beyond = (0, 0)
         self._drawn: list[Line] = []
+        self._drawn_for: Size | None = None
         self._strips: list[Strip] = []
         self._palette: theme.Palette | None = None
 
@@ -144,15 +145,12 @@ class Pane(Widget, can_focus=True):
         """Draw again, and send the lines that differ."""
         if not self.is_mounted or not self.size:
             return
-        width, height = self.size
-        lines = self._picture(width, height)
         palette = self._current_palette()
-        if palette is not self._palette or len(lines) != len(self._drawn):
-            self._palette, self._drawn = palette, lines
-            self._strips = [_strip(line, palette) for line in lines]
+        if palette is not self._palette or self.size != self._drawn_for:
+            self._draw_anew()
             self.refresh()
             return
-        changed = []
+        lines, changed = self._picture(*self.size), []
         for y, (old, new) in enumerate(zip(self._drawn, lines, strict=True)):
             if old != new:
                 before, after = self._strips[y], _strip(new, palette)
@@ -163,8 +161,17 @@ class Pane(Widget, can_focus=True):
         if changed:
             self.refresh(*changed)
 
+    def _draw_anew(self) -> None:
+        """Draw every line, for the present size and colours; what is followed comes into view."""
+        if self.size != self._drawn_for:
+            self._drawn_for, self._followed = self.size, None
+        self._palette, self._drawn = self._current_palette(), self._picture(*self.size)
+        self._strips = [_strip(line, self._palette) for line in self._drawn]
+
     def render_line(self, y: int) -> Strip:
-        """The strip that stands at a line."""
+        """The strip that stands at a line. A new size is drawn when it is first painted, not a tick after."""
+        if self.size != self._drawn_for:
+            self._draw_anew()
         if y < len(self._strips):
             return self._strips[y]
         return Strip.blank(self.size.width, self.rich_style)
@@ -193,9 +200,9 @@ class Pane(Widget, can_focus=True):
         self.redraw()
 
     def on_resize(self) -> None:
-        """Draw for the new size, and bring what is followed into view."""
-        self._drawn, self._followed = [], None
-        self.redraw()
+        """Draw for the new size, if it was not painted yet."""
+        if self.size != self._drawn_for:
+            self.redraw()
 
     def on_focus(self) -> None:
         """Mark the border."""

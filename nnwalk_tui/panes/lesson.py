@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from engine.views import Snapshot
-from nnwalk_tui.lessons.guide import Guide
 from nnwalk_tui.panes.base import MARGIN, Pane
-from nnwalk_tui.render.lesson import page
 from nnwalk_tui.render.text import Line
+
+if TYPE_CHECKING:
+    from nnwalk_tui.lessons.guide import Guide
 
 
 class LessonPane(Pane):
@@ -43,6 +44,8 @@ class LessonPane(Pane):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The page, as far as there is room: what comes next, unless what came last would go out of view for it."""
+        from nnwalk_tui.render.lesson import page  # only lessons need it, and the first picture does not wait for it
+
         shown = page(self.data, width)
         edge = min(MARGIN, height // 3)
         self._ahead = shown.follow

@@ -1,22 +1,33 @@
-"""Frames at the terminal's pace: the next is asked for when the last has left the program.
+"""Keys as soon as they are known, and frames at the terminal's pace: the next when the last has left the program.
 
-Textual writes from a thread with a queue of 30 updates; on a slow link that is seconds of stale frames between a key
-and what it does. Counting what was handed over and what was flushed tells when the link is free again.
+Textual looks for an Esc that stands alone ten times a second, and reads for ever from a terminal that is gone. It
+writes from a thread with a queue of 30 updates; on a slow link that is seconds of stale frames between a key and what
+it does. Counting what was handed over and what was flushed tells when the link is free again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import threading
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from textual import constants
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from nnwalk_tui.terminal import is_gone
 
 if TYPE_CHECKING:
     from textual.app import App
+
+
+_IDLE = 0.1  # seconds between two looks at whether the driver stops
+_AFTER = 0.002  # seconds, to be surely past a delay
+ESC = "\x1b"  # alone it is a key, with more it begins one
 
 
 class PacedDriver(LinuxDriver):
@@ -29,13 +40,37 @@ class PacedDriver(LinuxDriver):
 
     @property
     def hung_up(self) -> bool:
-        """Whether the terminal is gone: Textual would read from it for ever."""
+        """Whether the terminal is gone."""
         return is_gone(self.fileno)
+
+    def run_input_thread(self) -> None:
+        """Read keys until the driver stops, or the terminal is gone."""
+        parser, decode, wait = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode, _IDLE
+        while not self.exit_event.is_set():
+            text = ""
+            if select.select([self.fileno], [], [], wait)[0]:
+                data = _read(self.fileno)
+                if not data:
+                    return
+                text = decode(data)
+            if text:  # to the parser, nothing is the end
+                for message in parser.feed(text):
+                    self.process_message(message)
+            for message in parser.tick():
+                self.process_message(message)
+            wait = constants.ESCAPE_DELAY + _AFTER if text.endswith(ESC) else _IDLE
 
     def write(self, data: str) -> None:
         """Hand over data to the writing thread."""
         self.outlet.expect(len(data))
         super().write(data)
+
+
+def _read(fileno: int) -> bytes:
+    try:
+        return os.read(fileno, 4096)
+    except OSError:
+        return b""
 
 
 class Outlet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Literal
 
 MANY_COLOURS = ("256", "direct", "kitty", "alacritty", "ghostty", "wezterm")
@@ -23,6 +23,14 @@ def can_show_screen(environ: Mapping[str, str] = os.environ) -> str | None:
     if kind in ("", "dumb", "unknown"):
         return f"this terminal cannot move its cursor (TERM={kind})"
     return None
+
+
+def hasten_escape(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Let Esc alone be known 50 ms after it came, before textual is imported, which would wait for 100 ms.
+
+    The keys that send more than one byte begin with it. The variable is the terminal world's own, and the user's goes.
+    """
+    environ.setdefault("ESCDELAY", "50")
 
 
 def is_gone(fileno: int) -> bool:

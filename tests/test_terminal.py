@@ -11,12 +11,15 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from nnwalk_tui import terminal, theme
-from nnwalk_tui.pacing import Outlet
+from nnwalk_tui.pacing import Outlet, PacedDriver
 
 
 class Tty(io.StringIO):
@@ -144,3 +147,38 @@ def test_the_program_ends_with_a_terminal_that_sends_no_signal(tmp_path: Path) -
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "keys"),
+    [
+        ((b"\x1b",), ["escape"]),
+        ((b"a\x1b",), ["a", "escape"]),
+        ((b"\x1b", b"[C", b"b"), ["right", "b"]),
+        ((b"\xc3", b"\xa9"), ["é"]),
+        ((b"\xff", b"q"), ["\ufffd", "q"]),
+    ],
+)
+def test_keys_are_known_however_their_bytes_arrive(pieces: tuple[bytes, ...], keys: list[str]) -> None:
+    seen, done = _keys_of(pieces)
+    assert seen == keys
+    assert done, "the terminal is gone, and yet it is read from"
+
+
+def _keys_of(pieces: tuple[bytes, ...]) -> tuple[list[str], bool]:
+    """What a driver makes of bytes, each piece some time after the one before; whether it stopped at their end."""
+    out, into = os.pipe()
+    driver = PacedDriver.__new__(PacedDriver)
+    driver.fileno, driver.exit_event, driver._debug = out, threading.Event(), False
+    seen: list[events.Key] = []
+    driver.process_message = lambda message: seen.append(message)  # type: ignore[arg-type, method-assign]
+    reader = threading.Thread(target=driver.run_input_thread)
+    reader.start()
+    for piece in pieces:
+        os.write(into, piece)
+        time.sleep(0.02)
+    time.sleep(0.25)
+    os.close(into)
+    reader.join(5)
+    os.close(out)
+    return [key.character if key.is_printable and key.character else key.key for key in seen], not reader.is_alive()

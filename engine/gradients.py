@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.layers import cached
 from engine.messages import Look
 from engine.naming import Naming
 from engine.statistics import norm, update_ratio
@@ -34,7 +33,11 @@ def gradient_views(session: Session, look: Look) -> list[Gradient]:
         _remember_values(session, values)
     if not look.gradient_points:
         return found
-    return [_with_history(session, gradient, look.gradient_points) for gradient in found]
+    first, last = look.gradient_layers or (0, len(session.naming.layers))
+    return [
+        _with_history(session, gradient, look.gradient_points) if first <= gradient.layer <= last else gradient
+        for gradient in found
+    ]
 
 
 def _with_history(session: Session, gradient: Gradient, points: int) -> Gradient:
@@ -60,9 +63,9 @@ def _parameter(values: Values, name: str) -> Gradient:
     return Gradient(
         short,
         layer,
-        None if gradient is None else cached(tape, f"‖d{short}‖", lambda: norm(gradient)),
-        cached(tape, f"‖{short}‖", lambda: norm(tape.before.tensors[name])),
-        cached(tape, f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
+        None if gradient is None else tape.once(f"‖d{short}‖", lambda: norm(gradient)),
+        tape.once(f"‖{short}‖", lambda: norm(tape.before.tensors[name])),
+        tape.once(f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
         kind,
     )
 
@@ -96,7 +99,7 @@ def _pre_activation_gradient(values: Values, layer: int) -> Tensor | None:
 
 def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | None:
     """‖gradient‖, computed once for each tape; None where there is none."""
-    return None if gradient is None else cached(tape, f"‖{name}‖ at", lambda: norm(gradient))
+    return None if gradient is None else tape.once(f"‖{name}‖ at", lambda: norm(gradient))
 
 
 # ── distributions ─────────────────────────────────────────────────────────────────────────────────────────────────────

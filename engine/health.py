@@ -139,10 +139,7 @@ def _once(subject: Subject, what: str, compute: Callable[[], float]) -> float:
     """A number computed once for each tape."""
     tape = subject.values.tape
     assert isinstance(tape, Tape)
-    key = f"{what} {subject.info.index}"
-    if key not in tape.numbers:
-        tape.numbers[key] = compute()
-    return tape.numbers[key]
+    return tape.once(f"{what} {subject.info.index}", compute)
 
 
 def _percent(share: float) -> str:

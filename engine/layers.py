@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,38 +19,61 @@ from engine.statistics import statistics
 from engine.tape import Tape
 from engine.values import Ref, Values
 from engine.views import Layer as LayerView
-from engine.views import Phase, Statistics
+from engine.views import Layers, Phase, Statistics
 
 if TYPE_CHECKING:
     from engine.session import Session
 
 NOTHING = Look([])
 QUANTITIES = ("W", "b", "Z", "A", "dZ", "dA", "dW", "db")
+_SHAPES = ("W", "b", "Z", "A")
+
+
+def layers_view(session: Session, look: Look) -> Layers:
+    """The layers that the screen shows, and what its table must have room for."""
+    values = session.values()
+    parameters = dict(values.model.named_parameters())
+    longest = [_bare(values, layer, parameters) for layer in _longest(values, session.naming.layers, parameters)]
+    return Layers(len(session.naming.layers), layer_views(session, look), longest)
 
 
 def layer_views(session: Session, look: Look = NOTHING) -> list[LayerView]:
-    """Each layer with its shapes, and, of those in view, statistics and badges of what is reached, and past norms."""
+    """The layers in view: shapes, statistics of what is reached, badges, and past norms."""
     values = session.values()
-    at_end = session.event is None  # then the norms of all are kept
     wanted = _in_view(session, values, look)
     named = session.naming.layers
     parameters = dict(values.model.named_parameters())
-    layers = [
-        _layer(values, layer, parameters, at_end or layer.index in wanted or layer is named[-1]) for layer in named
-    ]
+    at_end = session.event is None  # then the norms of all are kept
+    views = {
+        layer.index: _layer(values, layer, parameters)
+        for layer in named
+        if at_end or layer.index in wanted or layer is named[-1]
+    }
     if at_end:
-        _remember(session, layers)
-    last = layers[-1].tensors.get("dZ") if layers else None
+        _remember(session, views.values())
+    last = views[named[-1].index].tensors.get("dZ") if named else None
     return [
         msgspec.structs.replace(
-            view,
-            badges=badges(Subject(layer, view, len(layers), None if last is None else last.norm, values)),
-            history=_history(session, view, look),
+            views[layer.index],
+            badges=badges(Subject(layer, views[layer.index], len(named), None if last is None else last.norm, values)),
+            history=_history(session, views[layer.index], look),
         )
+        for layer in named
         if layer.index in wanted
-        else msgspec.structs.replace(view, tensors={}, missing={})
-        for layer, view in zip(named, layers, strict=True)
     ]
+
+
+def _longest(values: Values, layers: list[LayerInfo], named: Mapping[str, Parameter]) -> list[LayerInfo]:
+    """Layers that no other is longer than, in some column of a table; the same for the whole tape."""
+
+    def find() -> list[LayerInfo]:
+        found = {(layer.kind, _activation(values.tape, layer)): layer for layer in reversed(layers)}
+        sizes = {layer.index: _shapes(values, layer, named) for layer in layers}
+        for symbol in _SHAPES if layers else ():
+            found[symbol, ""] = max(layers, key=lambda layer: len(str(sizes[layer.index].get(symbol, ""))))
+        return list({layer.index: layer for layer in (*layers[-1:], *found.values())}.values())
+
+    return find() if values.tape is None else values.tape.once("longest", find)
 
 
 def _in_view(session: Session, values: Values, look: Look) -> range:
@@ -66,7 +89,7 @@ def _in_view(session: Session, values: Values, look: Look) -> range:
     return range(first, last + 1)
 
 
-def _remember(session: Session, layers: list[LayerView]) -> None:
+def _remember(session: Session, layers: Iterable[LayerView]) -> None:
     norms = {known.name: known.norm for layer in layers for known in layer.tensors.values()}
     session.replay.trace.note(session.iteration, norms)
 
@@ -80,11 +103,10 @@ def _history(session: Session, layer: LayerView, look: Look) -> list[float]:
     return before if known is None or session.event is None else [*before, known.norm][-look.points :]
 
 
-def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter], whole: bool) -> LayerView:
+def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:
     tensors: dict[str, Statistics] = {}
     missing: dict[str, str] = {}
-    own = [named[name] for name in layer.parameters.values()]
-    for quantity in QUANTITIES if whole else ():
+    for quantity in QUANTITIES:
         symbol = quantity.removeprefix("d")
         if symbol in ("W", "b") and symbol not in layer.parameters:
             continue
@@ -92,15 +114,21 @@ def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter], who
             tensors[quantity] = _statistics(values, Ref(f"{quantity}[{layer.index}]"))
         except ExpressionError as error:
             missing[quantity] = str(error)
+    return msgspec.structs.replace(_bare(values, layer, named), tensors=tensors, missing=missing)
+
+
+def _bare(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:
+    """A layer without what the cursor has reached of it."""
+    own = [named[name] for name in layer.parameters.values()]
     return LayerView(
         layer.index,
         layer.path,
         layer.kind,
         _activation(values.tape, layer),
         sum(parameter.numel() for parameter in own),
-        tensors,
+        {},
         _shapes(values, layer, named),
-        missing,
+        {},
         _memory(values.tape, layer, own),
     )
 
@@ -108,7 +136,7 @@ def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter], who
 def _memory(tape: Tape | None, layer: LayerInfo, parameters: list[Parameter]) -> int:
     """Bytes of a layer's parameters, and of what its forward pass makes of the batch."""
     own = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
-    made = 0.0 if tape is None else cached(tape, f"memory {layer.index}", lambda: _made_by(tape, layer.index))
+    made = 0.0 if tape is None else tape.once(f"memory {layer.index}", lambda: _made_by(tape, layer.index))
     return own + int(made)
 
 
@@ -156,10 +184,3 @@ def _shapes(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) ->
         if value is not None:
             shapes[symbol] = list(value.shape)
     return shapes | {f"d{symbol}": shape for symbol, shape in shapes.items()}
-
-
-def cached(tape: Tape, key: str, compute: Callable[[], float]) -> float:
-    """A number of a tape, computed once."""
-    if key not in tape.numbers:
-        tape.numbers[key] = compute()
-    return tape.numbers[key]

@@ -86,10 +86,11 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     rows: int = 0
     folded: bool = False  # bookkeeping has lines, too
     graph: GraphLook = GraphLook()
-    layers: tuple[int, int] | None = None  # the first and last with statistics, beside the cursor's; None is all
+    layers: tuple[int, int] | None = None  # the first and last, moved to where the cursor's is; None is all
     quantity: str = "A"  # whose history the layers show
     points: int = 0  # batches of it at most
-    gradient_points: int = 0  # batches of the gradients' history
+    gradient_points: int = 0  # batches of the gradients' history …
+    gradient_layers: tuple[int, int] | None = None  # … in these layers, the first and last; None is all
     gradient: str = ""  # whose distribution is shown, "dW[1]"
     bins: int = 0
     tensor: TensorLook = TensorLook()

@@ -69,6 +69,7 @@ class Naming:
         self.layer_of: dict[str, int] = {}  # parameter's full name → layer
         self.full_name: dict[str, str] = {}  # "W[1]" → full name
         self.short_name: dict[str, str] = {}  # full name → "W[1]"; the full name itself where there is no symbol
+        self.buffers = frozenset(name for name, _ in model.named_buffers())  # full names
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         for layer in self.layers:
             for local, parameter in layer.module.named_parameters():

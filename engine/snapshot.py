@@ -12,7 +12,7 @@ from engine.equations import here_view, reads, title, writes, written_shape
 from engine.gradients import distribution_view, gradient_views
 from engine.graph import graph_view
 from engine.inspector import tensor_view
-from engine.layers import layer_views
+from engine.layers import layers_view
 from engine.messages import Look
 from engine.neurons import neurons_view
 from engine.pictures import digits_view
@@ -40,7 +40,7 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         tape=tape_view(session, look) if "tape" in panes else None,
         here=here_view(session) if "here" in panes else None,
         graph=graph_view(session, look.graph) if "graph" in panes else None,
-        layers=layer_views(session, look) if "layers" in panes else None,
+        layers=layers_view(session, look) if "layers" in panes else None,
         gradients=gradient_views(session, look) if "gradients" in panes else None,
         distribution=distribution_view(session, look) if "distribution" in panes else None,
         curves=loss_view(session, look.plot, look.columns) if "curves" in panes else None,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from engine.operations import Operation
 from engine.state import State
 from engine.views import Phase, Statistics, Unit
+
+_T = TypeVar("_T")
 
 
 @dataclass(eq=False, slots=True)
@@ -83,13 +86,20 @@ class Tape:
         self.parameter_gradients: dict[str, tuple[Tensor, int]] = {}  # full name → gradient, event that completes it
         self.bytes = 0
         self.statistics: dict[str, Statistics] = {}  # computed so far, by name
-        self.numbers: dict[str, float] = {}  # norms and ratios computed so far
+        self._computed: dict[str, Any] = {}  # norms, ratios and the like
         self.example_losses: list[float] | None = None  # computed on demand, as is
         self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
         self._updates: tuple[int, dict[str, int]] = 0, {}  # for so many events
 
     def __len__(self) -> int:
         return len(self.events)
+
+    def once(self, key: str, compute: Callable[[], _T]) -> _T:
+        """What `compute` makes of this tape, computed when it is first asked for."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        found: _T = self._computed[key]
+        return found
 
     @property
     def size(self) -> int:

@@ -174,8 +174,7 @@ class Values:
         parameter = self.parameter_name(ref)
         if parameter is not None:
             return self.parameter_gradient(parameter) if ref.is_gradient else self.parameter(parameter)
-        buffers = dict(self.model.named_buffers())
-        if ref.name in buffers:
+        if ref.name in self.naming.buffers:
             return self.tensors()[ref.name]
         return self.gradient(ref) if ref.is_gradient else self.activation(ref)
 

@@ -121,6 +121,14 @@ class Layer(View, frozen=True):
     history: list[float] = []  # norms of the quantity looked at, up to the cursor, the latest last
 
 
+class Layers(View, frozen=True):
+    """The layers that the screen asked for."""
+
+    total: int  # layers that the model has
+    rows: list[Layer]  # those asked for, in order
+    longest: list[Layer]  # without statistics: no layer's type or shapes are longer to write than those of one of these
+
+
 class Gradient(View, frozen=True):
     """A gradient at the cursor: of a parameter, or of a layer's pre-activations Z."""
 
@@ -411,7 +419,7 @@ class Snapshot(View, frozen=True):
     tape: TapeView | None = None
     here: Here | None = None
     graph: GraphView | None = None
-    layers: list[Layer] | None = None
+    layers: Layers | None = None
     gradients: list[Gradient] | None = None
     distribution: Distribution | None = None
     curves: LossView | None = None

@@ -19,6 +19,7 @@ from engine.views import (
     Here,
     LandscapeView,
     Layer,
+    Layers,
     LossView,
     Mark,
     NeuronColumn,
@@ -143,6 +144,10 @@ def layers(known: str = "W b Z A dZ dA", value: float = 0.28, bad: float = 0.0) 
         path = f"layers.{layer - 1}"
         found.append(Layer(layer, path, "linear", name, size, tensors, shapes, missing, memory, badges(layer), history))
     return found
+
+
+def layers_view(rows: list[Layer]) -> Layers:
+    return Layers(len(rows), rows, [msgspec.structs.replace(row, tensors={}, missing={}) for row in rows])
 
 
 def badges(layer: int) -> list[Badge]:
@@ -321,7 +326,7 @@ def backward() -> Snapshot:
         tape=tape(14),
         here=here(),
         graph=chain(99, gradients, "Z[2]", "backward"),
-        layers=layers(),
+        layers=layers_view(layers()),
         gradients=parameters(2),
         curves=curves(),
         batch=BatchView(size=BATCH, right=34, examples=examples()),
@@ -345,7 +350,7 @@ def before_training() -> Snapshot:
         tape=None,
         here=None,
         graph=chain(0, {}, direction="load"),
-        layers=layers("W b"),
+        layers=layers_view(layers("W b")),
         gradients=parameters(0),
         curves=LossView(Curve("loss", [], [], []), 0, [0], [2.31], [0.1]),
         batch=None,
@@ -372,7 +377,7 @@ def running() -> Snapshot:
         tape=tape(len(OPS)),
         here=here(),
         graph=chain(99, gradients, direction="update"),
-        layers=layers("W b Z A dZ dA dW db", 0.41),
+        layers=layers_view(layers("W b Z A dZ dA dW db", 0.41)),
         gradients=updated,
         distribution=distribution(),
         curves=curves(300),
@@ -433,7 +438,7 @@ def broken() -> Snapshot:
         loss=nan,
         accuracy=0.0,
         graph=chain(99, gradients, "Z[2]", "backward"),
-        layers=layers("W b Z A dZ dA", nan, bad=1.0),
+        layers=layers_view(layers("W b Z A dZ dA", nan, bad=1.0)),
         gradients=parameters_,
         distribution=Distribution("dW[1]", [32, 784], nan, nan, [], 0.0, 1.0, [-12, 4], [1], [bytes(32)]),
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),

@@ -71,6 +71,16 @@ def test_the_history_ends_at_the_cursor() -> None:
     assert gradients(session)["Z[2]"].history == norms[:3]
 
 
+def test_only_the_layers_in_view_have_a_history() -> None:
+    session = small()
+    for _ in range(3):
+        session.step()
+        gradients(session)
+    around = Look(["gradients"], gradient_points=5, gradient_layers=(2, 3))
+    seen = {each.layer for each in gradient_views(session, around) if each.history}
+    assert seen == {2, 3}
+
+
 def test_a_distribution_counts_every_finite_value() -> None:
     session = small()
     session.step()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from engine.health import CHECKS
-from engine.layers import layer_views
+from engine.layers import layer_views, layers_view
 from engine.messages import Look
 from engine.models import MLP, Layer, initialise
 from engine.session import Session
@@ -268,22 +268,22 @@ def test_a_long_trace_thins_out_what_is_old_and_keeps_what_is_new() -> None:
     assert kept[-200:] == [float(i) for i in range(5 * MOST - 200, 5 * MOST)]
 
 
-def test_of_many_layers_only_those_in_view_and_the_cursor_s_have_statistics() -> None:
+def test_of_many_layers_only_those_in_view_or_around_the_cursor_s_are_sent() -> None:
     session = trained(network("relu", "xavier", depth=12))
-    everything = layer_views(session)
-    some = layer_views(session, Look(["layers"], layers=(2, 4)))
-    assert [view.index for view in some] == [view.index for view in everything]
-    assert [view.shapes for view in some] == [view.shapes for view in everything]
-    shown = {view.index for view in some if view.tensors}
-    assert 0 < len(shown) < len(everything)
-    for view, whole in zip(some, everything, strict=True):
-        if view.index in shown:
-            assert (view.tensors, view.badges) == (whole.tensors, whole.badges)
+    everything, look = layer_views(session), Look(["layers"], layers=(2, 4))
+    some = layers_view(session, look)
+    assert some.total == len(everything)
+    assert some.rows == [view for view in everything if view.index in {row.index for row in some.rows}]
+    assert 0 < len(some.rows) < len(everything)
     for layer in (1, 6, 12):
         session.do(f"run until layer == {layer}")
-        windowed = layer_views(session, Look(["layers"], layers=(2, 4)))
-        cursor = session.event
-        assert cursor is not None
-        tape = session.tape()
-        assert tape is not None
-        assert windowed[tape.events[cursor - 1].layer - 1].tensors
+        assert next(view for view in layers_view(session, look).rows if view.index == layer).tensors
+
+
+def test_of_many_layers_the_longest_are_named() -> None:
+    mixed = nn.Sequential(nn.Linear(WIDTH, 1000), nn.ReLU(), nn.Linear(1000, 2), nn.Tanh(), nn.Linear(2, 10), nn.ReLU())
+    view = layers_view(trained(mixed), Look(["layers"], layers=(2, 2)))
+    for key in ("W", "b", "Z", "A"):
+        whole = [str(layer.shapes[key]) for layer in layer_views(trained(mixed))]
+        assert max(map(len, whole)) == max(len(str(layer.shapes[key])) for layer in view.longest)
+    assert {layer.activation for layer in view.longest} == {"relu", "tanh"}

@@ -54,7 +54,14 @@ class GradientsPane(Pane):
         width, _ = inner(*self.size)
         points = max(render.MOST_HISTORY, width if self._form == 2 else 0)
         name = f"d{chosen.name}" if chosen else ""
-        return {"gradient_points": points, "gradient": name, "bins": distribution.bins(width)}
+        look = {"gradient_points": points, "gradient": name, "bins": distribution.bins(width)}
+        return look | {"gradient_layers": self._layers_around()}
+
+    def _layers_around(self) -> tuple[int, int] | None:
+        """The first and last layer of the rows in view and a screenful around them; None where all are."""
+        height = max(1, inner(*self.size)[1])
+        rows = self._rows()[max(0, self._top - height) : self._top + 2 * height]
+        return (min(row.layer for row in rows), max(row.layer for row in rows)) if rows else None
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The gradients, and the distribution of one."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.views import Layer, Snapshot
+from engine.views import Layer, Layers, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import layers as render
 from nnwalk_tui.render.frame import inner
@@ -34,8 +34,6 @@ class LayersPane(Pane):
         super().__init__(name=name, id=id, classes=classes)
         self._quantity = 0
         self._widths = render.Widths()
-        self._paths: list[str] = []
-        self._ends: list[dict[str, list[int]]] = []  # the shapes of the first and last layer when all were measured
         self._choice: int | None = None  # the chosen layer, counts from 1; None where none is
 
     @property
@@ -48,6 +46,12 @@ class LayersPane(Pane):
         height = max(1, inner(*self.size)[1])
         around = (self._top + 1 - height, self._top + 2 * height)
         return {"layers": around, "quantity": self.quantity, "points": render.MOST_HISTORY}
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Another run's columns have widths of their own."""
+        if snapshot is None:
+            self._widths, self._choice = render.Widths(), None
+        super().show(snapshot)
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The layers, and the number of the one that the cursor is in."""
@@ -62,17 +66,20 @@ class LayersPane(Pane):
     def draw(self, width: int, height: int) -> list[Line]:
         """The heading, the layers in view, and, where there is room, what is said of the chosen one."""
         layers, here = self.data
-        self._keep_widths([layer.path for layer in layers])
         chosen = self._chosen()
         said = render.about(chosen, width) if chosen and self._has_room(height) else []
-        rows = min(len(layers), height - 1 - len(said))
-        follow = chosen.index if chosen else here
-        first = self.window(len(layers), rows, follow - 1 if follow else None)
-        shown = layers[first : first + rows]
-        wide = render.fitted(self._wide(layers, shown), width)
+        rows = min(layers.total, height - 1 - len(said))
+        follow = self._choice or here
+        first = self.window(layers.total, rows, follow - 1 if follow else None)
+        self._widths = render.widths([*layers.longest, *layers.rows], self._widths)
+        wide = render.fitted(self._widths, width)
         columns = render.table(wide, width)
+        known = {layer.index: layer for layer in layers.rows}
         lines = [
-            render.row(layer, self.quantity, wide, columns, layer.index == here, layer is chosen) for layer in shown
+            render.row(known[index], self.quantity, wide, columns, index == here, index == self._choice)
+            if index in known
+            else render.unknown(index, wide)  # it was scrolled to, and is asked for now
+            for index in range(first + 1, first + rows + 1)
         ]
         return [render.heading(self.quantity, wide, columns), *lines, *said]
 
@@ -83,11 +90,11 @@ class LayersPane(Pane):
 
     def action_move(self, lines: int) -> None:
         """Choose another layer."""
-        if not self.data or not self.data[0]:
+        if not self.data or not self.data[0].total:
             return
         layers, here = self.data
         now = self._choice or (here if here else 1) - lines  # the first press shows the cursor's layer
-        self._choice = max(1, min(len(layers), now + lines))
+        self._choice = max(1, min(layers.total, now + lines))
         self.redraw()
         chosen = self._chosen()
         if chosen and not self._has_room(inner(*self.size)[1]):
@@ -106,24 +113,13 @@ class LayersPane(Pane):
         super().on_blur()
 
     def _chosen(self) -> Layer | None:
-        if not self.data or self._choice is None or self._choice > len(self.data[0]):
-            return None
-        layer: Layer = self.data[0][self._choice - 1]
-        return layer
+        layers: Layers | None = self.data[0] if self.data else None
+        rows = layers.rows if layers else []
+        return next((layer for layer in rows if layer.index == self._choice), None)
 
     def _has_room(self, height: int) -> bool:
         """Whether an explanation leaves the table at least half of the pane, or all the rows that it wants."""
         chosen = self._chosen()
         said = len(render.about(chosen, inner(*self.size)[0])) if chosen else 0
-        return height - said > min(len(self.data[0]), max(3, height // 2))
-
-    def _wide(self, layers: list[Layer], shown: list[Layer]) -> render.Widths:
-        """Widths for all layers; they are measured again only when a batch of another size comes."""
-        ends = [layer.shapes for layer in layers[:: max(1, len(layers) - 1)]]
-        measured = shown if ends == self._ends else layers
-        self._ends, self._widths = ends, render.widths(measured, self._widths)
-        return self._widths
-
-    def _keep_widths(self, paths: list[str]) -> None:
-        if paths != self._paths:
-            self._paths, self._widths, self._ends = paths, render.Widths(), []
+        layers: Layers = self.data[0]
+        return height - said > min(layers.total, max(3, height // 2))

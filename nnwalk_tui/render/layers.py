@@ -116,7 +116,7 @@ def widths(layers: list[Layer], least: Widths) -> Widths:
     sizes = [max((len(_shape_text(layer, key)) for layer in layers), default=0) for key in SHAPES]
     full, brief = (max((len(_type(each, brief)) for each in layers), default=0) for brief in (False, True))
     types = [min(full, _WIDEST_TYPE), min(brief, _WIDEST_TYPE)]
-    wanted = (len(str(len(layers))) + 1, types[0], *sizes, types[1])
+    wanted = (len(str(max((layer.index for layer in layers), default=0))) + 1, types[0], *sizes, types[1])
     return Widths(*(max(pair) for pair in zip(least, wanted, strict=True)))
 
 
@@ -194,6 +194,11 @@ def row(layer: Layer, quantity: str, wide: Widths, columns: Table, here: bool, c
         line += [(" " * _gap(column, named), "text"), (fit(text, column.width, column.align), style)]
         named = named or column.statistic
     return line
+
+
+def unknown(index: int, wide: Widths) -> Line:
+    """A layer of which nothing has been sent yet."""
+    return [(f" {fit(f'{index}', wide.number)} …", "quiet")]
 
 
 def about(layer: Layer, width: int) -> list[Line]:

@@ -322,7 +322,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         needs = Needs(
             max(self._needs.graph_width, graph.needed_width(usual.widths) if usual else 0),
             usual.lines if usual else self._needs.graph,
-            len(snapshot.layers or ()) or self._needs.layers,
+            snapshot.layers.total if snapshot.layers else self._needs.layers,
             len(gradients.shown(snapshot.gradients or [], gradients.MODES[0])) or self._needs.parameters,
         )
         before, self._needs = self.plan, needs

@@ -54,7 +54,8 @@ def _between(plan: GraphPlan, first: int, end: int) -> list[Item]:
     values = [item for item in plan.items if item.node.kind not in LEAVES]
     begin = next((at for at, item in enumerate(values) if item.line >= first), len(values))
     shown = [item for item in values[begin:] if item.start < end]
-    return values[max(0, begin - 1) : begin] + shown
+    above = next((at for at in range(begin - 1, -1, -1) if values[at].node.kind != "side"), begin)
+    return values[above:begin] + shown
 
 
 def _first_line(look: GraphLook, at: int) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from engine.tape import Event, Tape, Value
 from engine.views import Node, Phase
 
@@ -80,6 +82,7 @@ class _Builder:
             else:
                 for event in events:
                     self._add_single(event)
+        self._name_sides()
         self._place()
         return self._plan
 
@@ -177,6 +180,20 @@ class _Builder:
         name = value.name or "c"
         return name if name not in self._plan.by_id else f"{name}#{len(self._plan.items)}"
 
+    def _name_sides(self) -> None:
+        """Values that are made of leaves alone, for the next operation of the main path, stand aside of it: W[1]ᵀ."""
+        of_leaves, wanted = set[str](), set[str]()
+        for item in self._plan.items:
+            node = item.node
+            if node.kind in LEAVES or (node.inputs and not node.closed and of_leaves.issuperset(node.inputs)):
+                of_leaves.add(node.id)
+        for item in reversed([item for item in self._plan.items if item.node.kind not in LEAVES]):
+            if item.node.id in of_leaves & wanted:
+                item.node = msgspec.structs.replace(item.node, kind="side")
+                wanted.update(item.node.inputs)
+            else:
+                wanted = set(item.node.inputs)
+
     def _place(self) -> None:
         """Give every item its lines, as the screen draws them: one for each leaf that enters, then the value."""
         plan, line = self._plan, 1
@@ -192,6 +209,8 @@ class _Builder:
                     leaf.start, leaf.line = line, line + at
             line += max(1, len(leaves)) if node.op or node.inputs else 0
             item.line, line = line, line + 1
+            if node.kind == "side":
+                plan.widths[0] = max(plan.widths[0], len(node.label))
             sizes = (len(node.label) + node.closed, len("×".join(map(str, node.shape))), len(node.op))
             plan.widths[1:] = [max(pair) for pair in zip(plan.widths[1:], sizes, strict=True)]
         plan.lines = line - 1

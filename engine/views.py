@@ -380,7 +380,7 @@ class Node(View, frozen=True):
 
     id: str
     label: str
-    kind: str  # "value", "loss" or "input"; as leaves "parameter", "target" or "constant"
+    kind: str  # "value", "side" (beside the main path), "loss", "input"; as leaves "parameter", "target", "constant"
     op: str  # the operation that makes it; "" for leaves
     layer: int
     shape: list[int]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import resnet50
 
 from engine.experiment import Experiment
@@ -86,6 +86,32 @@ def test_single_operations_are_the_autodiff_graph() -> None:
     assert reached["Y"] is None
     assert reached["A[0]"] is None
     assert reached["W[1]"] is Mark.DONE
+
+
+def test_what_is_made_of_parameters_alone_stands_beside_the_main_path() -> None:
+    graph = view(mlp(Unit.BATCH), "ops")
+    assert [node.label for node in graph.nodes if node.kind == "side"] == ["W[1]ᵀ", "W[2]ᵀ"]
+    rows = render.rows(graph)
+    made = next(row for row in rows if row.edge and row.side and row.side.label == "b[1]")
+    assert made.op == "linear · AddmmBackward0", "nothing else enters on the main path"
+    assert made.source is not None
+    assert made.source.label == "A[0]"
+
+
+def test_what_is_made_of_parameters_for_later_is_on_the_main_path() -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(4, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            half = self.weight * 0.5
+            return torch.relu(x @ self.weight) @ half
+
+    model, loader = Tied(), [(torch.randn(3, 4), torch.tensor([0, 1, 2]))]
+    session = Session(model, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), 0.1), loader)
+    session.step()
+    assert {node.kind for node in view(session, "ops").nodes if node.op.startswith("mul")} == {"value"}
 
 
 def test_a_dropout_mask_is_a_constant_that_no_gradient_goes_to() -> None:

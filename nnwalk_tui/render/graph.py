@@ -1,5 +1,7 @@
 """The compute graph from top to bottom: one column for the main path, parameters entering from the left.
 
+What is made of parameters alone, as W[1]ᵀ is, stands on their side.
+
 The rows depend on the graph alone, so the picture stays put while stepping; only marks change.
 """
 
@@ -12,11 +14,12 @@ from rich.cells import cell_len
 
 from engine.views import GraphView, Mark, Node
 from nnwalk_tui.render.numbers import is_bad, number, shape
-from nnwalk_tui.render.text import Line, fit, fit_line, shorten
+from nnwalk_tui.render.text import Line, Span, fit, fit_line, shorten
 
 MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
 _NODE = re.compile(r" · \w+")  # "linear · AddmmBackward0"
 _LEAVES = ("parameter", "target", "constant")
+_SIDE = "side"
 _LONGEST_LABEL = 24
 _SHORTEST_LABEL = 8
 _GRADIENT = 8  # "▲ 0.0311"
@@ -29,7 +32,7 @@ class Row(NamedTuple):
     node: Node  # the value itself, or the one that the operation makes
     side: Node | None = None  # a parameter or target entering here
     edge: bool = False  # a line between two values
-    source: Node | None = None  # the value above, where this edge comes from it
+    source: Node | None = None  # the value above, where this edge comes from it, or passes by
     op: str = ""  # the operation's name, on its last line
 
 
@@ -54,21 +57,24 @@ def rows(view: GraphView) -> list[Row]:
             continue
         if node.op or node.inputs:
             lines += _entering(node, above, known)
-        lines.append(Row(node))
-        above = node
+        if node.kind == _SIDE:
+            lines.append(Row(node, source=above))
+        else:
+            lines.append(Row(node))
+            above = node
     return lines
 
 
 def _entering(node: Node, above: Node | None, known: dict[str, Node]) -> list[Row]:
     inputs = [known[each] for each in node.inputs if each in known]
     sides = [each for each in inputs if each.kind in _LEAVES]
-    values = [each for each in inputs if each.kind not in _LEAVES]
+    values = [each for each in inputs if each.kind not in (*_LEAVES, _SIDE)]
     main, extra = (values[0], values[1:]) if values else (None, [])
     joined = above is not None and main is not None and main.id == above.id
     op = node.op + "".join(f" + {each.label}" for each in extra)
     if main is not None and not joined:
         op += f" ← {main.label}"
-    source = above if joined else None
+    source = above if joined or node.kind == _SIDE else None
     last = len(sides) - 1
     if not sides:
         return [Row(node, edge=True, source=source, op=op)]
@@ -122,7 +128,10 @@ def _is_here(node: Node, row: Row) -> bool:
 
 def draw(row: Row, graph: GraphView, loss: float | None, where: Columns, width: int, chosen: bool = False) -> Line:
     """One line, in exactly `width` cells."""
-    left = _edge(row, where) if row.edge else _value(row.node, loss, where)
+    if row.node.kind == _SIDE:
+        left = _beside(row, where) if row.edge else _side_value(row, where)
+    else:
+        left = _edge(row, where) if row.edge else _value(row.node, loss, where)
     way = _way(row, graph.direction) if row.edge else _gradient(row.node, graph.direction)
     line = fit_line([*fit_line(left, where.gradient), *way], width)
     return [("›", "here"), *_without(line, 1)] if chosen else line
@@ -163,27 +172,60 @@ def _value(node: Node, loss: float | None, where: Columns) -> Line:
 
 def _edge(row: Row, where: Columns) -> Line:
     style = "quiet" if row.node.mark is Mark.TODO else "forward"
-    side = row.side
-    room = where.gradient - where.axis - 3
-    runs = row.op and _runs(row)
-    look = "here" if runs else "quiet" if row.node.mark is Mark.TODO else "text"
-    op: Line = [(f"{'▸' if runs else ' '}{_operation(row.op, room)}", look)]
-    main = "┊" if row.source and row.source.gradient_mark is None else "│" if row.source else "╷"
-    if side is None:
-        return [(" " * where.axis, "text"), (main, style), *op]
+    op = _operation_line(row, where)
+    if row.side is None:
+        return [(" " * where.axis, "text"), (_passing(row.source) if row.source else "╷", style), *op]
+    return [*_side_label(row.side, row, style, where), *_entry(row.side, row, style, where), *op]
+
+
+def _beside(row: Row, where: Columns) -> Line:
+    """An operation beside the main path: what enters it, the main path passing by."""
+    style = "quiet" if row.node.mark is Mark.TODO else "forward"
+    label = _side_label(row.side, row, style, where) if row.side else [(" " * (where.side + 2), "text")]
+    return [*label, (" " * where.dash, "text"), _main(row), *_operation_line(row, where)]
+
+
+def _side_value(row: Row, where: Columns) -> Line:
+    """A value beside the main path, which enters it below."""
+    style = "quiet" if row.node.mark is Mark.TODO else "forward"
+    label = _side_label(row.node, row, style, where)
+    size: Line = [(" " * (where.label + 2), "text"), (fit(shape(row.node.shape), where.shape), label[0][1])]
+    return [*label, *_entry(row.node, row, style, where), *size]
+
+
+def _main(row: Row) -> Span:
+    """The main path passing by what stands beside it."""
+    ahead = row.source is None or row.node.mark is Mark.TODO
+    return (_passing(row.source) if row.source else " ", "quiet" if ahead else "forward")
+
+
+def _passing(source: Node) -> str:
+    return "┊" if source.gradient_mark is None else "│"
+
+
+def _side_label(side: Node, row: Row, style: str, where: Columns) -> Line:
+    """The name and mark of what stands at the side."""
     here = _is_here(side, row)
-    arrived = side.gradient is not None
-    dashes = "═" if arrived else "╌" if side.gradient_mark is None else "─"
-    joint = "╡" if arrived else "┤" if row.source else "╮"
-    edge_style = "here" if here else "backward" if arrived else style
     label_style = "here" if here else "text" if side.mark is not Mark.TODO else "quiet"
     return [
         (fit(f"{'▶ ' if here else ''}{shorten(side.label, where.side - 2)}", where.side, ">") + " ", label_style),
         (MARKS[Mark.HERE if here else side.mark], "here" if here else style),
-        (dashes * where.dash, edge_style),
-        (joint, edge_style if arrived else style),
-        *op,
     ]
+
+
+def _entry(side: Node, row: Row, style: str, where: Columns) -> Line:
+    """The edge from the side to the main path."""
+    arrived = side.gradient is not None
+    dashes = "═" if arrived else "╌" if side.gradient_mark is None else "─"
+    joint = "╡" if arrived else "┤" if row.source else "╮"
+    edge_style = "here" if _is_here(side, row) else "backward" if arrived else style
+    return [(dashes * where.dash, edge_style), (joint, edge_style if arrived else style)]
+
+
+def _operation_line(row: Row, where: Columns) -> Line:
+    runs = row.op and _runs(row)
+    look = "here" if runs else "quiet" if row.node.mark is Mark.TODO else "text"
+    return [(f"{'▸' if runs else ' '}{_operation(row.op, where.gradient - where.axis - 3)}", look)]
 
 
 def _runs(row: Row) -> bool:

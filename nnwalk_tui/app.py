@@ -404,7 +404,7 @@ def run(
         client,
         ascii=ascii,
         colours=colours,
-        scheme=SCHEMES[settings.theme],
+        scheme=SCHEMES[terminal.scheme(settings.theme)],
         layout=settings.layout,
         lessons=lessons,
         script=script,

@@ -17,7 +17,7 @@ from engine.errors import CommandError
 from engine.messages import Look
 from engine.recording import Job
 from engine.views import Answer, Frame, FromEngine, Snapshot
-from nnwalk_tui import pictures, shot
+from nnwalk_tui import pictures, shot, terminal
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied
@@ -55,7 +55,7 @@ class OffScreen:
 
     async def _picture(self, wanted: Shot) -> pictures.Picture:
         with tempfile.TemporaryDirectory() as state:  # no settings, no command history
-            ascii, scheme = bool(self._settings.ascii), SCHEMES[self._settings.theme]
+            ascii, scheme = bool(self._settings.ascii), SCHEMES[terminal.scheme(self._settings.theme)]
             app = _Unattended(AtOnce(self._do, self._see), ascii=ascii, scheme=scheme, state=Path(state))
             async with app.run_test(size=wanted.size or shot.USUAL) as pilot:
                 await _at_rest(pilot, app)

@@ -99,7 +99,7 @@ _EXPERIMENT = (
 )
 
 LOOKS = (
-    click.option("--theme", type=click.Choice(tuple(SCHEMES)), help=f"Colours: {', '.join(SCHEMES)}; dark."),
+    click.option("--theme", type=click.Choice(tuple(SCHEMES)), help=f"Colours: {', '.join(SCHEMES)}; the terminal's."),
     click.option("--ascii", "ascii_only", is_flag=True, help="No character outside ASCII."),
     click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
 )

@@ -40,7 +40,7 @@ class Problem(NamedTuple):
 class Settings:
     """What the user has chosen; None is left to the terminal."""
 
-    theme: str = "dark"
+    theme: str = "auto"
     ascii: bool | None = None
     mouse: bool = True
     layout: str = ""  # as it was left
@@ -80,8 +80,8 @@ class Entry(NamedTuple):
 
 
 def _theme(value: Any) -> str:
-    if value not in SCHEMES:
-        raise ValueError("use " + ", ".join(f'"{name}"' for name in SCHEMES))
+    if value not in ("auto", *SCHEMES):
+        raise ValueError("use " + ", ".join(f'"{name}"' for name in ("auto", *SCHEMES)))
     return str(value)
 
 
@@ -113,7 +113,15 @@ def _bytes(value: Any) -> int:
 
 
 ENTRIES = (
-    Entry("theme", '"dark"', tuple(f"{each.name}: {each.about}" for each in SCHEMES.values()), _theme),
+    Entry(
+        "theme",
+        '"auto"',
+        (
+            "auto: light where the terminal says that it is (COLORFGBG), else dark",
+            *(f"{each.name}: {each.about}" for each in SCHEMES.values()),
+        ),
+        _theme,
+    ),
     Entry("ascii", '"auto"', ("true: no character outside ASCII; auto: only where the locale is not UTF-8",), _ascii),
     Entry("mouse", "true", ("false leaves the mouse to the terminal, for selecting text",), _flag),
     Entry("layout", '"last"', ("the layout at the start: last is as it was left", ", ".join(LAYOUTS)), _layout),

@@ -49,6 +49,13 @@ def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:
     return encoding != "utf8" or (bool(locale) and "utf8" not in locale.lower().replace("-", ""))
 
 
+def scheme(chosen: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The theme that is chosen; of "auto", light where the terminal says that its ground is (COLORFGBG), else dark."""
+    ground = environ.get("COLORFGBG", "").rpartition(";")[2]
+    automatic = "light" if ground in ("7", "15") else "dark"
+    return automatic if chosen == "auto" else chosen
+
+
 def colours(environ: Mapping[str, str] = os.environ) -> Literal["full", "ansi", "none"]:
     """The colours to use: all, only the terminal's own 16, or none."""
     if environ.get("NO_COLOR"):

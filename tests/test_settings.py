@@ -42,7 +42,7 @@ def test_the_file_that_is_written_changes_nothing_with_or_without_its_marks(tmp_
     found, problems = read(tmp_path, uncommented)
     assert problems == []
     assert keymap.remapped(found, keymap.owners())[0] == actions.KEYS
-    assert (found.theme, found.ascii, found.mouse, found.history) == ("dark", None, True, 256 * 2**20)
+    assert (found.theme, found.ascii, found.mouse, found.history) == ("auto", None, True, 256 * 2**20)
     assert all(entry.name in template for entry in settings.ENTRIES)
 
 
@@ -88,7 +88,7 @@ def test_a_wrong_entry_loses_nothing_but_itself(tmp_path: Path) -> None:
     text = 'theme = "pink"\nmouse = false\n[keys]\nquit = "z"\n"step op" = "j"\n"theme light" = "f9"'
     found, problems = read(tmp_path, text)
     assert len(problems) == 2
-    assert (found.theme, found.mouse) == ("dark", False)
+    assert (found.theme, found.mouse) == ("auto", False)
     table = {key.text: key.shown for key in keymap.remapped(found, {})[0]}
     assert (table["quit"], table["zoom"], table["step op"], table["theme light"]) == ("q", "z", "j", "f9")
 

@@ -85,6 +85,14 @@ def test_the_colours_of_a_terminal_are_known_from_its_environment(environ: dict[
     assert theme.Colours(colours)
 
 
+@pytest.mark.parametrize(
+    ("chosen", "ground", "scheme"),
+    [("auto", "0;15", "light"), ("auto", "0;default;7", "light"), ("auto", "15;0", "dark"), ("dark", "0;15", "dark")],
+)
+def test_a_terminal_may_say_that_it_is_light(chosen: str, ground: str, scheme: str) -> None:
+    assert terminal.scheme(chosen, {"COLORFGBG": ground}) == scheme
+
+
 def test_the_outlet_is_drained_when_all_that_was_expected_is_flushed() -> None:
     drained: list[str] = []
     outlet = Outlet(io.StringIO())

@@ -11,12 +11,13 @@ from engine.views import NeuronColumn, NeuronsView
 from nnwalk_tui import theme
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
 from nnwalk_tui.render.numbers import number
-from nnwalk_tui.render.text import Line, Span, fit, wrap
+from nnwalk_tui.render.text import Line, Span, fit, measure, wrap
 
 _NODE, _NUMBERED, _VALUED = 2, 6, 14  # cells of a neuron: alone, with its number, with its value
 _LEAST_GAP = 6
 _FEWEST_LINES = 6
 _WORDS = 5  # lines of the picked neuron's values
+_NARROW = 64  # cells up to which values need more lines
 _TALL = 16  # lines from which values may go on in the next line, and a line says what colours mean
 _CLASS = 8  # cells of a class's name
 _SHADES = " ░▒▓█"
@@ -41,10 +42,11 @@ def places(columns: int, width: int, height: int, tail: int = 0) -> Places:
 
     `tail`: cells after the last column.
     """
-    width -= tail
     words = max(0, min(_WORDS, height - _FEWEST_LINES - 2))
     if height >= _TALL:
-        words = min(_WORDS + min(2, (height - _TALL) // 4), height // 3)
+        more = 2 if width < _NARROW else min(2, (height - _TALL) // 4)
+        words = min(_WORDS + more, height * 3 // 7)
+    width -= tail
     node = next((n for n in (_VALUED, _NUMBERED) if columns * n + (columns - 1) * _LEAST_GAP < width), _NODE)
     gap = (width - 1 - columns * node) // max(1, columns - 1) if columns > 1 else 0
     key = height >= _TALL
@@ -73,7 +75,7 @@ def draw(view: NeuronsView, width: int, height: int) -> list[Line]:
         for gap, block in zip(gaps, blocks[1:], strict=True):
             line += [*gap[row], *block[row]]
         body.append([*line, *classes[row]])
-    key = [_key(where)] if where.key else []
+    key = [_key(where, width)] if where.key else []
     return [_names(view, where), *body, _rest(view, where), *_words(view, where, width), *key]
 
 
@@ -86,13 +88,18 @@ def _class_names(view: NeuronsView, where: Places) -> list[Line]:
     return lines
 
 
-def _key(where: Places) -> Line:
+def _key(where: Places, width: int) -> Line:
     """What colours and lines mean."""
-    return [
-        (" weights ", "quiet"), ("━", "positive"), (" + ", "quiet"), ("┄", "negative"), (" −", "quiet"),
-        ("   activations ", "quiet"), ("■", "text"), (" + ", "quiet"), ("■", "negative"), (" −", "quiet"),
-        ("   ▶◀" if where.node == _NODE else "   ›", "here"), (" picked", "quiet"),
+    forms = (("weights", "   activations", "   "), ("weight", "  activation", "  "), ("w", "  a", "  "))
+    lines: list[Line] = [
+        [
+            (f" {weights} ", "quiet"), ("━", "positive"), (" + ", "quiet"), ("┄", "negative"), (" −", "quiet"),
+            (f"{activations} ", "quiet"), ("■", "text"), (" + ", "quiet"), ("■", "negative"), (" −", "quiet"),
+            (f"{gap}▶◀" if where.node == _NODE else f"{gap}›", "here"), (" picked", "quiet"),
+        ]
+        for weights, activations, gap in forms
     ]  # fmt: skip
+    return next((line for line in lines if measure(line) <= width), lines[-1])
 
 
 def _names(view: NeuronsView, where: Places) -> Line:
@@ -124,12 +131,18 @@ def _words(view: NeuronsView, where: Places, width: int) -> list[Line]:
     spare = max(0, where.words - len(view.lines))
     lines: list[Line] = []
     for text in view.lines:
-        parts = wrap(f" {text}", width - 1) if cell_len(text) >= width and spare else [f" {text}"]
+        parts = _broken(text, width - 1) if cell_len(text) >= width and spare else [f" {text}"]
         parts = [*parts[:spare], " ".join(map(str.strip, parts[spare:]))] if len(parts) > spare + 1 else parts
         spare -= len(parts) - 1
         lines += [[(fit(part, width), "text")] for part in parts]
     lines = lines[: where.words]
     return [*lines, *([] for _ in range(where.words - len(lines)))]
+
+
+def _broken(text: str, room: int) -> list[str]:
+    """A text in several lines: broken between its values, and within one where that is too long."""
+    values = [f" {value}" for value in text.split("   ")]
+    return [part for value in values for part in wrap(value, room)]
 
 
 def _lines_of(column: NeuronColumn, rows: int) -> list[int]:

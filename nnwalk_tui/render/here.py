@@ -5,20 +5,38 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 from rich.cells import cell_len
 
 from engine.views import Here, Term
+from nnwalk_tui import theme
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, ends, wrap
 
 NEW_LINE = "\n"  # a term that begins another equation
 _WORD = re.compile(r"\s*\S+(?:\s+$)?")
+_SIGNS = ("<-", "->")  # those of two characters that are still signs
 _STYLES = {"backward": "backward", "update": "text"}
 
 
 def here(view: Here, width: int, height: int | None = None) -> list[Line]:
     """The lines, at most `width` cells each; where they are over `height`, the other rule's shapes are left out."""
+    view = _spelled(view) if theme.ascii_only() else view
     lines = _lines(view, width, shapes=True)
     return lines if height is None or len(lines) <= height else _lines(view, width, shapes=False)
+
+
+def _spelled(view: Here) -> Here:
+    """The view in ASCII, before anything is measured: a sign may become a word."""
+    rule, other = ([_spelled_term(term) for term in terms] for terms in (view.rule, view.other))
+    texts = {name: drawn(getattr(view, name)) for name in ("title", "other_title")}
+    return msgspec.structs.replace(view, rule=rule, other=other, numbers=[*map(drawn, view.numbers)], **texts)
+
+
+def _spelled_term(term: Term) -> Term:
+    """A sign between two factors is the matrix product; beside a number it multiplies that."""
+    text = " @ " if term.text.strip() == "·" else term.text if term.shape else term.text.replace("·", "*")
+    return Term(drawn(text), drawn(term.shape))
 
 
 def before_training(width: int) -> list[Line]:
@@ -99,7 +117,7 @@ def _chunks(terms: list[Term]) -> list[list[Term]]:
     chunks: list[list[Term]] = []
     end = " "
     for piece in pieces:
-        if not chunks or (piece.text.startswith(" ") and len(chunks[-1][-1].text.strip()) > 1) or _parted(end):
+        if not chunks or (piece.text.startswith(" ") and _is_word(chunks[-1][-1].text)) or _parted(end):
             chunks.append([])
         chunks[-1].append(piece)
         end = piece.text
@@ -107,7 +125,11 @@ def _chunks(terms: list[Term]) -> list[list[Term]]:
 
 
 def _parted(text: str) -> bool:
-    return text.endswith(" ") and len(text.strip()) > 1
+    return text.endswith(" ") and _is_word(text)
+
+
+def _is_word(text: str) -> bool:
+    return len(text.strip()) > 1 and text.strip() not in _SIGNS
 
 
 def _width(terms: list[Term]) -> int:
@@ -137,6 +159,6 @@ def _next(sizes: str) -> int:
 
 def _spread(operator: str, more: int) -> str:
     """An operator that takes `more` cells: around a single sign, before a longer text."""
-    if len(operator.strip()) == 1:
+    if operator.strip() and not _is_word(operator):
         return " " * ((more + 1) // 2) + operator + " " * ((more + 1) // 2)
     return " " * more + operator

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import SystemCommand
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -35,6 +35,7 @@ from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
 from nnwalk_tui.screens.command_line import CommandLine
 from nnwalk_tui.screens.main import MainScreen
@@ -325,7 +326,8 @@ class NNWalkApp(ListeningApp):
 
     def screen_palette(self, _: str) -> None:
         """Search all commands."""
-        self.action_command_palette()
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=drawn("Search for commands…")))
 
     def screen_help(self, name: str) -> None:
         """All keys and commands, or one of them."""

@@ -42,13 +42,13 @@ def right_answer(question: Question, resolve: Resolve) -> str:
     return question.answer
 
 
-def hint(question: Question) -> str:
-    """What kind of answer is wanted."""
+def hint(question: Question, signs: bool = True) -> str:
+    """What kind of answer is wanted; with the course's `signs`, how a formula's are typed."""
     return {
         "number": "a number; any guess will do" if question.guess else "a number",
         "shape": "a shape, like N x 3",
         "choice": "a letter",
-        "formula": f"{question.target} = …  (@ is ·, * is ∗, .T is ᵀ)",
+        "formula": f"{question.target} = …" + ("  (@ is ·, * is ∗, .T is ᵀ)" if signs else ""),
         "line": "line numbers, like 3 or 5-7",
     }[question.kind]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from nnwalk_tui import theme
 from nnwalk_tui.lessons.document import Block, Call, Computed, Equation, Question, Script, Text, Verbatim
 from nnwalk_tui.lessons.guide import PENDING, Given, Guide, Outcome
 from nnwalk_tui.lessons.questions import hint
@@ -46,7 +47,7 @@ def page(guide: Guide, width: int) -> Page:
         lines += [*drawn, []]
         if block is now or (isinstance(block, Script) and now in block.commands) or _looks(guide, block, now):
             follow = len(lines)
-    lines += [[(text, "quiet")] for text in _wrap_plain(_next(guide), room)]
+    lines += [[(text, "quiet")] for text in _wrap_plain(_parted(_next(guide)), room)]
     shown: list[Line] = [[(" ", "blank"), *line] if line else [] for line in lines]
     return Page(shown, min(follow + 1, len(lines) - 1) if follow else len(lines) - 1, latest)
 
@@ -74,6 +75,11 @@ def _looks(guide: Guide, block: Block, now: object) -> bool:
     """Whether what is to be done next is to look at what is wrong in this question's answer."""
     given = guide.given(block) if isinstance(block, Question) else None
     return given is not None and given.look is not None and given.look is now
+
+
+def _parted(text: str) -> str:
+    """The parts of a line; in ASCII, where "·" is a full stop, not beside the keys "." and ","."""
+    return text.replace(" · ", " | ") if theme.ascii_only() else text
 
 
 def _next(guide: Guide) -> str:
@@ -108,7 +114,7 @@ def _block(guide: Guide, block: Block, width: int, now: object) -> list[Line]:
             return [
                 [
                     (
-                        error or f"computing {call.command.removeprefix('compute ')} {PENDING}",
+                        error or spelled(f"computing {call.command.removeprefix('compute ')} {PENDING}"),
                         "wrong" if error else "quiet",
                     )
                 ]
@@ -125,8 +131,8 @@ def _text(guide: Guide, block: Text, width: int) -> list[Line]:
     if block.kind == "heading":
         return [[(text, "title") for text, _ in spans]]
     if block.kind == "bullet":
-        lines = wrap(spans, width - 2)
-        return [[("· " if at == 0 else "  ", "quiet"), *line] for at, line in enumerate(lines)]
+        lines, bullet = wrap(spans, width - 2), "- " if theme.ascii_only() else "· "
+        return [[(bullet if at == 0 else "  ", "quiet"), *line] for at, line in enumerate(lines)]
     return wrap(spans, width)
 
 
@@ -232,7 +238,7 @@ def _question(guide: Guide, question: Question, width: int) -> list[Line]:
         lines += _given(given, width)
     if is_open:
         if given is None:
-            lines.append([(f"  your answer: {hint(question)}", "quiet")])
+            lines.append([(spelled(f"  your answer: {hint(question, signs=not theme.ascii_only())}"), "quiet")])
         return lines
     answer, because = guide.solution(question)
     if given is None or given.verdict is None or not given.verdict.right:
@@ -244,7 +250,7 @@ def _given(given: Given, width: int) -> list[Line]:
     lines: list[Line] = [[("  > ", "quiet"), (given.text, "text")]]
     verdict = given.verdict
     if verdict is None:
-        return [*lines, [(f"    checking {PENDING}", "quiet")]]
+        return [*lines, [(spelled(f"    checking {PENDING}"), "quiet")]]
     sign, style = {True: ("  ✓ ", "right"), False: ("  ✗ ", "wrong"), None: ("  · ", "quiet")}[verdict.right]
     lines += _hanging((sign, style), styled(verdict.said), width)
     if given.look is not None:

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from engine.views import Example, Picture
 from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import number
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, Span, fit
 
 _ASCII_RAMP = " .:-=+*#%@"
@@ -86,11 +89,23 @@ def _cell(example: Example, layout: Grid, picked: bool, losses: bool) -> list[Li
     size = (example.height, example.width, layout.cells, layout.rows)
     lines = list(picture(example.pixels, *size, theme.grey_steps(), theme.ascii_only()))
     told = f"ℒ {example.loss:.2f}" if losses and example.loss is not None else _probability(example)
-    mark = "›" if picked else ""
-    captions = [mark + verdict(example), told]
+    mark = "›" if picked else " "
     if layout.captions == 1:
-        return [*lines, _caption(" ".join(captions), style(example), layout.cells)]
-    return [*lines, _caption(captions[0], style(example), layout.cells), _caption(captions[1], "quiet", layout.cells)]
+        forms = [f"{mark}{_aligned(example)} {told}", mark + _aligned(example), mark.strip() + verdict(example)]
+        return [*lines, _caption(_first_that_fits(forms, layout.cells), style(example), layout.cells)]
+    forms = [mark + _aligned(example), mark.strip() + verdict(example)]
+    caption = _caption(_first_that_fits(forms, layout.cells), style(example), layout.cells)
+    return [*lines, caption, _caption(told, "quiet", layout.cells)]
+
+
+def _aligned(example: Example) -> str:
+    """A verdict with blanks where another has brackets, so that labels stand under each other."""
+    text = verdict(example) if example.right is False else f" {verdict(example)}"
+    return fit(text, max(cell_len(text), cell_len(_pair(example)) + len("[ x]")))
+
+
+def _first_that_fits(forms: Sequence[str], room: int) -> str:
+    return next((form for form in forms if cell_len(form) <= room), forms[-1])
 
 
 def _caption(text: str, look: str, cells: int) -> Line:
@@ -104,11 +119,15 @@ def _probability(example: Example) -> str:
 
 
 def verdict(example: Example) -> str:
-    """Label and prediction: " 7→7 ✓ ", "[2→3 ✗]" where it is wrong, " 7→· " before there is one."""
-    text = f"{example.label}→{example.prediction or '·'}"
+    """Label and prediction: "7→7 ✓", "[2→3 ✗]" where it is wrong, "7→·" before there is one; "7->?" in ASCII."""
+    text = _pair(example)
     if example.right is None:
         return text
-    return f"{text} ✓" if example.right else f"[{text} ✗]"
+    return f"{text} {drawn('✓')}" if example.right else drawn(f"[{text} ✗]")
+
+
+def _pair(example: Example) -> str:
+    return drawn(f"{example.label}→{example.prediction or ('?' if theme.ascii_only() else '·')}")
 
 
 def style(example: Example) -> str:

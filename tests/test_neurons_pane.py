@@ -100,9 +100,9 @@ def drawn(view: NeuronsView, width: int = 70, height: int = 24) -> list[str]:
 def test_each_class_stands_beside_its_output_and_colours_are_explained(session: Session) -> None:
     view = msgspec.structs.replace(look(session, rows=12), classes=[f"class{at}" for at in range(20)])
     lines = drawn(view)
-    beside = [line.split()[-1] for line in lines if line.split() and line.split()[-1].startswith("class")]
-    assert beside == [f"class{number - 1}" for number in view.columns[-1].neurons]
-    assert "weights ━ + ┄ −   activations ■ + ■ −   › picked" in lines[-1]
+    beside = [line.split()[-1] for line in lines if line.split() and line.split()[-1].startswith("→class")]
+    assert beside == [f"→class{number - 1}" for number in view.columns[-1].neurons]
+    assert "weights ⠒⠒⠒⠒⠒ + ⠒⠂  ⠒ −   activations ■ + ■ −   › picked" in lines[-1]
 
 
 @pytest.mark.parametrize("value", [-1.0, -0.3, 0.0, 0.01, 0.3, 0.5, 0.6, 1.0])

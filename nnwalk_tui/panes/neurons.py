@@ -30,7 +30,7 @@ class NeuronsPane(Pane):
     number = 6
     about = (
         "neurons as bright as the picked example's activations; the picked neuron's weights: orange solid +, blue "
-        "dotted −, thick where strong; grey: the strongest others; Enter, then arrows pick a neuron"
+        "dashed −, thick where strong; grey: the strongest others, in colour; Enter, then arrows pick a neuron"
     )
     looks = frozenset({"neurons"})
 

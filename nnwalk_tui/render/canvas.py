@@ -29,11 +29,19 @@ class Canvas:
         self._styles[cell], self._signs[cell] = style, sign
 
     def line(
-        self, start: tuple[float, float], end: tuple[float, float], style: str, sign: str = "*", gap: int = 0
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        style: str,
+        sign: str = "*",
+        gap: int = 0,
+        dash: int = 1,
     ) -> None:
-        """A line between two places in dots; of a dotted one `gap` dots are left away after each."""
+        """A line between two places in dots; of a dotted one `gap` dots are left away after each `dash` dots."""
         steps = max(1, round(max(abs(end[0] - start[0]), abs(end[1] - start[1]))))
-        for at in range(0, steps + 1, gap + 1):
+        for at in range(steps + 1):
+            if at % (gap + dash) >= dash:
+                continue
             share = at / steps
             self.dot(start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share, style, sign)
 

@@ -11,6 +11,7 @@ from engine.views import NeuronColumn, NeuronsView
 from nnwalk_tui import theme
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
 from nnwalk_tui.render.numbers import number
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, Span, fit, measure, wrap
 
 _NODE, _NUMBERED, _VALUED = 2, 6, 14  # cells of a neuron: alone, with its number, with its value
@@ -21,6 +22,9 @@ _NARROW = 64  # cells up to which values need more lines
 _TALL = 16  # lines from which values may go on in the next line, and a line says what colours mean
 _CLASS = 8  # cells of a class's name
 _SHADES = " ░▒▓█"
+_DASH, _GAP = 3, 5  # dots of a negative edge that are drawn, and that are left away
+_PAD = 1  # blank cells between a neuron and its edges
+_SAMPLE = 5  # cells of an edge in the key
 _STRONG = 0.6  # of the greatest weight, from which an edge is drawn thick
 _OTHERS = 0.5  # edges a line that are not the picked neuron's
 _WEAK = 0.04  # of the greatest weight, up to which an edge of the picked neuron is left away
@@ -55,7 +59,7 @@ def places(columns: int, width: int, height: int, tail: int = 0) -> Places:
 
 def tail(classes: list[str]) -> int:
     """Cells that the names of classes take after the last column."""
-    return 1 + min(_CLASS, max(map(cell_len, classes))) if classes else 0
+    return 1 + len(drawn("→")) + min(_CLASS, max(map(cell_len, classes))) if classes else 0
 
 
 def neurons_for(rows: int) -> int:
@@ -80,26 +84,39 @@ def draw(view: NeuronsView, width: int, height: int) -> list[Line]:
 
 
 def _class_names(view: NeuronsView, where: Places) -> list[Line]:
-    """Beside each neuron of the last column the class that it stands for."""
+    """Beside each neuron of the last column the class that it stands for: "→9"."""
     lines: list[Line] = [[] for _ in range(where.rows)]
     last = view.columns[-1]
     for neuron, row in zip(last.neurons, _lines_of(last, where.rows), strict=True) if view.classes else ():
-        lines[row] = [(" " + fit(view.classes[neuron - 1], tail(view.classes) - 1), "quiet")]
+        lines[row] = [(" " + fit(drawn(f"→{view.classes[neuron - 1]}"), tail(view.classes) - 1), "quiet")]
     return lines
 
 
 def _key(where: Places, width: int) -> Line:
-    """What colours and lines mean."""
+    """What colours and lines mean, in the glyphs that are drawn; signs that are themselves + and − go without."""
+    plus, minus = ("", "") if theme.ascii_only() else (" +", " −")
     forms = (("weights", "   activations", "   "), ("weight", "  activation", "  "), ("w", "  a", "  "))
     lines: list[Line] = [
         [
-            (f" {weights} ", "quiet"), ("━", "positive"), (" + ", "quiet"), ("┄", "negative"), (" −", "quiet"),
-            (f"{activations} ", "quiet"), ("■", "text"), (" + ", "quiet"), ("■", "negative"), (" −", "quiet"),
+            (f" {weights} ", "quiet"), _sample(1.0), (f"{plus} ", "quiet"), _sample(-1.0), (minus, "quiet"),
+            (f"{activations} ", "quiet"), _activation(1.0), (f"{plus} ", "quiet"), _activation(-1.0), (minus, "quiet"),
             (f"{gap}▶◀" if where.node == _NODE else f"{gap}›", "here"), (" picked", "quiet"),
         ]
         for weights, activations, gap in forms
     ]  # fmt: skip
     return next((line for line in lines if measure(line) <= width), lines[-1])
+
+
+def _sample(weight: float) -> Span:
+    """A short edge, drawn as all are."""
+    canvas = Canvas(_SAMPLE, 1)
+    _edge(canvas, (0.0, 1.0), (_SAMPLE * ACROSS - 1.0, 1.0), weight, "positive" if weight > 0 else "negative")
+    return "".join(text for text, _ in canvas.lines()[0]), "positive" if weight > 0 else "negative"
+
+
+def _activation(value: float) -> Span:
+    """An activation's glyph; a square of its colour where they are cells of colour alone."""
+    return ("■", "negative" if value < 0 else "text") if theme.grey_steps() else _block(value, 1.0, False)
 
 
 def _names(view: NeuronsView, where: Places) -> Line:
@@ -110,10 +127,11 @@ def _names(view: NeuronsView, where: Places) -> Line:
 def _rest(view: NeuronsView, where: Places) -> Line:
     rests = [column.size - len(column.neurons) for column in view.columns]
     words = [f" {'weaker' if column.strongest else 'more'}" for column in view.columns]
-    longest = max(len(f"… {rest}{word}") for rest, word in zip(rests, words, strict=True))
+    more = drawn("…")
+    longest = max(len(f"{more} {rest}{word}") for rest, word in zip(rests, words, strict=True))
     if longest >= where.node + min(where.gap, where.gap // 2 + where.node):  # the last has but its own cells beside it
         words = [""] * len(words)
-    texts = [f"… {rest}{word}" if rest else "" for rest, word in zip(rests, words, strict=True)]
+    texts = [f"{more} {rest}{word}" if rest else "" for rest, word in zip(rests, words, strict=True)]
     return _under(texts, ["quiet"] * len(texts), where)
 
 
@@ -130,7 +148,7 @@ def _words(view: NeuronsView, where: Places, width: int) -> list[Line]:
     """The picked neuron's values; what is too long goes on in the next line, if there is one."""
     spare = max(0, where.words - len(view.lines))
     lines: list[Line] = []
-    for text in view.lines:
+    for text in map(drawn, view.lines):
         parts = _broken(text, width - 1) if cell_len(text) >= width and spare else [f" {text}"]
         parts = [*parts[:spare], " ".join(map(str.strip, parts[spare:]))] if len(parts) > spare + 1 else parts
         spare -= len(parts) - 1
@@ -173,7 +191,7 @@ def _neuron(number_: int, value: float | None, most: float, picked: bool, room: 
 
 
 def _block(value: float | None, most: float, picked: bool) -> Span:
-    """Two cells as bright as the activation; negative ones in their colour."""
+    """Two cells as bright as the activation; negative ones in their colour, or with their sign."""
     if picked and not theme.grey_steps():
         return "▶◀", "here"
     if value is None:
@@ -182,11 +200,13 @@ def _block(value: float | None, most: float, picked: bool) -> Span:
         return "!!", "warning"
     share = abs(value) / most if most > 0 else 0.0
     if not theme.grey_steps():
-        glyph = _SHADES[round(share * (len(_SHADES) - 1))]
-        return (glyph if share else "·") * 2, "negative" if value < 0 else "text"
+        if not share:
+            return "··", "text"
+        glyph = _SHADES[max(1, round(share * (len(_SHADES) - 1)))]
+        return (f"−{glyph}", "negative") if value < 0 else (glyph * 2, "text")
     if value < 0:
         return ("▶◀" if picked else "  "), f"heat::{-max(1, round(share * theme.HEATS))}"
-    level = round(share * (theme.GREYS - 1))
+    level = max(1, round(share * (theme.GREYS - 1))) if share else 0
     strong = level > theme.GREYS // 2
     if theme.scheme().light:
         shade = theme.GREYS - 1 - level  # on light paper the strongest is the darkest
@@ -198,7 +218,10 @@ def _block(value: float | None, most: float, picked: bool) -> Span:
 
 
 def _edges(view: NeuronsView, at: int, where: Places) -> list[Line]:
-    """The weights into a column: solid where positive, dotted where negative; the picked neuron's coloured."""
+    """The weights into a column: solid where positive, dashed where negative; the picked neuron's coloured.
+
+    Where they cannot be told apart by colour, they alone are drawn.
+    """
     canvas = Canvas(where.gap, where.rows)
     before, after, weights = view.columns[at - 1], view.columns[at], view.weights[at - 1]
     lefts, rights = _lines_of(before, where.rows), _lines_of(after, where.rows)
@@ -210,16 +233,22 @@ def _edges(view: NeuronsView, at: int, where: Places) -> list[Line]:
     ]
     most = max((size for size, *_ in edges), default=1.0)
     own = [edge for edge in edges if edge[4] and edge[0] > _WEAK * most]
-    others = sorted(edge for edge in edges if not edge[4])[-int(where.rows * _OTHERS) :]
+    shown = 0 if theme.ascii_only() or theme.colours() is theme.Colours.NONE else int(where.rows * _OTHERS)
+    others = sorted((edge for edge in edges if not edge[4]), reverse=True)[:shown]
+    pad = _PAD if where.gap > 2 * _PAD + 1 else 0
     for size, weight, i, j, touches in sorted(others + own, key=_last):
         style = ("positive" if weight > 0 else "negative") if touches else "quiet"
-        sign, gap = ("+", 0) if weight > 0 else ("-", 2)
-        start = (0.0, lefts[i] * DOWN + 1.5)
-        end = (where.gap * ACROSS - 1.0, rights[j] * DOWN + 1.5)
-        canvas.line(start, end, style, sign, gap)
+        start = (pad * ACROSS + 0.0, lefts[i] * DOWN + 1.5)
+        end = ((where.gap - pad) * ACROSS - 1.0, rights[j] * DOWN + 1.5)
+        _edge(canvas, start, end, weight, style)
         if touches and size > _STRONG * most:
-            canvas.line((start[0], start[1] + 1), (end[0], end[1] + 1), style, sign, gap)
+            _edge(canvas, (start[0], start[1] + 1), (end[0], end[1] + 1), weight, style)
     return canvas.lines()
+
+
+def _edge(canvas: Canvas, start: tuple[float, float], end: tuple[float, float], weight: float, style: str) -> None:
+    sign, gap = ("+", 0) if weight > 0 else ("-", _GAP)
+    canvas.line(start, end, style, sign, gap, _DASH)
 
 
 def _last(edge: tuple[float, float, int, int, bool]) -> tuple[bool, float]:

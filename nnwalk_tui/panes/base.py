@@ -19,6 +19,7 @@ from textual.widget import Widget
 from engine.views import Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.render.frame import Frame, framed, inner
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit_line, merge, wrap
 
 _FAR = 1_000_000
@@ -240,7 +241,9 @@ class Pane(Widget, can_focus=True):
             return self.draw(width, height)
         if self._problem:
             return [[(f" {line}", "quiet")] for line in wrap(f"nothing to show: {self._problem}", width - 2)]
-        return (self._before_training and self.before_training(width)) or [[(" waiting for the engine…", "quiet")]]
+        return (self._before_training and self.before_training(width)) or [
+            [(drawn(" waiting for the engine…"), "quiet")]
+        ]
 
     def _current_palette(self) -> theme.Palette:
         style = self.rich_style

@@ -13,6 +13,7 @@ from engine.views import Snapshot, TensorView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import tensor as render
 from nnwalk_tui.render.frame import inner
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line
 
 VIEWS = ("numbers", "heat map", "picture")
@@ -112,7 +113,7 @@ class TensorPane(Pane):
             return render.picture(view, width, height)
         if VIEWS[self._view] == "heat map":
             if not view.whole:
-                return [[(" …", "quiet")]]
+                return [[(drawn(" …"), "quiet")]]
             return render.heat_map(view, width, height)
         rows, columns = render.room(view, width, height)
         self._first = (
@@ -121,7 +122,7 @@ class TensorPane(Pane):
         )
         self._beyond = (self._first[0] - 1, max(0, view.rows - self._first[0] - rows + 1))
         if view.whole:
-            return [[(" …", "quiet")]]
+            return [[(drawn(" …"), "quiet")]]
         return render.grid(view, render.Window(*self._first, rows, columns), self.chosen, width, height)
 
     def _grid(self) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.views import Confusion
+from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import percent
 from nnwalk_tui.render.text import Line, Span, fit
 
@@ -13,7 +14,8 @@ def heading(view: Confusion) -> list[Line]:
     """Of what it is, and the predictions."""
     cell, name = _widths(view)
     columns = "".join(fit(each, cell, ">") for each in view.classes)
-    return [[(f" {view.of}: label ↓ taken for →", "quiet")], [(" " * (name + 2) + columns + "   right", "quiet")]]
+    axes = "rows: labels, columns: taken for" if theme.ascii_only() else "label ↓ taken for →"
+    return [[(f" {view.of}: {axes}", "quiet")], [(" " * (name + 2) + columns + "   right", "quiet")]]
 
 
 def rows(view: Confusion) -> list[Line]:

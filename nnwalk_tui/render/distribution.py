@@ -7,6 +7,7 @@ import math
 from engine.views import Distribution
 from nnwalk_tui.render.numbers import number, percent, power, shape
 from nnwalk_tui.render.spark import BLOCKS
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, ends, fit
 
 _AXIS = 7  # cells of the axis at the left
@@ -85,7 +86,7 @@ def _span(past: list[bytes]) -> range:
 def _facts_over_time(view: Distribution, past: list[bytes], width: int) -> Line:
     shown = view.iterations[-len(past) :] if past else []
     batches = f"batches {shown[0]} … {shown[-1]} as far as they were looked at" if shown else "no batch yet"
-    return ends([(f" |{view.name}|", "title"), (f"  {batches}", "quiet")], [("· ░ ▒ ▓ █ more ", "quiet")], width)
+    return ends([(f" |{view.name}|", "title"), (drawn(f"  {batches}"), "quiet")], [("· ░ ▒ ▓ █ more ", "quiet")], width)
 
 
 def _shade(share: int) -> str:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from nnwalk_tui import theme
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit_line
 
 LEAST_WIDTH, LEAST_HEIGHT = 4, 3
@@ -48,7 +50,7 @@ def _top(frame: Frame, width: int, edge: str) -> Line:
     title = f" {mark}{frame.title} "
     if cell_len(title) > width - 3:
         return [("╭" + "─" * (width - 2) + "╮", edge)]
-    status = _fitting(frame.status, width - 7 - cell_len(title))
+    status = _fitting(_PART.join(map(drawn, frame.status.split(_PART))), width - 7 - cell_len(title))
     gap = width - 6 - cell_len(title) - cell_len(status) if status else width - 3 - cell_len(title)
     tail: Line = [*_with_keys(f" {status} "), ("─╮", edge)] if status else [("╮", edge)]
     return [("╭─", edge), (title, "here" if frame.focused else "title"), ("─" * gap, edge), *tail]
@@ -72,8 +74,15 @@ def _with_keys(status: str) -> Line:
     return [*line, (" ", "quiet")]
 
 
+def beyond(above: int, below: int) -> list[str]:
+    """How many lines there are above and below what is seen; in ASCII in words, where ▼ would read as the key v."""
+    if theme.ascii_only():
+        return [f"{count} more {where}" for count, where in ((above, "above"), (below, "below")) if count]
+    return [f"{sign} {count} more" for sign, count in (("▲", above), ("▼", below)) if count]
+
+
 def _bottom(frame: Frame, width: int, edge: str) -> Line:
-    marks = [f"{sign} {count} more" for sign, count in (("▲", frame.above), ("▼", frame.below)) if count]
+    marks = beyond(frame.above, frame.below)
     text = f" {'  '.join(marks)} " if marks else ""
     gap = width - 3 - cell_len(text)
     if not marks or gap < 1:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from engine.views import Gradient
 from nnwalk_tui import theme
-from nnwalk_tui.render.numbers import MISSING, is_bad, number, power, scientific
+from nnwalk_tui.render.numbers import is_bad, missing, number, power, scientific
 from nnwalk_tui.render.spark import sparkline
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit, wrap
 
 _VALUE, _RATIO = 8, 11  # a norm is " 0.0311", or "↓ 0.0311"; a ratio is "5·10⁻² ▲"
@@ -90,9 +91,9 @@ def axis(where: Columns, across: Scale) -> Line:
         left = start + at - len(label) // 2
         if "".join(cells[left - 1 : left + len(label)]).isspace():
             cells[left : left + len(label)] = label
-    titles = fit("‖∂‖", _VALUE - 2, ">")
+    titles = fit(drawn("‖∂‖"), _VALUE - 2, ">")
     titles += " " + fit("so far", where.history, ">") if where.history else ""
-    titles += fit("‖Δ‖/‖θ‖", where.ratio - 2, ">") if where.ratio else ""
+    titles += fit(drawn("‖Δ‖/‖θ‖"), where.ratio - 2, ">") if where.ratio else ""
     return [("".join(cells[: start + where.bar + where.gap + 2]) + titles, "quiet")]
 
 
@@ -133,7 +134,7 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
         line.append((fit(number(norm).strip(), where.bar + where.gap), "warning"))
     else:
         line += _plot(bar(norm, where.bar, across), "backward", where, across)
-    line.append(("↓" if least else " ", "text"))
+    line.append((("m" if theme.ascii_only() else "↓") if least else " ", "text"))
     line.append((number(norm, _VALUE - 1), "warning" if is_bad(norm) else "quiet" if norm is None else "text"))
     if where.history:
         history = sparkline(gradient.history, where.history, now=norm is not None)
@@ -146,21 +147,22 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
 def legend(width: int) -> list[Line]:
     """What the signs mean."""
     text = (
-        " · not computed yet; ↓ the smallest; ‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
+        f" {missing()} not computed yet; ↓ the smallest; ‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
         "▲ ten times more, ▼ less"
     )
-    return [[(part, "quiet")] for part in wrap(text, width - 1)]
+    return [[(part, "quiet")] for part in wrap(drawn(text), width - 1)]
 
 
 def _ratio(gradient: Gradient, width: int) -> Line:
     """‖Δ‖/‖θ‖, and a mark where it is far above or below the guide."""
     ratio = gradient.ratio
     if ratio is None:
-        return [(("" if gradient.kind == "Z" else MISSING).rjust(width - 2) + "  ", "quiet")]
+        return [(("" if gradient.kind == "Z" else missing()).rjust(width - 2) + "  ", "quiet")]
     if is_bad(ratio):
         return [(scientific(ratio).rjust(width - 2) + "  ", "warning")]
-    far = "▲" if ratio >= GUIDE * _FAR else "▼" if ratio <= GUIDE / _FAR else " "
-    return [(scientific(ratio).rjust(width - 2), "text"), (f" {far}", "text")]
+    more, less = ("hi", "lo") if theme.ascii_only() else ("▲", "▼")
+    far = more if ratio >= GUIDE * _FAR else less if ratio <= GUIDE / _FAR else " " * len(more)
+    return [(scientific(ratio).rjust(width - 1 - len(more)), "text"), (f" {far}", "text")]
 
 
 def bar(norm: float | None, width: int, across: Scale) -> str:

@@ -14,10 +14,11 @@ from rich.cells import cell_len
 
 from engine.views import GraphView, Mark, Node
 from nnwalk_tui.render.numbers import is_bad, number, shape
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, Span, fit, fit_line, shorten
 
 MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
-_NODE = re.compile(r" · \w+")  # "linear · AddmmBackward0"
+_NODE = re.compile(r" [·.] \w+")  # "linear · AddmmBackward0"
 _LEAVES = ("parameter", "target", "constant")
 _SIDE = "side"
 _LONGEST_LABEL = 24
@@ -119,7 +120,7 @@ def key(width: int) -> Line:
         " ▲ ‖gradient‖  △ not yet  ╌ none",
         " ▲ ‖gradient‖",
     )
-    return [(next((form for form in forms if cell_len(form) <= width), ""), "quiet")]
+    return [(next((form for form in map(drawn, forms) if cell_len(form) <= width), ""), "quiet")]
 
 
 def _is_here(node: Node, row: Row) -> bool:
@@ -236,6 +237,7 @@ def _runs(row: Row) -> bool:
 
 def _operation(op: str, room: int) -> str:
     """An operation and what else enters it; where there is no room its node's name in autograd goes first."""
+    op = drawn(op)
     if cell_len(op) > room:
         op = _NODE.sub("", op)
     return fit(op, room).rstrip() if cell_len(op) > room else op

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.views import Snapshot, Status
 from nnwalk_tui import theme
-from nnwalk_tui.render.numbers import is_bad, number
+from nnwalk_tui.render.numbers import is_bad, missing, number
 from nnwalk_tui.render.text import Line, ends, fit_line, measure
 
 SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}
@@ -48,7 +48,7 @@ def _place(snapshot: Snapshot, level: int) -> Line:
     label = "loss (before update)" if level == 0 else "loss"
     line += [gap, *_field(label, f"{number(snapshot.loss, decimals=3).strip():<7}", is_bad(snapshot.loss))]
     if level < 4:
-        accuracy = "·" if snapshot.accuracy is None else f"{snapshot.accuracy:.2f}"
+        accuracy = missing() if snapshot.accuracy is None else f"{snapshot.accuracy:.2f}"
         line += [gap, *_field("acc", f"{accuracy:>4}")]
     if level < 3:
         rate = "lr" if theme.ascii_only() else "η"

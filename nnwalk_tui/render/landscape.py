@@ -10,16 +10,18 @@ from nnwalk_tui import theme
 from nnwalk_tui.render import digits
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
 from nnwalk_tui.render.numbers import number
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit, fit_line, measure
 
 GUTTER = 8
 _MARGIN = 0.08  # of the span of ℒ, above and below the curve
+_LEVELS = str.maketrans("*@", "+%")  # levels in ASCII: the way and its end are * and @
 _DETAILS = ("all", "loss", "")  # of the legend, as many as there is room for
 
 
 def draw(view: LandscapeView, width: int, height: int) -> list[Line]:
     """The title, the curve or map, and what its signs mean."""
-    title: Line = [(f" {view.title}", "text"), (f"   {_progress(view)}", "quiet")]
+    title: Line = [(f" {drawn(view.title)}", "text"), (f"   {_progress(view)}", "quiet")]
     lines = _map(view, width, height - 2) if view.rows > 1 else _curve(view, width, height - 2)
     return [title, *lines, _legend(view, width)]
 
@@ -33,7 +35,9 @@ def _legend(view: LandscapeView, width: int) -> Line:
     if view.rows > 1:
         known = [value for value in view.values if math.isfinite(value)]
         span = (
-            f"ℒ {number(min(known)).strip()} … {number(max(known)).strip()}, log levels, dark is low" if known else ""
+            drawn(f"ℒ {number(min(known)).strip()} … {number(max(known)).strip()}, log levels, dark is low")
+            if known
+            else ""
         )
         return [(" ◉", "here"), (" here  ", "quiet"), ("•", "here"), (f" the way here  {span}", "quiet")]
     told = [_told(view, width, detail) for detail in _DETAILS]
@@ -44,10 +48,12 @@ def _told(view: LandscapeView, width: int, detail: str) -> Line:
     """What the signs of a curve mean; the less detail, the shorter."""
     step = view.marks[1][1] - view.marks[0][1] if len(view.marks) > 1 else 0.0
     hidden = abs(step) / (2 * view.reach) * _cells(width) < 1
+    less = "under" if theme.ascii_only() else "<"  # where ◀ is drawn as <
     line: Line = []
     for (name, place, loss), sign in zip(view.marks, _signs(view), strict=False):
         where = {"all": f" ({number(place).strip()}, ℒ {number(loss).strip()})", "loss": f" ℒ {number(loss).strip()}"}
-        small = " < 1 cell" if sign != "◉" and hidden else ""
+        name = drawn(name)
+        small = f" {less} 1 cell" if sign != "◉" and hidden else ""
         line += [
             (f" {sign}", "here" if sign == "◉" else "backward"),
             (f" {name}{small}{where.get(detail, '')} ", "text"),
@@ -75,7 +81,7 @@ def _cells(width: int) -> int:
 def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
     known = [(at, value) for at, value in enumerate(view.values) if math.isfinite(value)]
     if not known or height < 4 or width < GUTTER + 10:
-        return [[(" …", "quiet")]]
+        return [[(drawn(" …"), "quiet")]]
     cells, rows = _cells(width), height - 2
     losses = [value for _, value in known] + [loss for *_, loss in view.marks if math.isfinite(loss)]
     margin = (max(losses) - min(losses) or abs(losses[0]) or 1.0) * _MARGIN
@@ -117,7 +123,7 @@ def _tangent(view: LandscapeView, canvas: Canvas, place: Callable[[float, float]
     _, x, loss = view.marks[0]
     reach = view.reach * 0.6
     canvas.line(
-        place(x - reach, loss - view.slope * reach), place(x + reach, loss + view.slope * reach), "backward", ".", 2
+        place(x - reach, loss - view.slope * reach), place(x + reach, loss + view.slope * reach), "backward", "-", 2
     )
 
 
@@ -126,7 +132,7 @@ def _axis(view: LandscapeView, cells: int) -> list[Line]:
     marks[0] = marks[cells // 2] = marks[-1] = "┬"
     ends = [number(view.origin + step * view.reach, 8).strip() for step in (-1, 0, 1)]
     side = max(len(ends[0]), len(ends[2])) + 1
-    words = fit(ends[0], side) + fit(f"{view.axis} = {ends[1]}", cells - 2 * side, "^") + fit(ends[2], side, ">")
+    words = fit(ends[0], side) + fit(f"{drawn(view.axis)} = {ends[1]}", cells - 2 * side, "^") + fit(ends[2], side, ">")
     return [[(" " * GUTTER + "└" + "".join(marks), "quiet")], [(" " * (GUTTER + 1) + words, "quiet")]]
 
 
@@ -136,7 +142,7 @@ def _axis(view: LandscapeView, cells: int) -> list[Line]:
 def _map(view: LandscapeView, width: int, height: int) -> list[Line]:
     known = [value for value in view.values if math.isfinite(value)]
     if not known:
-        return [[(" …", "quiet")]]
+        return [[(drawn(" …"), "quiet")]]
     cells = max(1, min(width - 2, 2 * height))  # a cell is twice as high as wide: the map is square
     rows = max(1, min(height, cells // 2))
     low, high = _log(min(known)), _log(max(known))
@@ -147,7 +153,7 @@ def _map(view: LandscapeView, width: int, height: int) -> list[Line]:
     _put(grid, view, 0.0, 0.0, "◉")
     side = [(" ", "blank")]
     edge = number(view.reach).strip()
-    words = [f"  ±{edge} {view.axis} each way"]
+    words = [f"  ±{edge} {drawn(view.axis)} each way"]
     return [
         [*side, *line, (words[0] if at == 0 and width - cells > len(words[0]) + 1 else "", "quiet")]
         for at, line in enumerate(grid)
@@ -158,7 +164,9 @@ def _bands(levels: bytes, view: LandscapeView, rows: int, cells: int) -> list[Li
     """The levels as cells, each exact: where two greys meet is a contour."""
     if not theme.grey_steps():
         picture = digits.picture(levels, view.rows, view.columns, cells, rows, False, theme.ascii_only())
-        return [[(character, style) for text, style in line for character in text] for line in picture]
+        return [
+            [(character, style) for text, style in line for character in text.translate(_LEVELS)] for line in picture
+        ]
     means = digits.resample(levels, view.rows, view.columns, rows * 2, cells)
     greys = [[round(level * (theme.GREYS - 1) / 255) for level in line] for line in means]
     return [

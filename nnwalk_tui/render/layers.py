@@ -11,8 +11,9 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from engine.views import Layer, Statistics
-from nnwalk_tui.render.numbers import MISSING, SIGNED, WIDTH, is_bad, number, percent, shape
+from nnwalk_tui.render.numbers import SIGNED, WIDTH, is_bad, missing, number, percent, shape
 from nnwalk_tui.render.spark import sparkline
+from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, Span, fit, wrap
 
 QUANTITIES = ("A", "Z", "dZ", "dA", "W", "dW", "b", "db")
@@ -190,7 +191,7 @@ def row(layer: Layer, quantity: str, wide: Widths, columns: Table, here: bool, c
     ]
     named = False
     for column in columns:
-        text, style = column.cell(layer, quantity, column.width) or (MISSING, "quiet")
+        text, style = column.cell(layer, quantity, column.width) or (missing(), "quiet")
         line += [(" " * _gap(column, named), "text"), (fit(text, column.width, column.align), style)]
         named = named or column.statistic
     return line
@@ -198,7 +199,7 @@ def row(layer: Layer, quantity: str, wide: Widths, columns: Table, here: bool, c
 
 def unknown(index: int, wide: Widths) -> Line:
     """A layer of which nothing has been sent yet."""
-    return [(f" {fit(f'{index}', wide.number)} …", "quiet")]
+    return [(f" {fit(f'{index}', wide.number)} {spelled('…')}", "quiet")]
 
 
 def about(layer: Layer, width: int) -> list[Line]:

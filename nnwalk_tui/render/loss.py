@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine.views import Curve, LossView
 from nnwalk_tui import theme
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
-from nnwalk_tui.render.numbers import scientific
+from nnwalk_tui.render.numbers import missing, scientific
 from nnwalk_tui.render.text import Line, fit, fit_line
 
 GUTTER = 7
@@ -38,7 +38,7 @@ class Signs(NamedTuple):
 
 def signs() -> Signs:
     """Those of the present theme."""
-    return Signs("*", ".", "~", "o") if theme.ascii_only() else Signs()
+    return Signs("*", "'", "-", "o") if theme.ascii_only() else Signs()
 
 
 class Scale(NamedTuple):
@@ -121,13 +121,13 @@ def _plot(
     view: LossView, raw: Curve, valid: list[float], scale: Scale, width: int, height: int, options: Options
 ) -> list[Line]:
     if height < _LEAST_HEIGHT or width < GUTTER + 10:
-        return [[(fit(f" {raw.high[-1]:.4f}" if raw.high else " ·", width), "text")]]
+        return [[(fit(f" {raw.high[-1]:.4f}" if raw.high else f" {missing()}", width), "text")]]
     cells, rows = width - GUTTER - 1, height - _AXES
     sheet = _Sheet(Canvas(cells, rows), _span(view), scale)
     for epoch in view.epochs:
         sheet.upright(epoch, "┊", "quiet")
     for branch in view.branches:
-        sheet.curve(branch, "quiet", "~", gap=2)
+        sheet.curve(branch, "quiet", signs().dashed, gap=2)
     means = options.smooth and bool(view.smooth.x)
     sheet.band(raw, view.position, beside_means=means)
     if means:
@@ -160,7 +160,7 @@ class _Sheet:
 
     def band(self, curve: Curve, until: int, beside_means: bool) -> None:
         """From the least to the greatest of each bucket, dotted beside a line of means; those after a batch quiet."""
-        style, sign, gap = ("quiet", ".", 1) if beside_means else ("forward", "*", 0)
+        style, sign, gap = ("quiet", signs().dotted, 1) if beside_means else ("forward", "*", 0)
         before: tuple[float, float] | None = None
         for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
             bottom, top = self._place(x, low), self._place(x, high)

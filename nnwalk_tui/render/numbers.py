@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from nnwalk_tui import theme
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-MISSING = "·"
 WIDTH = 7  # of an unsigned number
 SIGNED = 8
 
@@ -13,8 +14,13 @@ SIGNED = 8
 def number(value: float | None, width: int = WIDTH, decimals: int = 4) -> str:
     """A number in exactly `width` cells (at least 7), to the right: "1.8420", "8·10⁻⁴", "−inf", "·" for None."""
     if value is None:
-        return MISSING.rjust(width)
+        return missing().rjust(width)
     return _shortest(float(value), width, decimals).rjust(width)
+
+
+def missing() -> str:
+    """What stands for a value that is not computed yet: in ASCII, where "·" is a full stop, a dash."""
+    return "-" if theme.ascii_only() else "·"
 
 
 def is_bad(value: float | None) -> bool:
@@ -40,7 +46,7 @@ def power(exponent: int) -> str:
 def percent(fraction: float | None, width: int = 4) -> str:
     """A fraction 0…1 as " 12%"; what is not quite none or all says so: " <1%", ">99%"."""
     if fraction is None:
-        return MISSING.rjust(width)
+        return missing().rjust(width)
     if not math.isfinite(fraction):
         return _word(fraction).rjust(width)
     if 0 < fraction < 0.005:

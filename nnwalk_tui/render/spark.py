@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 
+from nnwalk_tui import theme
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 BARS = BLOCKS[:-1]  # less than a line high, so that those of neighbouring lines stay apart
 BAD = "!"  # stands for NaN and infinity
-NOT_YET = "·"  # stands for this batch's value while it is not computed
 FLAT = 1.02  # greatest over least value of what is drawn as a level line
 
 
 def sparkline(values: list[float], width: int, now: bool = True) -> str:
     """The latest values on a scale of their own, at the right of exactly `width` cells; "!" for NaN.
 
-    Without `now` the last cell is kept for this batch's value, which is not among them yet.
+    Without `now` the last cell is kept for this batch's value, which is not among them yet; blank in ASCII, whose dots
+    and dashes are bars.
     """
     if not now and values and width > 1:
-        return sparkline(values, width - 1) + NOT_YET
+        return sparkline(values, width - 1) + (" " if theme.ascii_only() else "·")
     shown = values[-width:] if width > 0 else []
     finite = [value for value in shown if math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)

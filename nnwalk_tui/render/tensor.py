@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from engine.views import Statistics, TensorView
 from nnwalk_tui.render import heat
-from nnwalk_tui.render.numbers import number, percent, scientific, shape
+from nnwalk_tui.render.numbers import missing, number, percent, scientific, shape
 from nnwalk_tui.render.text import Line, Span, fit, fit_line
 
 CELL = 9  # cells of a number and the mark before it
@@ -81,7 +81,7 @@ def _chosen(view: TensorView) -> Line:
 
 def _value(value: float | None) -> Span:
     if value is None:
-        return "·", "quiet"
+        return missing(), "quiet"
     return f"{value:.6g}".replace("-", "−"), "warning" if not math.isfinite(value) else "text"
 
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from nnwalk_tui import theme
 from nnwalk_tui.actions import PANES, UNITS, key_table
+from nnwalk_tui.render.spelled import drawn, key_names
 from nnwalk_tui.render.text import Line, fit_line, measure
 
 _STEPS = tuple(f"step {unit}" for unit in UNITS)
@@ -157,7 +158,7 @@ class AnswerBox(Bar):
         rows = [part for line in text.splitlines() for part in textwrap.wrap(line, width - 2) or [""]]
         most = max(2, int(height * self.MOST))
         if len(rows) > most:
-            rows = [*rows[: most - 1], f"… {len(rows) - most + 1} more lines: x shows the log"]
+            rows = [*rows[: most - 1], drawn(f"… {len(rows) - most + 1} more lines: x shows the log")]
         rule: Line = [("─" * width, "border")]
         self.put([rule, *([(f" {row}", "text")] for row in rows)])
         return len(rows) + 1
@@ -173,7 +174,7 @@ def strip_of(widget: Widget, line: Line) -> Strip:
 
 def hints(width: int, of: tuple[Hint, ...] = HINTS) -> Line:
     """The row of keys: on a narrow terminal those go first that matter least."""
-    shown = [(hint.keys, hint.does, hint.goes) for hint in of if hint.keys]
+    shown = [(key_names(hint.keys), hint.does, hint.goes) for hint in of if hint.keys]
     while len(shown) > 1 and _width(shown) > width:
         shown.remove(max(shown, key=lambda hint: hint[2]))
     line: Line = []

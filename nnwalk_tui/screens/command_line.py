@@ -16,6 +16,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from nnwalk_tui import actions
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import fit
 from nnwalk_tui.screens.bars import hints, strip_of
 
@@ -134,7 +135,7 @@ class CommandLine(Input):
         text, tone = self._status
         if self._alone and not text:
             return strip_of(self, hints(self.size.width))
-        return strip_of(self, [(fit(text, self.size.width), tone)])
+        return strip_of(self, [(fit(drawn(text), self.size.width), tone)])
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:
         """Carry the command out."""

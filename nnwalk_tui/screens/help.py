@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from nnwalk_tui import actions
 from nnwalk_tui.panes.base import Pane
+from nnwalk_tui.render.spelled import drawn, key_names
 from nnwalk_tui.render.text import Line, fit_line, measure, wrap
 from nnwalk_tui.screens.bars import Bar
 
@@ -64,7 +65,7 @@ class HelpText(Bar):
     def render_line(self, y: int) -> Strip:
         """The strip that stands at a line; the last says how to leave."""
         if y == self.size.height - 1:
-            more = "↑ ↓ more · " if len(self._lines) >= self.size.height else ""
+            more = drawn("↑ ↓ more · ") if len(self._lines) >= self.size.height else ""
             return self.strip([(f" {more}esc back", "quiet")])
         return super().render_line(y + self._top)
 
@@ -77,7 +78,7 @@ class HelpText(Bar):
 def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: int) -> list[Line]:
     """The pane's part, then all keys, then all commands, in `width` cells."""
     lines: list[Line] = [[(f" {title} — the focused pane", "here")]]
-    lines += [[(text, "text")] for text in wrap(f" {about}", width - 1)] if about else []
+    lines += [[(text, "text")] for text in wrap(drawn(f" {about}"), width - 1)] if about else []
     lines += _columns([_row(_shown(keys), does) for keys, does in own_keys], width)
     for group in dict.fromkeys(key.group for key in actions.key_table()):
         lines.append([(f" {group}", "title")])
@@ -102,11 +103,12 @@ def _shown(key: str) -> str:
 
 
 def _row(keys: str, does: str) -> Line:
-    return [(f"  {keys:<{KEY}}", "text"), (does, "quiet")]
+    return [(f"  {key_names(keys):<{KEY}}", "text"), (drawn(does), "quiet")]
 
 
 def _command(usage: str, summary: str, width: int) -> list[Line]:
     """A command's line; where it is narrow, what it does stands below."""
+    usage, summary = drawn(usage), drawn(summary)
     if cell_len(usage) + cell_len(summary) + _DASH <= width:
         return [[(f"  {usage}", "text"), (f" — {summary}", "quiet")]]
     below = [[(f"    {line}", "quiet")] for line in wrap(summary, width - 4)]

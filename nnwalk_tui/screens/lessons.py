@@ -11,6 +11,8 @@ from textual.screen import Screen
 
 from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.progress import Progress, summary
+from nnwalk_tui.render.frame import beyond
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.bars import Bar
 
@@ -100,8 +102,8 @@ class LessonList(Bar):
         lines += [[] for _ in range(height - 2 - len(lines))]
         lines.append([(fit(f" You will find out {self._lessons[self._at].finds}.", width), "text")])
         below = len(self._lessons) - self._top - rows
-        more = f" · ▲ {self._top} more" * bool(self._top) + f" · ▼ {below} more" * (below > 0)
-        lines.append([(f" ↑ ↓ choose · enter open · esc back{more}", "quiet")])
+        more = "".join(f" · {part}" for part in beyond(self._top, max(0, below)))
+        lines.append([(drawn(f" ↑ ↓ choose · enter open · esc back{more}"), "quiet")])
         self.put(lines)
 
     def _row(self, each: Lesson, here: bool, width: int) -> Line:

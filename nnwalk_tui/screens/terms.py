@@ -12,6 +12,7 @@ from textual.screen import Screen
 from engine.course.terms import Term, search
 from nnwalk_tui import theme
 from nnwalk_tui.render.lesson import WIDEST, wrap
+from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.bars import Bar
 
@@ -127,7 +128,7 @@ class TermList(Bar):
         lines += entry(self.chosen, width)[:_ENTRY] if self.chosen else []
         lines += [[] for _ in range(height - 1 - len(lines))]
         opens = "enter opens its lesson · " if self.chosen and self.chosen.lesson else ""
-        lines.append([(f" ↑ ↓ choose · {opens}esc back", "quiet")])
+        lines.append([(drawn(f" ↑ ↓ choose · {opens}esc back"), "quiet")])
         self.put(lines)
 
 

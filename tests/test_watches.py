@@ -409,7 +409,7 @@ def test_what_an_update_made_is_found_though_an_edit_at_the_same_border_undid_it
     session.do("step batch 2")
     for expression in ("changed(W[1][3,5]) and iteration == 3", "iteration == 3 and max(abs(delta(W[1]))) > 0"):
         hit = session.do(f"reverse-run until {expression}").hit
-        assert hit is not None
+        assert isinstance(hit, Hit)
         assert hit.position.iteration == 3
         session.do("goto last")
 
@@ -418,7 +418,7 @@ def test_an_audit_s_updates_are_watched_though_they_are_not_applied() -> None:
     experiment = Experiment(layers=(784, 8, 10), batch_size=32, epochs=1)
     session = open_experiment(experiment, audit=True)
     hit = session.do("run until ratio(W[1]) > 1e-9").hit
-    assert hit is not None
+    assert isinstance(hit, Hit)
     assert hit.position.iteration == 1
     assert session.do("run until changed(W[1])").hit is not None
 

@@ -37,6 +37,7 @@ from engine.views import (
 )
 from nnwalk_tui.render.graph import Row, rows
 
+VIEWS = tuple(field.name for field in msgspec.structs.fields(Snapshot) if field.default is None)  # what panes look at
 SIZES = (784, 32, 16, 10)
 BATCH = 64
 OPS = (
@@ -450,20 +451,7 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {
-        "tape",
-        "here",
-        "graph",
-        "layers",
-        "gradients",
-        "distribution",
-        "curves",
-        "batch",
-        "tensor",
-        "neurons",
-        "landscape",
-    }
-    return _with(backward(), **dict.fromkeys(fields))
+    return _with(backward(), **dict.fromkeys(VIEWS))
 
 
 def _with(snapshot: Snapshot, **changes: object) -> Snapshot:

@@ -36,6 +36,7 @@ from engine.views import (
     Term,
 )
 from nnwalk_tui.render.graph import Row, rows
+from nnwalk_tui.render.text import Line
 
 VIEWS = tuple(field.name for field in msgspec.structs.fields(Snapshot) if field.default is None)  # what panes look at
 SIZES = (784, 32, 16, 10)
@@ -51,6 +52,11 @@ OPS = (
     ]
     + [("update", "sgd", layer, f"d{name}[{layer}]", f"{name}[{layer}]") for layer in (1, 2, 3) for name in "Wb"]
 )
+
+
+def plain(line: Line) -> str:
+    """A line that is drawn, without its styles."""
+    return "".join(text for text, _ in line)
 
 
 def run() -> Run:

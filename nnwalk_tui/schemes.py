@@ -6,7 +6,7 @@ The hues are Okabe and Ito's colour-blind-safe set, darker on light paper and li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,11 @@ class Scheme:
     ansi: Mapping[str, str]
     strengths: Mapping[str, float]  # of plain text, between paper and ink
     faint: str = "bright_black"  # the ink of quieter text in 16 colours
-    bold: frozenset[str] = field(default=frozenset({"here", "title"}))
+    bold: frozenset[str] = frozenset({"here", "title"})
 
 
-def _meanings(
-    here: str, forward: str, backward: str, right: str, wrong: str, positive: str = "", negative: str = ""
-) -> dict[str, str]:
+def _meanings(here: str, forward: str, backward: str, right: str, wrong: str) -> dict[str, str]:
+    """Five hues for eight meanings: a warning is like what is wrong, and a sign like a direction."""
     return {
         "here": here,
         "forward": forward,
@@ -35,8 +34,8 @@ def _meanings(
         "right": right,
         "wrong": wrong,
         "warning": wrong,
-        "positive": positive or backward,
-        "negative": negative or forward,
+        "positive": backward,
+        "negative": forward,
     }
 
 

@@ -110,9 +110,9 @@ class MarkedList(Bar, Generic[Item]):
 
     def on_click(self, event: events.Click) -> None:
         """Mark what is under the mouse."""
-        row = event.y - _HEAD + self._top
-        if 0 <= row < len(self.items):
-            self.move(row - self._at)
+        row = event.y - _HEAD
+        if 0 <= row < min(self._rows, len(self.items) - self._top):
+            self.move(self._top + row - self._at)
 
     @property
     def _rows(self) -> int:

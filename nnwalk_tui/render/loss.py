@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.views import Curve, LossView
 from nnwalk_tui import theme
-from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
+from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell
 from nnwalk_tui.render.numbers import scientific
 from nnwalk_tui.render.text import Line, fit, fit_line
 
@@ -55,10 +55,10 @@ class Scale(NamedTuple):
         at = math.log10(value) if self.log else value
         return (at - self.low) / (self.high - self.low)
 
-    def ticks(self) -> list[str]:
-        """The numbers at the bottom, the middle and the top."""
-        values = [self.low, (self.low + self.high) / 2, self.high]
-        return [_tick(10.0**value if self.log else value) for value in values]
+    def ticks(self) -> list[tuple[float, str]]:
+        """How far up numbers stand, and they: the middle's, then those that matter more, the bottom's and the top's."""
+        values = [(share, self.low + (self.high - self.low) * share) for share in (0.5, 0.0, 1.0)]
+        return [(share, _tick(10.0**value if self.log else value)) for share, value in values]
 
 
 def losses(view: LossView, width: int, height: int, options: Options = USUAL) -> list[Line]:
@@ -124,8 +124,6 @@ def _plot(
         return [[(fit(f" {raw.high[-1]:.4f}" if raw.high else " ·", width), "text")]]
     cells, rows = width - GUTTER - 1, height - _AXES
     sheet = _Sheet(Canvas(cells, rows), _span(view), scale)
-    for epoch in view.epochs:
-        sheet.upright(epoch, "┊", "quiet")
     for branch in view.branches:
         sheet.curve(branch, "quiet", "~", gap=2)
     means = options.smooth and bool(view.smooth.x)
@@ -133,23 +131,25 @@ def _plot(
     if means:
         sheet.curve(view.smooth, "forward", "*")
     sheet.upright(view.position, "│", "here")
+    for epoch in view.epochs:  # after the cursor: where an epoch begins, it stands over the epoch's line
+        sheet.upright(epoch, "┊", "quiet")
     if options.chosen:
         sheet.upright(options.chosen, "┃", "here", over=True)
     for iteration, value in zip(view.valid_iterations, valid, strict=False):
         sheet.mark(iteration, value, signs().mark, "text")
-    ticks = dict(zip((rows - 1, (rows - 1) // 2, 0), scale.ticks(), strict=True))
+    ticks = {sheet.row(share): tick for share, tick in scale.ticks()}
     lines: list[Line] = []
     for row, line in enumerate(sheet.canvas.lines()):
         tick = ticks.get(row)
         lines.append([((tick or "").rjust(GUTTER) + ("┤" if tick else "│"), "quiet"), *line])
-    return [fit_line(line, width) for line in (*lines, *_axis(view, cells, width))]
+    return [fit_line(line, width) for line in (*lines, *_axis(sheet))]
 
 
 class _Sheet:
     """A canvas with its axes."""
 
     def __init__(self, canvas: Canvas, span: tuple[int, int], scale: Scale) -> None:
-        self.canvas, self._span, self._scale = canvas, span, scale
+        self.canvas, self.span, self._scale = canvas, span, scale
 
     def curve(self, curve: Curve, style: str, sign: str, gap: int = 0) -> None:
         """A line from point to point."""
@@ -177,30 +177,42 @@ class _Sheet:
         """A character at a point."""
         place = self._place(x, y)
         if place is not None:
-            self.canvas.put(int(place[0]) // ACROSS, int(place[1]) // DOWN, sign, style)
+            self.canvas.put(*cell(*place), sign, style)
 
     def upright(self, x: float, sign: str, style: str, over: bool = False) -> None:
         """A line from top to bottom, behind what is drawn unless it is `over` all."""
-        column = int(self._x(x)) // ACROSS
+        column = self.column(x)
         for row in range(self.canvas.height):
             if over or self.canvas.is_blank(column, row):
                 self.canvas.put(column, row, sign, style)
 
+    def column(self, x: float) -> int:
+        """The column of a batch."""
+        return cell(self._x(x), 0)[0]
+
+    def row(self, share: float) -> int:
+        """The row so far up the axis."""
+        return cell(0, self._y(share))[1]
+
     def _x(self, x: float) -> float:
-        first, last = self._span
+        first, last = self.span
         return (x - first) / (last - first) * (self.canvas.width * ACROSS - 1)
 
     def _place(self, x: float, y: float) -> tuple[float, float] | None:
         share = self._scale.share(y)
-        return None if share is None else (self._x(x), (1 - share) * (self.canvas.height * DOWN - 1))
+        return None if share is None else (self._x(x), self._y(share))
+
+    def _y(self, share: float) -> float:
+        return (1 - share) * (self.canvas.height * DOWN - 1)
 
 
-def _axis(view: LossView, cells: int, width: int) -> list[Line]:
-    first, last = _span(view)
-    marks = ["─"] * cells
-    marks[0] = marks[cells // 2] = marks[-1] = "┬"
-    numbers = list(" " * cells)
-    for at, text in ((0, str(first)), (cells // 2, str((first + last) // 2)), (cells - 1, str(last))):
+def _axis(sheet: _Sheet) -> list[Line]:
+    """Ticks in the columns of their batches."""
+    cells, (first, last) = sheet.canvas.width, sheet.span
+    marks, numbers = ["─"] * cells, list(" " * cells)
+    for batch in (first, (first + last) // 2, last):
+        at, text = sheet.column(batch), str(batch)
+        marks[at] = "┬"
         start = max(0, min(at - len(text) // 2, cells - len(text)))
         numbers[start : start + len(text)] = text
     return [

@@ -52,6 +52,7 @@ class PlotLook(msgspec.Struct, frozen=True):
     first: int = 1  # batches that it spans; last 0 is the end of the furthest epoch reached
     last: int = 0
     at: int = 0  # the batch that is asked about; 0 is none
+    near: bool = False  # where last is 0: no farther than about twice what has run
 
 
 class LandscapeLook(msgspec.Struct, frozen=True):

@@ -117,5 +117,5 @@ def test_the_landscape_s_marks_stand_on_its_curve(
 
 def test_the_loss_of_here_is_on_the_curve_that_is_still_coarse() -> None:
     view = fakes.landscape()
-    assert ("here", 0.0, 2.0) == view.marks[0]
+    assert view.marks[0] == ("here", 0.0, 2.0)
     assert (0.0, 2.0) in landscape._points(view)

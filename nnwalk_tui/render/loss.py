@@ -14,6 +14,10 @@ from nnwalk_tui.render.text import Line, fit, fit_line
 GUTTER = 7
 _LEAST_HEIGHT = 4
 _AXES = 2  # lines of the axis and its numbers
+_LOW = 8  # rows: with fewer a curve above 0 could not be seen to fall
+_LEAST_SPAN = 0.1  # of the greatest value, so that small changes stay small
+_STEPS = 5  # of a fitted axis, about
+_TINY = 1e-300  # what is smaller, or its inverse greater, has no round steps
 
 
 class Options(NamedTuple):
@@ -66,7 +70,8 @@ def losses(view: LossView, width: int, height: int, options: Options = USUAL) ->
     valid = {"loss": view.valid_loss, "accuracy": view.valid_accuracy}.get(view.quantity, [])
     curves = [view.train, view.smooth, *view.branches]
     values = [value for curve in curves for value in (*curve.low, *curve.high)]
-    scale = _scale([v for v in (*values, *valid) if math.isfinite(v)], view.quantity, options.log)
+    known = [value for value in (*values, *valid) if math.isfinite(value)]
+    scale = _scale(known, view.quantity, options.log, is_low(height))
     return _plot(view, view.train, valid, scale, width, height, options)
 
 
@@ -86,6 +91,11 @@ def accuracies(view: LossView, width: int, height: int, options: Options = USUAL
     return _plot(bare, view.accuracy, view.valid_accuracy, Scale(0.0, 1.0), width, height, options)
 
 
+def is_low(height: int) -> bool:
+    """Whether a plot of so many lines has so few rows that its axis is fitted to what is drawn."""
+    return height - _AXES < _LOW
+
+
 def batch_at(view: LossView, column: int, width: int) -> int:
     """The batch at a column of the plot, counted from its left edge."""
     first, last = _span(view)
@@ -98,15 +108,26 @@ def _span(view: LossView) -> tuple[int, int]:
     return (0 if view.first <= 1 else view.first), max(last, view.first + 1)
 
 
-def _scale(values: list[float], quantity: str, log: bool) -> Scale:
+def _scale(values: list[float], quantity: str, log: bool, fitted: bool) -> Scale:
     positive = [value for value in values if value > 0]
     if log and positive:
         low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
         return Scale(low, max(high, low + 1), True)
     if quantity == "accuracy":
         return Scale(0.0, 1.0)
+    if fitted and _TINY < max(map(abs, values), default=0.0) < 1 / _TINY:
+        return _fitted(min(values), max(values))
     top, bottom = max(values, default=1.0), min([0.0, *values])
     return Scale(-_round_up(-bottom) if bottom < 0 else 0.0, _round_up(top) if top > 0 else 0.0 if bottom < 0 else 1.0)
+
+
+def _fitted(low: float, high: float) -> Scale:
+    """Around the values, from one whole multiple of a round step to another, so that the axis seldom moves."""
+    span = max(high - low, _LEAST_SPAN * max(abs(low), abs(high)))
+    power = 10.0 ** math.floor(math.log10(span / _STEPS))
+    step = next(power * factor for factor in (1, 2, 5, 10, 20) if span <= power * factor * _STEPS)
+    first, last = math.floor(min(low, high - span) / step + 1e-9), math.ceil(high / step - 1e-9)
+    return Scale(first * step, last * step)
 
 
 def _round_up(value: float) -> float:

@@ -290,7 +290,7 @@ def layer_table(width: int, found: list[Layer], quantity: str = "A") -> tuple[st
 
 def test_a_row_of_layers_says_everything_under_its_heading() -> None:
     heading, rows = layer_table(150, fakes.layers())
-    titles = "l type W b Z A params memory A: mean std min max norm zero NaN norms badge"
+    titles = "l type W b Z A params memory A: mean std min max norm zero NaN norms seen badge"
     assert " ".join(heading.split()) == titles
     said = "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0% ▁▂▃▄▅▆▇▇ dead 75% +1"
     assert " ".join(rows[1].split()) == said
@@ -340,7 +340,7 @@ def test_types_are_shortened_rather_than_that_statistics_go(width: int, kinds: t
     wide = layers.fitted(usual, width)
     heading = "".join(span for span, _ in layers.heading("A", wide, layers.table(wide, width)))
     row = "".join(span for span, _ in layers.row(found[0], "A", wide, layers.table(wide, width), here=False))
-    assert {"mean", "std", "norms", "badge"} <= {*heading.split()}
+    assert {"mean", "std", "seen", "badge"} <= {*heading.split()}
     assert activation in row
     assert wide.brief or f"{kind} {activation}".strip() in row
     assert width < 100 or not wide.brief
@@ -551,7 +551,7 @@ def test_decades_are_evenly_spaced_and_each_label_is_centred_on_the_line_that_a_
 def test_the_heading_of_the_history_is_whole_or_not_there(width: int) -> None:
     across = gradients.Scale(-4, 0)
     where = gradients.columns(fakes.parameters(6), width, across)
-    assert ("so far" in plain(gradients.axis(where, across))) == (where.history > 0)
+    assert ("seen" in plain(gradients.axis(where, across))) == (where.history > 0)
 
 
 def test_the_smallest_of_the_gradients_that_are_computed_is_marked() -> None:

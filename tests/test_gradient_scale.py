@@ -71,7 +71,7 @@ def shown(on: Live) -> list[Gradient]:
 async def test_over_time_shows_the_batches_before_while_this_one_s_is_not_computed(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.press("3", "h", "h")
-        assert "dW[1] is not computed yet" in on.text("gradients")
+        assert "dW[1] is not computed yet, and no batch before was seen with this pane" in on.text("gradients")
         await on.press("b", "b", "b", "p")
         said = on.text("gradients")
         assert "batches 1 … 3 seen, this one's not computed yet" in said

@@ -111,7 +111,8 @@ class GradientsPane(Pane):
         chosen = self._chosen()
         over_time = self._form == 2
         if chosen is None or spread is None or spread.name != f"d{chosen.name}" or not (spread.known or over_time):
-            return [[(f" d{chosen.name if chosen else ''} is not computed yet", "quiet")]]
+            before = ", and no batch before was seen with this pane" if over_time else ""
+            return [[(f" d{chosen.name if chosen else ''} is not computed yet{before}", "quiet")]]
         return (distribution.over_time if over_time else distribution.histogram)(spread, width, height)
 
     def chosen_tensor(self) -> str:

@@ -154,6 +154,7 @@ class Distribution(View, frozen=True):
     decades: list[int]  # the least and greatest power of ten that `past` spans, in equal steps
     iterations: list[int]  # the batches that were looked at, up to the cursor
     past: list[bytes]  # of each of them: the share of |values| in each step, 0…255, the least first
+    known: bool = True  # whether it is computed in this batch; where not, only what was before is told
 
 
 class Curve(View, frozen=True):

@@ -351,7 +351,7 @@ async def test_a_layer_is_explained_elsewhere_where_the_pane_has_no_room() -> No
         assert all(f"{layer}" in app.text() for layer in ("1  linear", "2▸ linear", "3  linear"))
 
 
-async def test_v_goes_through_the_kinds_of_gradients_on_one_scale() -> None:
+async def test_v_goes_through_the_kinds_of_gradients_on_one_scale_for_parameters() -> None:
     app = Stage(GradientsPane())
     async with app.run_test(size=(90, 12)) as pilot:
         await shown(pilot, fakes.running())
@@ -368,7 +368,7 @@ async def test_v_goes_through_the_kinds_of_gradients_on_one_scale() -> None:
             assert f"v {mode} ─" in app.text()
             rows = [line[2:7] for line in app.lines()[2:-1] if line[2:3] == "d"]
             assert rows == names
-            assert app.lines()[1] == heading
+            assert mode == "dZ" or app.lines()[1] == heading  # those of Z have a scale of their own
 
 
 async def test_a_ratio_far_from_the_guide_is_marked() -> None:

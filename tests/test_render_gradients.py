@@ -70,7 +70,7 @@ def test_decades_are_evenly_spaced_and_each_label_is_centred_on_the_line_that_a_
 def test_the_heading_of_the_history_is_whole_or_not_there(width: int) -> None:
     across = gradients.Scale(-4, 0)
     where = gradients.columns(fakes.parameters(6), width, across)
-    assert ("so far" in plain(gradients.axis(where, across))) == (where.history > 0)
+    assert ("seen" in plain(gradients.axis(where, across))) == (where.history > 0)
 
 
 def test_the_smallest_of_the_gradients_that_are_computed_is_marked() -> None:

@@ -27,7 +27,7 @@ def layer_table(width: int, found: list[Layer], quantity: str = "A") -> tuple[st
 
 def test_a_row_of_layers_says_everything_under_its_heading() -> None:
     heading, rows = layer_table(150, fakes.layers())
-    titles = "l type W b Z A params memory A: mean std min max norm zero NaN norms badge"
+    titles = "l type W b Z A params memory A: mean std min max norm zero NaN norms seen badge"
     assert " ".join(heading.split()) == titles
     said = "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0% ▁▂▃▄▅▆▇▇ dead 75% +1"
     assert " ".join(rows[1].split()) == said
@@ -77,7 +77,7 @@ def test_types_are_shortened_rather_than_that_statistics_go(width: int, kinds: t
     wide = layers.fitted(usual, width)
     heading = "".join(span for span, _ in layers.heading("A", wide, layers.table(wide, width)))
     row = "".join(span for span, _ in layers.row(found[0], "A", wide, layers.table(wide, width), here=False))
-    assert {"mean", "std", "norms", "badge"} <= {*heading.split()}
+    assert {"mean", "std", "seen", "badge"} <= {*heading.split()}
     assert activation in row
     assert wide.brief or f"{kind} {activation}".strip() in row
     assert width < 100 or not wide.brief

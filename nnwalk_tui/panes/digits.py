@@ -97,7 +97,7 @@ class DigitsPane(Pane):
         if batch.problem:
             return [[(f" {batch.problem}", "quiet")]]
         if self.kind == "confusion":
-            return self._confusion(batch, height)
+            return self._confusion(batch, width, height)
         layout = self._layout(width, height)
         if self.kind != "examples":
             if batch.gallery is None or layout is None:
@@ -113,10 +113,10 @@ class DigitsPane(Pane):
         first = self.window(len(batch.examples), height, place)
         return [render.table_row(each, each.row == row) for each in batch.examples[first : first + height]]
 
-    def _confusion(self, batch: BatchView, height: int) -> list[Line]:
+    def _confusion(self, batch: BatchView, width: int, height: int) -> list[Line]:
         if batch.confusion is None:
             return [[(" …", "quiet")]]
-        head, rows = confusion.heading(batch.confusion), confusion.rows(batch.confusion)
+        head, rows = confusion.heading(batch.confusion, width), confusion.rows(batch.confusion, width)
         first = self.window(len(rows), height - len(head))
         return [*head, *rows[first : first + height - len(head)]]
 

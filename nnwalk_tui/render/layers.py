@@ -19,6 +19,7 @@ QUANTITIES = ("A", "Z", "dZ", "dA", "W", "dW", "b", "db")
 SHAPES = ("W", "b", "Z", "A")
 _BADGE = 15
 _LEAST_HISTORY, MOST_HISTORY = 5, 24
+_FULL_HISTORY = "norms seen"  # its heading, where there is room
 _WIDEST_TYPE = 18
 
 
@@ -100,7 +101,7 @@ _COLUMNS: dict[str, Column] = {
     "norm": _statistic("norm", WIDTH, lambda it: number(it.norm, WIDTH, 3), lambda it: it.norm),
     "zero": _statistic("zero", 4, lambda it: percent(it.zeros, 4), lambda it: it.zeros),
     "NaN": Column("NaN", 4, _bad, statistic=True),
-    "history": Column("norms", _LEAST_HISTORY, _history),
+    "history": Column("seen", _LEAST_HISTORY, _history),
     "badge": Column("badge", _BADGE, _badge, "<"),
 }  # fmt: skip
 _IMPORTANCE = (  # A comes late, as its shape is mostly that of Z
@@ -130,9 +131,10 @@ def fitted(wide: Widths, width: int) -> Widths:
 def table(wide: Widths, width: int) -> Table:
     """The columns that fit beside a layer's number and type."""
     chosen, room = _chosen(wide, width)
-    more = min(room, MOST_HISTORY - _LEAST_HISTORY)
+    wide_history = _LEAST_HISTORY + min(room, MOST_HISTORY - _LEAST_HISTORY)
+    title = _FULL_HISTORY if wide_history >= len(_FULL_HISTORY) else _COLUMNS["history"].title
     return [
-        column._replace(width=column.width + more) if name == "history" else column
+        column._replace(title=title, width=wide_history) if name == "history" else column
         for name, column in _sized(wide).items()
         if name in chosen
     ]

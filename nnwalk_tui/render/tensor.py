@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.views import Statistics, TensorView
 from nnwalk_tui.render import heat
 from nnwalk_tui.render.numbers import number, percent, scientific, shape
-from nnwalk_tui.render.text import Line, Span, fit, fit_line
+from nnwalk_tui.render.text import Line, Span, fit, fit_line, wrap
 
 CELL = 9  # cells of a number and the mark before it
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -237,7 +237,7 @@ def _map_legend(view: TensorView) -> list[Line]:
 def picture(view: TensorView, width: int, height: int) -> list[Line]:
     """The chosen row as a picture, beside it that of what it is compared with, and the scale."""
     if not view.picture:
-        return [[(f" a row of {view.name} is no picture: it has {view.columns} values", "quiet")]]
+        return _no_picture(view, width)
     tall, wide = view.picture
     pictures = [(view.pixels, max(map(abs, filter(math.isfinite, view.pixels)), default=0.0))]
     if view.other_pixels:
@@ -251,3 +251,14 @@ def picture(view: TensorView, width: int, height: int) -> list[Line]:
     other = f"   right: {view.against}, ±{scientific(pictures[1][1])}" if len(pictures) > 1 else ""
     caption: Line = [(f"  row {view.at_row} of {view.name}, {tall}×{wide}{other}", "text")]
     return [*lines, caption, heat.scale_line(pictures[0][1])]
+
+
+def _no_picture(view: TensorView, width: int) -> list[Line]:
+    """Why the row is none, and what is one."""
+    values = "1 value" if view.columns == 1 else f"{view.columns} values"
+    why = f" a row of {view.name} is {values}: no picture"
+    others = (
+        " pictures: a row of a square number of values from 8×8 on, as X, W[1] and dW[1] have for digits of 28×28; "
+        "and whatever has a height and a width, as a convolution's filters and maps"
+    )
+    return [[(text, "quiet")] for text in (*wrap(why, width), *wrap(others, width))]

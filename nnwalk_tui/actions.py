@@ -32,6 +32,7 @@ PANES = {
     "log": "x",
     "lesson": "t",
 }
+SHORT = {"gradients": "grad", "neurons": "neur", "tensor": "tens", "landscape": "land", "digits": "dig"}
 UNITS = tuple(Unit)
 
 

@@ -153,7 +153,7 @@ def _window(labels: list[str], at: int, width: int) -> range:
             end -= 1
         if end > at:
             return range(start, end)
-    return range(at, at + 1)
+    return range(at, min(at + 1, len(labels)))
 
 
 class KeysBar(Bar):

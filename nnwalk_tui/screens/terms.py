@@ -73,9 +73,11 @@ class TermList(MarkedList[Term]):
 
     def foot(self, width: int, height: int) -> list[Line]:
         """The marked word in full, and the keys."""
-        lines = entry(self.chosen, width)[:_ENTRY] if self.chosen else []
+        lines = entry(self.chosen, width) if self.chosen else []
+        if len(lines) > _ENTRY:
+            lines[_ENTRY - 1 :] = [[(" …", "quiet")]]
         opens = "enter opens its lesson · " if self.opens else ""
-        return [*lines, *blank(height - 1 - len(lines)), [(f" ↑ ↓ choose · {opens}esc back", "quiet")]]
+        return [*lines, *blank(height - 1 - len(lines)), self.keys(f"↑ ↓ choose · {opens}esc back", width)]
 
 
 def _brief(term: Term) -> str:

@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from engine.course.terms import Term, search
 from nnwalk_tui import theme
+from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.lesson import WIDEST, wrap
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.list import ListScreen, MarkedList, blank
@@ -85,7 +86,7 @@ def _brief(term: Term) -> str:
 
 
 def _symbol(term: Term) -> str:
-    return term.ascii if theme.ascii_only() else term.symbol
+    return term.ascii if theme.ascii_only() else indexed(term.symbol)
 
 
 def entry(term: Term, width: int) -> list[Line]:
@@ -96,7 +97,7 @@ def entry(term: Term, width: int) -> list[Line]:
     see = f" · see also {', '.join(term.see)}" if term.see else ""
     lines = [
         *wrap([(term.name, "title"), (also, "quiet"), (symbol, "forward")], room),
-        *wrap([(term.says, "text")], room),
+        *wrap([(indexed(term.says), "text")], room),
         *wrap([(f"{term.where}{see}", "quiet")], room),
     ]
     return [[("─" * width, "border")], *([(" ", "blank"), *line] for line in lines)]

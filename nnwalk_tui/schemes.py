@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scheme:
-    """A theme. `hues` are for terminals with many colours, `ansi` for those with 16."""
+    """A theme. `hues` are for terminals with all colours, `ansi` for those with 16.
+
+    `many` are for those with 256, chosen one by one: the nearest to each hue would make orange a second yellow.
+    """
 
     name: str
     about: str
@@ -19,6 +22,7 @@ class Scheme:
     paper: str
     light: bool
     hues: Mapping[str, str]
+    many: Mapping[str, str]
     ansi: Mapping[str, str]
     strengths: Mapping[str, float]  # of plain text, between paper and ink
     faint: str = "bright_black"  # the ink of quieter text in 16 colours
@@ -39,6 +43,10 @@ def _meanings(here: str, forward: str, backward: str, right: str, wrong: str) ->
     }
 
 
+def _many(here: int, forward: int, backward: int, right: int, wrong: int) -> dict[str, str]:
+    return _meanings(*(f"color({number})" for number in (here, forward, backward, right, wrong)))
+
+
 def _strengths(quiet: float, border: float) -> dict[str, float]:
     return {"text": 1.0, "title": 1.0, "quiet": quiet, "border": border}
 
@@ -50,6 +58,7 @@ DARK = Scheme(
     "#121212",
     False,
     _meanings("#f0e442", "#56b4e9", "#e69f00", "#009e73", "#d55e00"),
+    _many(227, 74, 208, 36, 196),
     _meanings("bright_yellow", "bright_cyan", "yellow", "green", "bright_red"),
     _strengths(0.55, 0.3),
 )
@@ -60,6 +69,7 @@ LIGHT = Scheme(
     "#eeeeee",
     True,
     _meanings("#6b5900", "#005a96", "#8a4700", "#00664a", "#a83a00"),
+    _many(58, 25, 88, 23, 160),
     _meanings("magenta", "blue", "red", "green", "bright_red"),
     _strengths(0.66, 0.35),
 )
@@ -70,6 +80,7 @@ CONTRAST = Scheme(
     "#000000",
     False,
     _meanings("#ffff00", "#7fd4ff", "#ffb000", "#3fe0a8", "#ff8f5a"),
+    _many(226, 117, 208, 43, 203),
     _meanings("bright_yellow", "bright_cyan", "bright_yellow", "bright_green", "bright_red"),
     _strengths(0.85, 0.65),
     "default",

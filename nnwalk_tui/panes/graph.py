@@ -49,9 +49,8 @@ class GraphPane(Pane):
     pane_title = "graph"
     number = 1
     about = (
-        "how values are made: ▶◉ ▸ here, ● done, ○ to come; ▲ norm of the gradient that came back, △ not yet, ╌ ┊ none "
-        "ever does; "
-        "v layers or single operations, + - unfold and fold a module, / searches, f follows, < > pan"
+        "how values are made: ▶◉ ▸ here, ● done, ○ to come; ▲ norm of the gradient that came back, △ not yet, ╌ gets "
+        "none; v layers or single operations, + - unfold and fold a module, / searches, f follows, < > pan"
     )
     looks = frozenset({"graph"})
 

@@ -11,7 +11,7 @@ from nnwalk_tui.lessons.progress import Progress, summary
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.list import ListScreen, MarkedList, blank
 
-_FIXED = 38  # cells of a lesson's mark, name, section and minutes
+_FIXED = 39  # cells of a lesson's mark, name, section and minutes, and of the blank at the right edge
 
 
 class LessonsScreen(ListScreen["LessonList"]):
@@ -70,7 +70,5 @@ class LessonList(MarkedList[Lesson]):
     def foot(self, width: int, height: int) -> list[Line]:
         """What the marked lesson finds out, the keys, and how many lessons are out of view."""
         finds = f" You will find out {self.chosen.finds}." if self.chosen else ""
-        above, below = self.hidden
-        more = f" · ▲ {above} more" * bool(above) + f" · ▼ {below} more" * bool(below)
-        keys = f" ↑ ↓ choose · enter open · esc back{more}"
-        return [*blank(height - 2), [(fit(finds, width), "text")], [(keys, "quiet")]]
+        keys = self.keys("↑ ↓ choose · enter open · esc back", width)
+        return [*blank(height - 2), [(fit(finds, width), "text")], keys]

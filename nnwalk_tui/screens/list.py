@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -92,6 +93,12 @@ class MarkedList(Bar, Generic[Item]):
     def foot(self, width: int, height: int) -> list[Line]:
         """What stands under the items, down to the last row."""
         raise NotImplementedError
+
+    def keys(self, keys: str, width: int) -> Line:
+        """The last row: the keys, and how many items are out of view; that first where there is no room for both."""
+        more = [f"{sign} {count} more" for sign, count in zip("▲▼", self.hidden, strict=True) if count]
+        row = f" {' · '.join([keys, *more])}"
+        return [(row if cell_len(row) <= width else f" {' · '.join([*more, keys])}", "quiet")]
 
     def fill(self, items: Sequence[Item]) -> None:
         """List other items, the first one marked."""

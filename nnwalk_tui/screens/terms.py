@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 
 from engine.course.terms import Term, search
 from nnwalk_tui import theme
+from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.lesson import WIDEST, wrap
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.list import ListScreen, MarkedList, blank
@@ -73,9 +74,11 @@ class TermList(MarkedList[Term]):
 
     def foot(self, width: int, height: int) -> list[Line]:
         """The marked word in full, and the keys."""
-        lines = entry(self.chosen, width)[:_ENTRY] if self.chosen else []
+        lines = entry(self.chosen, width) if self.chosen else []
+        if len(lines) > _ENTRY:
+            lines[_ENTRY - 1 :] = [[(" …", "quiet")]]
         opens = "enter opens its lesson · " if self.opens else ""
-        return [*lines, *blank(height - 1 - len(lines)), [(f" ↑ ↓ choose · {opens}esc back", "quiet")]]
+        return [*lines, *blank(height - 1 - len(lines)), self.keys(f"↑ ↓ choose · {opens}esc back", width)]
 
 
 def _brief(term: Term) -> str:
@@ -83,7 +86,7 @@ def _brief(term: Term) -> str:
 
 
 def _symbol(term: Term) -> str:
-    return term.ascii if theme.ascii_only() else term.symbol
+    return term.ascii if theme.ascii_only() else indexed(term.symbol)
 
 
 def entry(term: Term, width: int) -> list[Line]:
@@ -94,7 +97,7 @@ def entry(term: Term, width: int) -> list[Line]:
     see = f" · see also {', '.join(term.see)}" if term.see else ""
     lines = [
         *wrap([(term.name, "title"), (also, "quiet"), (symbol, "forward")], room),
-        *wrap([(term.says, "text")], room),
+        *wrap([(indexed(term.says), "text")], room),
         *wrap([(f"{term.where}{see}", "quiet")], room),
     ]
     return [[("─" * width, "border")], *([(" ", "blank"), *line] for line in lines)]

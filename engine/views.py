@@ -373,6 +373,7 @@ class TapeView(View, frozen=True):
     lines: int  # how many there are
     at: int  # the cursor's line; 0 where no event is done
     title: str = ""  # of the event done last: "backward · relu 2"
+    widths: list[int] = []  # the longest operation, reads, writes and shape of the whole tape; empty without rows
 
 
 class Node(View, frozen=True):

@@ -40,7 +40,7 @@ class Notation(NamedTuple):
 
 def notation(greatest: float, width: int) -> Notation:
     """The notation for numbers up to a magnitude: plain from 0.1 to 99999, else in every third power of ten."""
-    if greatest <= 0 or 0.1 <= greatest < 1e5:
+    if not 0 < greatest < math.inf or 0.1 <= greatest < 1e5:
         exponent = 0
     else:  # so that the greatest is 0.1 to 99.9; 10³⁰⁰ is about what a float's reciprocal can be
         exponent = max(-300, 3 * ((math.floor(math.log10(greatest)) + 1) // 3))

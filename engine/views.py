@@ -203,7 +203,10 @@ class Example(View, frozen=True):
 
 
 class Picture(View, frozen=True):
-    """Values as a picture: grey levels 0…255, or, on a scale about 0, 1…255 with 128 for 0, and 0 for NaN."""
+    """Values as a picture: grey levels 0…255, or, on a scale about 0, 1…255 with 128 for 0, and 0 for NaN.
+
+    `right`: of an example, whether its prediction is.
+    """
 
     number: int  # of the row, neuron or class, from 1
     title: str
@@ -211,14 +214,17 @@ class Picture(View, frozen=True):
     height: int
     width: int
     levels: bytes
+    scale: float = 0.0  # the magnitude of level 255; 0 for greys
+    right: bool | None = None
 
 
 class Gallery(View, frozen=True):
-    """Pictures of one kind on one scale."""
+    """Pictures of one kind, on one scale or each on its own."""
 
     about: str  # "gradient of ℒ towards each input"
-    scale: float  # the magnitude of level 255; 0 for greys
+    scale: float  # the greatest of the pictures'; 0 for greys
     pictures: list[Picture]
+    own_scales: bool = False
 
 
 class Confusion(View, frozen=True):

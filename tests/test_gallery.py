@@ -68,6 +68,15 @@ def test_a_wrong_one_is_marked_as_among_the_digits_with_its_greatest_value_where
     assert captions(wrong, 14, 2, own=True) == [[("[8→9 ✗]", "wrong")], [("±2·10⁻³", "quiet")]]
 
 
+def test_a_small_picture_is_as_bright_as_a_large_one_and_says_what_its_brightest_cell_is() -> None:
+    levels = bytes([128] * 783 + [255])  # one value among zeros: half of it where two pixels make a cell
+    picture = Picture(1, "7→7", "", 28, 28, levels, 8e-3, right=True)
+    layout = digits.Grid(28, 7, 1, 1, 1)
+    *lines, caption, _ = gallery.gallery(Gallery("about", 8e-3, [picture], own_scales=True), layout, 40, 0)
+    assert any(style == "heat:0:5" for line in lines for _, style in line)
+    assert "".join(text for text, _ in caption).strip() == "7→7 ✓ ±4·10⁻³"
+
+
 async def test_right_ones_are_counted_only_where_examples_are_shown(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.press("b", "5", "z")
@@ -83,5 +92,5 @@ async def test_the_input_gradient_s_pictures_say_their_scale(tmp_path: Path) -> 
         found = look(on.session, "input gradient", count=2).gallery
         assert found is not None
         assert all(f"±{scientific(picture.scale)}" in text for picture in found.pictures)
-        assert "the picture's own greatest" in text
+        assert "each picture's greatest" in text
         assert " ✓" in text

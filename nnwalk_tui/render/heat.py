@@ -67,7 +67,7 @@ def scale_line(scale: float) -> Line:
 
 def own_scale_line() -> Line:
     """What the colours mean where each picture has a scale of its own, which stands under it."""
-    return _scale_line("−", "+ the picture's own greatest")
+    return _scale_line("−", "+ each picture's greatest")
 
 
 def _scale_line(least: str, most: str) -> Line:

@@ -50,6 +50,7 @@ class Mark(StrEnum):
     TODO = "todo"
     DONE = "done"
     HERE = "here"
+    UPDATED = "updated"  # of a parameter: done, and changed by this batch's update
 
 
 class Position(View, frozen=True):

@@ -54,7 +54,7 @@ def test_a_rule_keeps_a_sum_with_what_it_sums_and_a_bracket_whole() -> None:
     assert lines_of(rule, 24)[::2] == ["dout[7]", "= −1[class = Y] / N"]
 
 
-@given(st.integers(16, 120))
+@given(st.integers(28, 120))
 def test_no_line_of_a_rule_is_wider_than_the_pane(width: int) -> None:
     lines: list[Line] = here.here(fakes.here(), width)
     assert all(measure(line) <= width for line in lines)

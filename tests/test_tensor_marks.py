@@ -72,11 +72,11 @@ def test_the_power_of_ten_is_said_once_above_the_numbers() -> None:
     head, *rows = shown(table([[0.0168, -0.001], [0.0, math.nan], [math.inf, 2e-9]]))
     assert head.split() == ["×10⁻³", "1", "2"]
     assert [row.split() for row in rows] == [
-        ["1", "›", "16.8000", "−1.0000"],
+        ["1", "›", "16.800", "−1.000"],
         ["2", "0!", "nan"],
-        ["3", "!", "inf", "0.0000"],
+        ["3", "!", "inf", "0.000"],
     ]
-    assert head.index("2") == rows[0].index("−1.0000") + len("−1.0000") - 1
+    assert head.index("2") == rows[0].index("−1.000") + len("−1.000") - 1
 
 
 def test_a_gradient_beside_its_tensor_has_its_own_power_of_ten_and_an_earlier_value_the_same() -> None:
@@ -91,7 +91,7 @@ def test_a_gradient_beside_its_tensor_has_its_own_power_of_ten_and_an_earlier_va
 def test_a_vector_s_indices_are_told_from_its_values_without_colour() -> None:
     head, *rows = shown(table([[value / 1000] for value in range(-16, 16)], "db[1]"), height=11)
     assert head.split() == ["×10⁻³"]
-    assert rows[5].split() == ["6:", "−11.0000", "16:", "−1.0000", "26:", "9.0000"]
+    assert rows[5].split() == ["6:", "−11.000", "16:", "−1.000", "26:", "9.000"]
     assert re.search(r"\d {2,}16: ", rows[5])
 
 

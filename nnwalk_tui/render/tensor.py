@@ -36,7 +36,7 @@ class Notations(NamedTuple):
 
 def notations(view: TensorView) -> Notations:
     """Of the whole tensor, so that scrolling changes nothing; a gradient has its own, as it is of another size."""
-    cells = CELL - 1
+    cells = CELL - 2  # a number's, a blank before it
     if view.other_scale and not _beside_its_gradient(view):
         both = notation(max(view.scale, view.other_scale), cells)
         return Notations(both, both)

@@ -85,7 +85,8 @@ def tape(cursor: int) -> TapeView:
     ]
     phase, op, layer, *_ = OPS[cursor - 1]
     title = f"{phase} · {op} {layer}" if cursor else ""
-    return TapeView(phases, cursor, len(OPS), first=1, rows=rows, lines=len(OPS), at=cursor, title=title)
+    widths = [max(map(len, column)) for column in zip(*((r.op, r.reads, r.writes, r.shape) for r in rows), strict=True)]
+    return TapeView(phases, cursor, len(OPS), 1, rows, lines=len(OPS), at=cursor, title=title, widths=widths)
 
 
 def whole_graph(nodes: list[Node], direction: str) -> GraphView:

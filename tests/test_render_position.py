@@ -79,8 +79,8 @@ def test_the_time_line_of_an_empty_tape_is_a_thin_line() -> None:
 
 
 def test_the_tape_marks_what_is_done_what_is_here_and_what_is_chosen() -> None:
-    rows = fakes.tape(2).rows
-    where = tape.columns(rows, 26, 80)
+    rows, widths = fakes.tape(2).rows, fakes.tape(2).widths
+    where = tape.columns(widths, 26, 80)
     assert plain(tape.row(rows[1], where, 2, chosen=True)).startswith("›▶ ")
     assert tape.row(rows[2], where, 2, chosen=False)[2][1] == "quiet"
     assert tape.row(rows[0], where, 2, chosen=False)[2][1] == "text"

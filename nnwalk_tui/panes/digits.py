@@ -73,13 +73,14 @@ class DigitsPane(Pane):
         return [[(" the first batch comes with the first step", "quiet")]]
 
     def status(self) -> str:
-        """How many there are, how many are right, and what is shown in which order."""
+        """How many there are, how many examples are right, and what is shown in which order."""
         batch: BatchView = self.data[0]
-        right = "" if batch.right is None else f"{batch.right} right"
+        of_examples = self.kind in ("examples", "input gradient")
+        right = f"{batch.right} right" if of_examples and batch.right is not None else ""
         shown = self._shown(batch)
         if self.kind == "confusion":
             return f"f {PARTITIONS[self._partition]} · v confusion"
-        order = f"f {ORDERS[self._order]}" if self.kind in ("examples", "input gradient") else ""
+        order = f"f {ORDERS[self._order]}" if of_examples else ""
         if ORDERS[self._order] != "batch" and order and not batch.total:
             order += " none"
         return " · ".join(part for part in (order, f"v {self.kind}" if self._kind else "", shown, right) if part)

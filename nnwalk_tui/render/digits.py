@@ -89,11 +89,15 @@ def _cell(example: Example, layout: Grid, picked: bool, losses: bool) -> list[Li
     mark = "›" if picked else ""
     captions = [mark + verdict(example), told]
     if layout.captions == 1:
-        return [*lines, _caption(" ".join(captions), style(example), layout.cells)]
-    return [*lines, _caption(captions[0], style(example), layout.cells), _caption(captions[1], "quiet", layout.cells)]
+        return [*lines, caption(" ".join(captions), style(example.right), layout.cells)]
+    return [
+        *lines,
+        caption(captions[0], style(example.right), layout.cells),
+        caption(captions[1], "quiet", layout.cells),
+    ]
 
 
-def _caption(text: str, look: str, cells: int) -> Line:
+def caption(text: str, look: str, cells: int) -> Line:
     """A centred caption; the sign of the picked example in the accent colour."""
     before, sign, after = fit(text, cells, "^").rpartition("›")
     return [(before + sign, "here"), (after, look)]
@@ -105,20 +109,24 @@ def _probability(example: Example) -> str:
 
 def verdict(example: Example) -> str:
     """Label and prediction: " 7→7 ✓ ", "[2→3 ✗]" where it is wrong, " 7→· " before there is one."""
-    text = f"{example.label}→{example.prediction or '·'}"
-    if example.right is None:
+    return judged(f"{example.label}→{example.prediction or '·'}", example.right)
+
+
+def judged(text: str, right: bool | None) -> str:
+    """Label and prediction with the sign of whether it is right."""
+    if right is None:
         return text
-    return f"{text} ✓" if example.right else f"[{text} ✗]"
+    return f"{text} ✓" if right else f"[{text} ✗]"
 
 
-def style(example: Example) -> str:
+def style(right: bool | None) -> str:
     """The style of a verdict."""
-    return {None: "quiet", True: "right", False: "wrong"}[example.right]
+    return {None: "quiet", True: "right", False: "wrong"}[right]
 
 
 def table_row(example: Example, picked: bool = False) -> Line:
     """An example without a picture."""
-    verdict_cells = (fit(verdict(example), 24), style(example))
+    verdict_cells = (fit(verdict(example), 24), style(example.right))
     loss = "" if example.loss is None else f"   ℒ {number(example.loss)}"
     mark: Span = ("›" if picked else " ", "here")
     return [mark, (f"{example.row:>5}  ", "quiet"), verdict_cells, (f" {_probability(example):>4}{loss}", "quiet")]

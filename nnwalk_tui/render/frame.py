@@ -22,6 +22,8 @@ class Frame(NamedTuple):
     above: int = 0  # lines hidden above
     below: int = 0
     focused: bool = False
+    left: int = 0  # columns hidden at the left
+    right: int = 0
 
 
 def inner(width: int, height: int) -> tuple[int, int]:
@@ -73,8 +75,11 @@ def _with_keys(status: str) -> Line:
 
 
 def _bottom(frame: Frame, width: int, edge: str) -> Line:
-    marks = [f"{sign} {count} more" for sign, count in (("▲", frame.above), ("▼", frame.below)) if count]
+    hidden = (("◀", frame.left), ("▶", frame.right), ("▲", frame.above), ("▼", frame.below))
+    marks = [f"{sign} {count} more" for sign, count in hidden if count]
     text = f" {'  '.join(marks)} " if marks else ""
+    if cell_len(text) > width - 4:  # the signs alone say what they can
+        text = f" {' '.join(mark.removesuffix(' more') for mark in marks)} "
     gap = width - 3 - cell_len(text)
     if not marks or gap < 1:
         return [("╰" + "─" * (width - 2) + "╯", edge)]

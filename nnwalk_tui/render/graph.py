@@ -16,7 +16,7 @@ from engine.views import GraphView, Mark, Node
 from nnwalk_tui.render.numbers import is_bad, number, shape
 from nnwalk_tui.render.text import Line, Span, fit, fit_line, shorten
 
-MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
+MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉", Mark.UPDATED: "✓"}
 _NODE = re.compile(r" · \w+")  # "linear · AddmmBackward0"
 _LEAVES = ("parameter", "target", "constant")
 _SIDE = "side"
@@ -111,14 +111,13 @@ def _sizes(widths: list[int]) -> tuple[int, int, int, int]:
     return side, label, sizes, max(0, min(op, _LONGEST_LABEL) - label - sizes)
 
 
-def key(width: int) -> Line:
-    """What stands at the right, in as many words as there is room for."""
-    forms = (
-        " ● done  ○ to come   right: ▲ ‖gradient‖  △ not yet  ╌ none",
-        " right: ▲ ‖gradient‖  △ not yet  ╌ none",
-        " ▲ ‖gradient‖  △ not yet  ╌ none",
-        " ▲ ‖gradient‖",
-    )
+def key(width: int, direction: str = "forward") -> Line:
+    """What signs mean, in as many words as there is room for; in the update, which parameters are updated."""
+    gradients = "right: ▲ ‖gradient‖  △ not yet  ╌ none"
+    forms = [f" ● done  ○ to come   {gradients}", f" {gradients}", " ▲ ‖gradient‖  △ not yet  ╌ none", " ▲ ‖gradient‖"]
+    if direction == "update":
+        updated = "✓ updated parameter"
+        forms = [f" {updated}   {gradients}", f" {updated}   ▲ ‖gradient‖", f" {updated}", " ✓ updated"]
     return [(next((form for form in forms if cell_len(form) <= width), ""), "quiet")]
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Series = Sequence[float] | Array
 _MOST_MARKS = 60  # epochs that are marked
+_SHORTEST = 20  # batches that a plot spans at least
 _PARTS = 16
 _SMOOTHED = 40  # windows that a smoothed curve is made of, at least
 
@@ -117,15 +118,17 @@ def loss_view(session: Session, look: PlotLook, columns: int) -> LossView:
 
 
 def _span(look: PlotLook, session: Session) -> tuple[int, int]:
-    last = min(look.last, session.total) if look.last else _end_of_epoch(session)
+    last = min(look.last, session.total) if look.last else _end(session)
     return max(1, min(look.first, last)), max(1, last)
 
 
-def _end_of_epoch(session: Session) -> int:
-    """The last batch of the furthest epoch that any branch has come to."""
+def _end(session: Session) -> int:
+    """Where a span ends that doubles when any branch fills it, and is at most to the end of that epoch."""
     furthest = max(max(branch.replay.reached, branch.replay.furthest) for branch in session.branches.all)
     epoch, _ = session.calendar.place(min(max(1, furthest), session.total))
-    return session.calendar.iteration(epoch + 1, 0)
+    end = session.calendar.iteration(epoch + 1, 0)
+    doublings = math.ceil(math.log2(max(1, furthest / _SHORTEST)))
+    return min(end, _SHORTEST << doublings)
 
 
 def _series(session: Session, replay: Replay, quantity: str) -> Array | None:

@@ -175,7 +175,9 @@ def _untransposed(value: Value) -> str:
 
 
 def written_shape(event: Event) -> str:
-    """The shape of the first thing that an event writes."""
+    """The shape of what an event writes; "" where it writes several things."""
+    if ", " in writes(event):
+        return ""
     if event.phase is Phase.BACKWARD:
         first: Tensor | None = next((g for _, g in event.gradients_out if g is not None), None)
         return "" if first is None else _shape(tuple(first.shape))

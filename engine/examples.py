@@ -119,17 +119,24 @@ def _is_derived(session: Session) -> bool:
     return getattr(session.trainer.model, "output_activation", "") == "softmax"
 
 
-def _example(session: Session, tape: Tape, row: int, known: Known) -> Example:
+def judged(session: Session, tape: Tape, known: Known, row: int) -> tuple[str, str, bool | None]:
+    """An example's label and prediction, "" for none, and whether it is right; None while there is no prediction."""
     label = None if known.labels is None else int(known.labels[row])
     guess = None if known.guesses is None else int(known.guesses[row])
+    named = _target(tape, row) if label is None else class_name(session, label)
+    return named, "" if guess is None else class_name(session, guess), None if guess is None else guess == label
+
+
+def _example(session: Session, tape: Tape, row: int, known: Known) -> Example:
     height, width, pixels = picture_of(session, tape, row)
+    label, prediction, right = judged(session, tape, known, row)
     return Example(
         row + 1,
         tape.indices[row] if row < len(tape.indices) else 0,
-        _target(tape, row) if label is None else class_name(session, label),
-        "" if guess is None else class_name(session, guess),
+        label,
+        prediction,
         None if known.likely is None else float(known.likely[row]),
-        None if guess is None else guess == label,
+        right,
         height,
         width,
         pixels,

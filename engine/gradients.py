@@ -106,17 +106,19 @@ def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | Non
 
 
 def distribution_view(session: Session, look: Look) -> Distribution | None:
-    """How the values of the gradient that is looked at are distributed; None where it is not computed yet."""
-    values = session.values()
-    gradient = _named(values).get(look.gradient)
-    if gradient is None or values.tape is None or look.bins < 1:
+    """How the values of the gradient that is looked at are distributed; None where it was never computed yet."""
+    gradient = _named(session.values()).get(look.gradient)
+    past = session.replay.distributions.items(look.gradient, session.finished, look.gradient_points)
+    if gradient is not None and session.event is not None:
+        past = [*past, (session.iteration, _steps(gradient))][-max(1, look.gradient_points) :]
+    if look.bins < 1 or (gradient is None and not past):
         return None
+    iterations, steps = [iteration for iteration, _ in past], [steps for _, steps in past]
+    if gradient is None:
+        return Distribution(look.gradient, [], 0.0, 0.0, [], 0.0, 0.0, list(DECADES), iterations, steps, known=False)
     finite = gradient[torch.isfinite(gradient)]
     low, high, counts = _counts(finite, look.bins)
     total = max(1, gradient.numel())
-    past = session.replay.distributions.items(look.gradient, session.finished, look.gradient_points)
-    if session.event is not None:
-        past = [*past, (session.iteration, _steps(gradient))][-max(1, look.gradient_points) :]
     return Distribution(
         look.gradient,
         list(gradient.shape),
@@ -126,8 +128,8 @@ def distribution_view(session: Session, look: Look) -> Distribution | None:
         1 - int(torch.count_nonzero(gradient)) / total,
         1 - finite.numel() / total,
         list(DECADES),
-        [iteration for iteration, _ in past],
-        [steps for _, steps in past],
+        iterations,
+        steps,
     )
 
 

@@ -87,7 +87,9 @@ def _marked(item: Item, tape: Tape, done: int, here: dict[str, Item]) -> Node:
     backward = tape.events[done - 1].phase is Phase.BACKWARD
     is_here = item.node.id in here
     made = item.last or (item.value.event.number if item.value.event else 0)
-    mark = Mark.HERE if is_here and not backward else Mark.DONE if made <= done else Mark.TODO
+    updated = 0 < tape.updates().get(item.value.parameter, 0) <= done
+    passed = Mark.UPDATED if updated else Mark.DONE if made <= done else Mark.TODO
+    mark = Mark.HERE if is_here and not backward else passed
     number, gradient = _gradient(item.value, tape)
     if not number:
         return msgspec.structs.replace(item.node, mark=mark)

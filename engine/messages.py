@@ -49,7 +49,7 @@ class PlotLook(msgspec.Struct, frozen=True):
     """What the plot shows."""
 
     quantity: str = "loss"  # or accuracy, learning_rate, a plotted expression
-    first: int = 1  # batches that it spans; last 0 is the end of the furthest epoch reached
+    first: int = 1  # batches that it spans; last 0: twice what has run, at most to the end of the epoch
     last: int = 0
     at: int = 0  # the batch that is asked about; 0 is none
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import torch
@@ -13,7 +13,7 @@ from engine.confusion import confusion
 from engine.data import BatchLoader
 from engine.elsewhere import loss_with
 from engine.errors import ExpressionError
-from engine.examples import as_picture, batch_view, class_name, greys, in_order, known_examples
+from engine.examples import as_picture, batch_view, class_name, greys, in_order, judged, known_examples
 from engine.messages import BatchLook
 from engine.tape import Tape
 from engine.values import Ref
@@ -22,7 +22,24 @@ from engine.views import BatchView, Gallery, Picture
 if TYPE_CHECKING:
     from engine.session import Session
 
-Named = list[tuple[int, str, str, Tensor]]  # number, title, note and values of each picture
+
+class Named(NamedTuple):
+    """A picture before it is scaled."""
+
+    number: int
+    title: str
+    note: str
+    values: Tensor
+    right: bool | None = None
+
+
+class Found(NamedTuple):
+    """All pictures of a kind, of which some are shown."""
+
+    about: str
+    pictures: list[Named]
+    grey: bool = False
+    own_scales: bool = False
 
 
 def digits_view(session: Session, look: BatchLook, count: int) -> BatchView | None:
@@ -44,17 +61,23 @@ def digits_view(session: Session, look: BatchLook, count: int) -> BatchView | No
         return msgspec.structs.replace(base, problem=str(error))
 
 
-def _shown(view: BatchView, found: tuple[str, bool, Named], first: int, count: int) -> BatchView:
-    """The view with those pictures that are asked for: `about`, whether they are greys, and number, words, values."""
-    about, grey, all_of_them = found
-    first = max(1, min(first, len(all_of_them)))
-    chosen = all_of_them[first - 1 : first - 1 + count]
-    scale = 0.0 if grey else max((_magnitude(values) for *_, values in chosen), default=0.0)
+def _shown(view: BatchView, found: Found, first: int, count: int) -> BatchView:
+    """The view with those pictures that are asked for."""
+    first = max(1, min(first, len(found.pictures)))
+    chosen = found.pictures[first - 1 : first - 1 + count]
+    sizes = [0.0 if found.grey else _magnitude(each.values) for each in chosen]
+    most = max(sizes, default=0.0)
     pictures = [
-        Picture(number, title, note, len(values), values.shape[1], _bytes(values) if grey else _levels(values, scale))
-        for number, title, note, values in chosen
+        _picture(each, found.grey, size if found.own_scales else most) for each, size in zip(chosen, sizes, strict=True)
     ]
-    return msgspec.structs.replace(view, first=first, total=len(all_of_them), gallery=Gallery(about, scale, pictures))
+    gallery = Gallery(found.about, most, pictures, found.own_scales)
+    return msgspec.structs.replace(view, first=first, total=len(found.pictures), gallery=gallery)
+
+
+def _picture(it: Named, grey: bool, scale: float) -> Picture:
+    height, width = it.values.shape
+    levels = _bytes(it.values) if grey else _levels(it.values, scale)
+    return Picture(it.number, it.title, it.note, height, width, levels, scale, it.right)
 
 
 def _bytes(levels: Tensor) -> bytes:
@@ -71,20 +94,21 @@ def _levels(values: Tensor, scale: float) -> bytes:
     return levels.nan_to_num(0.0).to(torch.uint8).numpy().tobytes()
 
 
-def _averages(session: Session, tape: Tape | None) -> tuple[str, bool, Named]:
+def _averages(session: Session, tape: Tape | None) -> Found:
     """The mean picture of each class: of the training partition where it is at hand, else of the batch."""
     loader = session.trainer.loader
     if isinstance(loader, BatchLoader):
         held = session.kept.get("averages")
         if held is None:
             held = session.kept["averages"] = _class_means(session, loader.inputs, loader.targets)
-        return "average image of each class, training partition", True, held
+        return Found("average image of each class, training partition", held, grey=True)
     if tape is None or not tape.inputs or not isinstance(tape.targets, Tensor):
         raise ExpressionError("no batch has run", "step a batch first")
-    return "average image of each class, this batch", True, _class_means(session, tape.inputs[0], tape.targets)
+    means = _class_means(session, tape.inputs[0], tape.targets)
+    return Found("average image of each class, this batch", means, grey=True)
 
 
-def _class_means(session: Session, inputs: Tensor, targets: Tensor) -> Named:
+def _class_means(session: Session, inputs: Tensor, targets: Tensor) -> list[Named]:
     scores = torch.zeros(len(targets), 2) if targets.dim() == 1 else torch.zeros(targets.shape)
     if not are_classes(scores, targets):
         raise ExpressionError("the targets are no classes", "averages are of classes")
@@ -96,11 +120,11 @@ def _class_means(session: Session, inputs: Tensor, targets: Tensor) -> Named:
         if picture is None:
             raise ExpressionError("the examples are no pictures", "see the inspector: inspect X")
         levels = torch.frombuffer(bytearray(greys(session, picture)), dtype=torch.uint8).reshape(picture.shape)
-        found.append((label + 1, class_name(session, label), f"of {int(rows.sum())}", levels))
+        found.append(Named(label + 1, class_name(session, label), f"mean of {int(rows.sum())}", levels))
     return found
 
 
-def _first_layer(session: Session) -> tuple[str, bool, Named]:
+def _first_layer(session: Session) -> Found:
     """Each first-layer neuron's weights, or each filter, as a picture."""
     weight = session.values().get(Ref("W[1]")).detach()
     if weight.dim() == 4:
@@ -109,11 +133,11 @@ def _first_layer(session: Session) -> tuple[str, bool, Named]:
         pictures = [picture for row in weight if (picture := as_picture(session, row)) is not None]
     if not pictures:
         raise ExpressionError(f"W[1] is {'×'.join(map(str, weight.shape))}: its rows are no pictures", "inspect W[1]")
-    found = [(at, f"neuron {at}", "", picture) for at, picture in enumerate(pictures, 1)]
-    return "what each first-layer neuron looks for: its weights", False, found
+    found = [Named(at, f"neuron {at}", "", picture) for at, picture in enumerate(pictures, 1)]
+    return Found("what each first-layer neuron looks for: its weights", found)
 
 
-def _input_gradients(session: Session, tape: Tape | None, order: str) -> tuple[str, bool, Named]:
+def _input_gradients(session: Session, tape: Tape | None, order: str) -> Found:
     """ℒ's gradient towards each example of the batch, with the parameters that it was computed with."""
     if tape is None or not session.loss_is_done():
         raise ExpressionError("no gradient goes to the input yet", "step past the loss")
@@ -124,10 +148,9 @@ def _input_gradients(session: Session, tape: Tape | None, order: str) -> tuple[s
         picture = as_picture(session, gradient[row])
         if picture is None:
             raise ExpressionError("the examples are no pictures", "they have no picture of a gradient either")
-        label = "" if known.labels is None else class_name(session, int(known.labels[row]))
-        guess = "" if known.guesses is None else class_name(session, int(known.guesses[row]))
-        found.append((row + 1, f"{label}→{guess}", "", picture))
-    return "∂ℒ/∂x: where more ink would raise the loss (+) or lower it (−)", False, found
+        label, guess, right = judged(session, tape, known, row)
+        found.append(Named(row + 1, f"{label}→{guess or '·'}", "", picture, right))
+    return Found("∂ℒ/∂x: where more ink would raise the loss (+) or lower it (−)", found, own_scales=True)
 
 
 def input_gradient(session: Session, tape: Tape) -> Tensor:

@@ -41,7 +41,17 @@ class Lookout:
             return []
         template = self._session.replay.any_tape()
         values: Values = self._session.values() if self.needs_tape else self._live
-        return [condition for condition in self._conditions if condition.may_hold(values, template)]
+        altered = self._is_altered()
+        return [
+            condition
+            for condition in self._conditions
+            if (altered and condition.reads_parameters) or condition.may_hold(values, template)
+        ]
+
+    def _is_altered(self) -> bool:
+        """Whether the parameters are not those that the batch's update made: an edit, or an audit, came after it."""
+        replay, iteration = self._session.replay, self._session.trainer.iteration
+        return replay.audit or any(edit.iteration == iteration for edit in replay.edits)
 
 
 def first_hit(session: Session, conditions: Sequence[Condition], after: int = 0) -> Hit | None:

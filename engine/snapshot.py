@@ -94,7 +94,8 @@ def tape_view(session: Session, look: Look) -> TapeView | None:
     rows = [_row(event, part) for event, part in lines[first - 1 : first - 1 + look.rows]]
     phases: list[tuple[str, int]] = [*tape.phases()]
     here = title(session, tape.events[cursor - 1])
-    return TapeView(phases, cursor, len(tape), first, rows, len(lines), at, here)
+    widths = tape.once(f"widths {look.folded}", lambda: _widths(lines)) if look.rows else []
+    return TapeView(phases, cursor, len(tape), first, rows, len(lines), at, here, widths)
 
 
 def _lines(tape: Tape, folded: bool) -> list[tuple[Event, Event | None]]:
@@ -102,6 +103,13 @@ def _lines(tape: Tape, folded: bool) -> list[tuple[Event, Event | None]]:
     if not folded:
         return [(event, None) for event in tape.events]
     return [(event, part) for event in tape.events for part in (*event.folded, None)]
+
+
+def _widths(lines: list[tuple[Event, Event | None]]) -> list[int]:
+    rows = [_row(event, part) for event, part in lines]
+    return [
+        max(map(len, column)) for column in zip(*((it.op, it.reads, it.writes, it.shape) for it in rows), strict=True)
+    ]
 
 
 def _row(event: Event, part: Event | None) -> TapeRow:

@@ -50,6 +50,7 @@ class Mark(StrEnum):
     TODO = "todo"
     DONE = "done"
     HERE = "here"
+    UPDATED = "updated"  # of a parameter: done, and changed by this batch's update
 
 
 class Position(View, frozen=True):
@@ -154,6 +155,7 @@ class Distribution(View, frozen=True):
     decades: list[int]  # the least and greatest power of ten that `past` spans, in equal steps
     iterations: list[int]  # the batches that were looked at, up to the cursor
     past: list[bytes]  # of each of them: the share of |values| in each step, 0…255, the least first
+    known: bool = True  # whether it is computed in this batch; where not, only what was before is told
 
 
 class Curve(View, frozen=True):
@@ -203,7 +205,10 @@ class Example(View, frozen=True):
 
 
 class Picture(View, frozen=True):
-    """Values as a picture: grey levels 0…255, or, on a scale about 0, 1…255 with 128 for 0, and 0 for NaN."""
+    """Values as a picture: grey levels 0…255, or, on a scale about 0, 1…255 with 128 for 0, and 0 for NaN.
+
+    `right`: of an example, whether its prediction is.
+    """
 
     number: int  # of the row, neuron or class, from 1
     title: str
@@ -211,14 +216,17 @@ class Picture(View, frozen=True):
     height: int
     width: int
     levels: bytes
+    scale: float = 0.0  # the magnitude of level 255; 0 for greys
+    right: bool | None = None
 
 
 class Gallery(View, frozen=True):
-    """Pictures of one kind on one scale."""
+    """Pictures of one kind, on one scale or each on its own."""
 
     about: str  # "gradient of ℒ towards each input"
-    scale: float  # the magnitude of level 255; 0 for greys
+    scale: float  # the greatest of the pictures'; 0 for greys
     pictures: list[Picture]
+    own_scales: bool = False
 
 
 class Confusion(View, frozen=True):
@@ -373,6 +381,7 @@ class TapeView(View, frozen=True):
     lines: int  # how many there are
     at: int  # the cursor's line; 0 where no event is done
     title: str = ""  # of the event done last: "backward · relu 2"
+    widths: list[int] = []  # the longest operation, reads, writes and shape of the whole tape; empty without rows
 
 
 class Node(View, frozen=True):

@@ -65,6 +65,7 @@ class Condition:
         scalar_only = not self.functions and not any(isinstance(node, ast.Subscript) for node in ast.walk(self.tree))
         self.on_scalars = scalar_only and not self.on_place and _names(self.tree) <= frozenset(values.scalars)
         self.parameters = parameters_read(self.tree, values)
+        self.reads_parameters = bool(self.parameters) or self.looks_everywhere
         self._read_parameters = [bool(parameters_read(term, values)) for term in self._batch_terms]
         self._matching: tuple[int, bool] = (0, False)
         self._try_out(values)

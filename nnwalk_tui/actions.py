@@ -32,6 +32,7 @@ PANES = {
     "log": "x",
     "lesson": "t",
 }
+SHORT = {"gradients": "grad", "neurons": "neur", "tensor": "tens", "landscape": "land", "digits": "dig"}
 UNITS = tuple(Unit)
 
 
@@ -183,7 +184,7 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+p", "ctrl+p", "palette", "search commands", "program"),
     Key("question_mark", "?", "help", "this help", "program"),
     Key("S", "S", "screenshot", "save a picture", "program"),
-    Key("r", "r", "restart", "restart an engine that ended", "program"),
+    Key("r", "r", "restart", "restart an ended engine", "program"),
     Key("ctrl+z", "ctrl+z", "suspend", "back to the shell", "program"),
     Key("ctrl+c", "ctrl+c", "interrupt", "stop the engine, or quit", "program"),
     Key("q", "q", "quit", "leave", "program"),

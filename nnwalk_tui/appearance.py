@@ -38,7 +38,7 @@ class Appearance:
 
     def _use(self, scheme: Scheme) -> None:
         theme.use(ascii=self._ascii, colours=self._colours, scheme=scheme)
-        if self._colours is theme.Colours.FULL:
+        if self._colours.graded:
             self._app.theme = _textual(scheme).name
         else:
             self._app.theme = "ansi-light" if scheme.light else "ansi-dark"

@@ -61,7 +61,17 @@ class ArrangingApp(TeachingApp):
             at = known.index(self.main.layout_name) + (1 if name == "next" else -1)
             name = known[at % len(known)]
         self.main.use_layout(name)
-        self.say(f"layout {name}: {LAYOUTS[name].about if name in LAYOUTS else 'the text, and what it speaks of'}")
+        self.say(f"layout {name}: {self._about(name)}")
+
+    def _about(self, name: str) -> str:
+        """What a layout shows: what it is for, or, where the terminal is too small for that, what is seen of it."""
+        here = self.main.plan
+        if name == LESSON:
+            return "the text, and what it speaks of" if len(here.panes) > 1 else "the text"
+        hidden = self.main.arrangement.wishes(name).hidden
+        if {*LAYOUTS[name].first} - hidden <= {*here.panes}:
+            return LAYOUTS[name].about
+        return ", ".join(here.panes) + "; the others are tabs" * bool(here.tabs)
 
     def screen_hide(self, name: str) -> None:
         """Take a pane off the screen."""

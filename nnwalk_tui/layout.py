@@ -36,7 +36,7 @@ class Needs(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What stands where. `tabs` are the panes of the row of tabs, none where there is no such row."""
+    """What stands where. `tabs` are the panes of the row of tabs, in the order of Tab; none where there is no row."""
 
     boxes: dict[str, Box]
     tabs: tuple[str, ...] = ()
@@ -105,14 +105,7 @@ def plan(
         return _at_once(boxes, body, recent, needs, layout, wishes)
     if width >= SIDE_BY_SIDE and height >= TABBED:
         return _above_tabs(boxes, body, recent, layout, wishes)
-    return _one(boxes, body, recent, _shown(_ordered(layout), wishes))
-
-
-def _ordered(layout: Layout) -> tuple[str, ...]:
-    """All panes, those that the layout is about before the others."""
-    if layout is OVERVIEW:
-        return PANE_NAMES
-    return (*layout.first, *(name for name in PANE_NAMES if name not in layout.first))
+    return _one(boxes, body, recent, _shown(PANE_NAMES, wishes))
 
 
 def _shown(names: Iterable[str], wishes: Wishes) -> tuple[str, ...]:
@@ -137,7 +130,7 @@ def _lesson(
     if not live:
         return Plan({**boxes, LESSON: body})
     if body.width < WIDE or body.height < LESSON_TALL:
-        return _one(boxes, body, recent, (LESSON, *live))
+        return _one(boxes, body, recent, (LESSON, *(name for name in PANE_NAMES if name in live)))
     text = _between(body.width // 2, LESSON_WIDE, body.width - needs.graph_width - _BORDER)
     rows = [Row(((name,),)) for name in live]
     heights = shared(body.height, [_LOWEST] * len(live), [_wanted(((name,),), needs) for name in live])
@@ -261,7 +254,7 @@ def _above_tabs(boxes: dict[str, Box], body: Box, recent: Sequence[str], layout:
     upper = tuple(seen for place in layout.upper if (seen := _place(place, wishes)))
     homes = {name for place in upper for name in place}
     seen_above = {_latest(place, recent) for place in upper}
-    tabs = tuple(name for name in _shown(_ordered(layout), wishes) if name not in seen_above)
+    tabs = tuple(name for name in _shown(PANE_NAMES, wishes) if name not in seen_above)
     lower = tuple(name for name in tabs if name not in homes)
     if not upper:
         return _one(boxes, body, recent, tabs)

@@ -50,7 +50,7 @@ class Layout(NamedTuple):
     abreast: tuple[Column, ...]  # the same for a very wide terminal
     upper: tuple[Place, ...]  # on a small terminal, above the tabs
     upper_share: int  # per cent of the rows
-    first: tuple[str, ...]  # the panes that it is about, the focused one first: they come to the front
+    first: tuple[str, ...]  # the panes that it is about, what matters most first: they come to the front
     guests: tuple[str, ...]  # the places that give way to a pane which has none here
 
 
@@ -87,7 +87,7 @@ BACKPROP = Layout(
     ),
     upper=(("graph", "neurons"), ("here",)),
     upper_share=65,
-    first=("graph", "here", "gradients", "tape"),
+    first=("graph", "here", "tape", "gradients"),
     guests=("gradients", "tape"),
 )
 
@@ -98,7 +98,7 @@ GRADIENTS = Layout(
     abreast=_TABLES,
     upper=(("gradients",),),
     upper_share=55,
-    first=("gradients", "layers", "tensor"),
+    first=("gradients", "tensor", "layers"),
     guests=("tensor",),
 )
 

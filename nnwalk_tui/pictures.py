@@ -63,7 +63,7 @@ def _joined(strips: Iterable[Strip]) -> Strip:
 def _default(app: App[None]) -> svg.Default:
     """The theme's ink and paper; the usual ones where the terminal's own are used."""
     style = app.screen.rich_style
-    if theme.colours() is not theme.Colours.FULL or style.bgcolor is None or style.color is None:
+    if not theme.colours().graded or style.bgcolor is None or style.color is None:
         return svg.ON_DARK
     if style.bgcolor.is_default or style.color.is_default:
         return svg.ON_DARK

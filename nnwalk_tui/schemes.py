@@ -6,12 +6,15 @@ The hues are Okabe and Ito's colour-blind-safe set, darker on light paper and li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """A theme. `hues` are for terminals with many colours, `ansi` for those with 16."""
+    """A theme. `hues` are for terminals with all colours, `ansi` for those with 16.
+
+    `many` are for those with 256, chosen one by one: the nearest to each hue would make orange a second yellow.
+    """
 
     name: str
     about: str
@@ -19,15 +22,15 @@ class Scheme:
     paper: str
     light: bool
     hues: Mapping[str, str]
+    many: Mapping[str, str]
     ansi: Mapping[str, str]
     strengths: Mapping[str, float]  # of plain text, between paper and ink
     faint: str = "bright_black"  # the ink of quieter text in 16 colours
-    bold: frozenset[str] = field(default=frozenset({"here", "title"}))
+    bold: frozenset[str] = frozenset({"here", "title"})
 
 
-def _meanings(
-    here: str, forward: str, backward: str, right: str, wrong: str, positive: str = "", negative: str = ""
-) -> dict[str, str]:
+def _meanings(here: str, forward: str, backward: str, right: str, wrong: str) -> dict[str, str]:
+    """Five hues for eight meanings: a warning is like what is wrong, and a sign like a direction."""
     return {
         "here": here,
         "forward": forward,
@@ -35,9 +38,13 @@ def _meanings(
         "right": right,
         "wrong": wrong,
         "warning": wrong,
-        "positive": positive or backward,
-        "negative": negative or forward,
+        "positive": backward,
+        "negative": forward,
     }
+
+
+def _many(here: int, forward: int, backward: int, right: int, wrong: int) -> dict[str, str]:
+    return _meanings(*(f"color({number})" for number in (here, forward, backward, right, wrong)))
 
 
 def _strengths(quiet: float, border: float) -> dict[str, float]:
@@ -51,6 +58,7 @@ DARK = Scheme(
     "#121212",
     False,
     _meanings("#f0e442", "#56b4e9", "#e69f00", "#009e73", "#d55e00"),
+    _many(227, 74, 208, 36, 196),
     _meanings("bright_yellow", "bright_cyan", "yellow", "green", "bright_red"),
     _strengths(0.55, 0.3),
 )
@@ -61,6 +69,7 @@ LIGHT = Scheme(
     "#eeeeee",
     True,
     _meanings("#6b5900", "#005a96", "#8a4700", "#00664a", "#a83a00"),
+    _many(58, 25, 88, 23, 160),
     _meanings("magenta", "blue", "red", "green", "bright_red"),
     _strengths(0.66, 0.35),
 )
@@ -71,6 +80,7 @@ CONTRAST = Scheme(
     "#000000",
     False,
     _meanings("#ffff00", "#7fd4ff", "#ffb000", "#3fe0a8", "#ff8f5a"),
+    _many(226, 117, 208, 43, 203),
     _meanings("bright_yellow", "bright_cyan", "bright_yellow", "bright_green", "bright_red"),
     _strengths(0.85, 0.65),
     "default",

@@ -56,10 +56,11 @@ def scheme(chosen: str, environ: Mapping[str, str] = os.environ) -> str:
     return automatic if chosen == "auto" else chosen
 
 
-def colours(environ: Mapping[str, str] = os.environ) -> Literal["full", "ansi", "none"]:
-    """The colours to use: all, only the terminal's own 16, or none."""
+def colours(environ: Mapping[str, str] = os.environ) -> Literal["full", "256", "ansi", "none"]:
+    """The colours to use: all, 256, only the terminal's own 16, or none."""
     if environ.get("NO_COLOR"):
         return "none"
     kind = environ.get("TERM", "")
-    many = environ.get("COLORTERM", "").lower() in ("truecolor", "24bit")
-    return "full" if many or any(name in kind for name in MANY_COLOURS) else "ansi"
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return "full"
+    return "256" if any(name in kind for name in MANY_COLOURS) else "ansi"

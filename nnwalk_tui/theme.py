@@ -27,8 +27,14 @@ class Colours(StrEnum):
     """What the terminal can show."""
 
     FULL = "full"  # 24 bits
+    MANY = "256"
     ANSI = "ansi"  # the terminal's own 16
     NONE = "none"  # NO_COLOR
+
+    @property
+    def graded(self) -> bool:
+        """Whether there are shades enough to tell more from less."""
+        return self in (Colours.FULL, Colours.MANY)
 
 
 _ascii = False
@@ -59,7 +65,7 @@ def colours() -> Colours:
 
 def grey_steps() -> bool:
     """Whether greys can be told apart as colours; if not, pictures are drawn with characters."""
-    return not _ascii and _colours is Colours.FULL
+    return not _ascii and _colours.graded
 
 
 class Palette:
@@ -103,12 +109,13 @@ class Palette:
         return Style(color=colour, bgcolor=_short(self.background, 0), bold=name in self.scheme.bold or None)
 
     def _hue(self, name: str) -> str:
-        return (self.scheme.hues if self.colours is Colours.FULL else self.scheme.ansi)[name]
+        of = {Colours.FULL: self.scheme.hues, Colours.MANY: self.scheme.many}
+        return of.get(self.colours, self.scheme.ansi)[name]
 
     def _heat(self, level: str) -> Color:
         """A level −HEATS…HEATS between the negative colour, nearly black, or white on light paper, and the positive."""
         share = abs(int(level)) / HEATS
-        if self.colours is not Colours.FULL:
+        if not self.colours.graded:
             return Color.parse(self._hue("positive" if int(level) > 0 else "negative") if share else "default")
         strong = Color.parse(self._hue("positive" if int(level) > 0 else "negative")).get_truecolor()
         middle = _WHITE if self.scheme.light else _BLACK

@@ -52,7 +52,7 @@ class FakeRun:
     def snapshot(self, look: Look) -> Snapshot:
         """What the panes that are looked at see."""
         full = fakes.backward()
-        parts = {name: getattr(full, name) if name in look.panes else None for name in _PARTS}
+        parts = {name: getattr(full, name) if name in look.panes else None for name in fakes.VIEWS}
         if "tape" in look.panes:
             parts["tape"] = fakes.tape(self.event % EVENTS)
         return msgspec.structs.replace(
@@ -76,9 +76,6 @@ class FakeRun:
             case _:
                 return Answer(id, text, self.position, value=42.0, text=f"{text} = 42")
         return Answer(id, text, self.position)
-
-
-_PARTS = ("tape", "here", "graph", "layers", "gradients", "curves", "batch", "tensor", "neurons", "landscape")
 
 
 def _event(target: str) -> int:

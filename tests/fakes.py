@@ -37,7 +37,9 @@ from engine.views import (
     Term,
 )
 from nnwalk_tui.render.graph import Row, rows
+from nnwalk_tui.render.text import Line
 
+VIEWS = tuple(field.name for field in msgspec.structs.fields(Snapshot) if field.default is None)  # what panes look at
 SIZES = (784, 32, 16, 10)
 BATCH = 64
 OPS = (
@@ -51,6 +53,11 @@ OPS = (
     ]
     + [("update", "sgd", layer, f"d{name}[{layer}]", f"{name}[{layer}]") for layer in (1, 2, 3) for name in "Wb"]
 )
+
+
+def plain(line: Line) -> str:
+    """A line that is drawn, without its styles."""
+    return "".join(text for text, _ in line)
 
 
 def run() -> Run:
@@ -78,7 +85,8 @@ def tape(cursor: int) -> TapeView:
     ]
     phase, op, layer, *_ = OPS[cursor - 1]
     title = f"{phase} · {op} {layer}" if cursor else ""
-    return TapeView(phases, cursor, len(OPS), first=1, rows=rows, lines=len(OPS), at=cursor, title=title)
+    widths = [max(map(len, column)) for column in zip(*((r.op, r.reads, r.writes, r.shape) for r in rows), strict=True)]
+    return TapeView(phases, cursor, len(OPS), 1, rows, lines=len(OPS), at=cursor, title=title, widths=widths)
 
 
 def whole_graph(nodes: list[Node], direction: str) -> GraphView:
@@ -455,20 +463,7 @@ def without_pictures() -> Snapshot:
 
 def bare() -> Snapshot:
     """No pane was looked at."""
-    fields = {
-        "tape",
-        "here",
-        "graph",
-        "layers",
-        "gradients",
-        "distribution",
-        "curves",
-        "batch",
-        "tensor",
-        "neurons",
-        "landscape",
-    }
-    return _with(backward(), **dict.fromkeys(fields))
+    return _with(backward(), **dict.fromkeys(VIEWS))
 
 
 def _with(snapshot: Snapshot, **changes: object) -> Snapshot:

@@ -9,18 +9,31 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette, SearchIcon
 
-from engine.views import Example, Gradient, Here, LandscapeView, Term
+from engine.views import (
+    Distribution,
+    Example,
+    Gallery,
+    Gradient,
+    GraphView,
+    Here,
+    LandscapeView,
+    Mark,
+    Node,
+    Picture,
+    Term,
+)
 from nnwalk_tui import theme
 from nnwalk_tui.lessons.document import Question
 from nnwalk_tui.lessons.questions import hint
 from nnwalk_tui.panes.base import Pane
-from nnwalk_tui.render import digits, frame, gradients, graph, landscape, loss, spark
+from nnwalk_tui.render import digits, distribution, frame, gallery, gradients, graph, landscape, loss, spark
 from nnwalk_tui.render import here as render
 from nnwalk_tui.render.numbers import number
 from nnwalk_tui.render.spelled import drawn, key_names, spelled
 from nnwalk_tui.render.text import Line, measure
 from nnwalk_tui.screens.bars import hints
 from nnwalk_tui.screens.help import help_lines
+from nnwalk_tui.screens.terms import TermList
 from tests.live import live
 
 
@@ -152,8 +165,43 @@ def test_the_landscape_s_key_has_the_sign_of_the_slope_and_no_inequality() -> No
     assert not any("." in line[10:] for line in lines[1:-3])
 
 
-def test_more_lines_are_told_in_words() -> None:
+def test_an_updated_parameter_s_mark_is_no_joint_and_the_key_says_it() -> None:
+    text = "".join(text for text, _ in graph.key(80, "update"))
+    assert theme.to_ascii(text).strip().startswith("u updated parameter   right: ^ ||gradient||")
+    updated = Node("w", "W[1]", "parameter", "", 1, [32, 784], [], Mark.UPDATED)
+    row = graph.Row(updated, edge=True, side=updated)
+    where = graph.columns([4, 4, 6, 6], 60)
+    assert "W[1] u:" in plain([graph.draw(row, GraphView([updated], "update"), None, where, 60)])[0]
+
+
+def test_more_is_told_in_words() -> None:
     assert frame.beyond(2, 3) == ["2 more above", "3 more below"]
+    bottom = plain(frame.framed(frame.Frame("tensor", left=4, right=5, above=1), [], 60, 3))[-1]
+    assert "4 more left  5 more right  1 more above" in bottom
+    narrow = plain(frame.framed(frame.Frame("tensor", left=4, right=5, above=1), [], 34, 3))[-1]
+    assert "4 left 5 right 1 above" in narrow
+
+
+async def test_a_list_tells_its_keys_and_what_is_out_of_view_in_words(tmp_path: Path) -> None:
+    async with live(tmp_path, (80, 24), ascii=True) as on:
+        await on.press("K")
+        last = "".join(segment.text for segment in on.app.screen.query_one(TermList).render_line(23))
+        assert last.strip().startswith("up/down choose . enter opens its lesson . esc back . ")
+        assert last.strip().endswith(" more below")
+
+
+def test_an_input_gradient_has_its_scale_and_verdict_spelled() -> None:
+    pictures = [Picture(1, f"{label}→7", "", 28, 28, bytes([255] * 784), 8e-3, label == 7) for label in (7, 1)]
+    layout = digits.Grid(28, 7, 1, 2, 1)
+    caption = plain(gallery.gallery(Gallery("about", 8e-3, pictures, own_scales=True), layout, 60, 0))[-2]
+    assert re.sub(" +", " ", caption).strip() == "7->7 ok +-8e-3 [1->7 x] +-8e-3"
+    assert digits.judged("7→·", None) == "7->?"
+
+
+def test_a_history_over_time_says_in_words_what_was_seen() -> None:
+    seen = Distribution("dW[1]", [1], 0.0, 0.0, [], 0.0, 0.0, [-4, 0], [1, 2], [bytes(4), bytes(4)], known=False)
+    text = "".join(plain(distribution.over_time(seen, 100, 12)))
+    assert "batches 1 ... 2 seen, this one's not computed yet" in text
 
 
 def test_arrows_are_named_where_they_are_keys() -> None:

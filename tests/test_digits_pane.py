@@ -91,7 +91,7 @@ def test_averages_are_of_the_training_partition(session: Session) -> None:
     assert gallery is not None
     loader: Any = session.trainer.loader
     assert [picture.title for picture in gallery.pictures] == ["1", "7"]
-    assert f"of {int((loader.targets == 0).sum())}" == gallery.pictures[0].note
+    assert f"mean of {int((loader.targets == 0).sum())}" == gallery.pictures[0].note
 
 
 def test_the_confusion_matrix_counts_every_example_once_and_says_of_what(session: Session) -> None:

@@ -6,14 +6,41 @@ from pathlib import Path
 
 import pytest
 
-from nnwalk_tui.actions import PANES
-from nnwalk_tui.layouts import LAYOUTS
-from tests.test_app import stage
+from nnwalk_tui.actions import PANES, SHORT
+from nnwalk_tui.layouts import LAYOUTS, PANE_NAMES
+from tests.test_app import Stage, stage
 
 
-@pytest.mark.parametrize("size", [(80, 24), (72, 24), (60, 20)], ids=str)
+def row(on: Stage) -> str:
+    """The row of tabs."""
+    return on.main.tab_bar.render_line(0).text
+
+
+def labels(name: str) -> tuple[str, str]:
+    """What a pane's tab may say: its key and name, or its key and short name."""
+    key = PANES[name]
+    return f"{key} {name}".strip(), f"{key} {SHORT.get(name, name)}".strip()
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
-async def test_the_chosen_tab_and_those_beside_it_have_their_names_and_all_their_keys(
+async def test_at_80_columns_every_tab_has_its_key_and_a_name_in_one_order_everywhere(
+    layout: str, tmp_path: Path
+) -> None:
+    async with stage(tmp_path, (80, 24)) as on:
+        on.app.perform(f"layout {layout}")
+        for _ in range(11):
+            await on.press("tab")
+            tabs = on.main.plan.tabs
+            assert list(tabs) == [name for name in PANE_NAMES if name in tabs]
+            places = [max(row(on).find(f"{side}{label}") for label in labels(n) for side in " [") for n in tabs]
+            assert -1 not in places
+            assert places == sorted(places)
+            assert "…" not in row(on)
+
+
+@pytest.mark.parametrize("size", [(72, 24), (60, 20), (40, 14)], ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+async def test_where_not_all_fit_the_open_one_does_and_the_rest_are_dots(
     layout: str, size: tuple[int, int], tmp_path: Path
 ) -> None:
     async with stage(tmp_path, size) as on:
@@ -21,27 +48,41 @@ async def test_the_chosen_tab_and_those_beside_it_have_their_names_and_all_their
         for _ in range(11):
             await on.press("tab")
             tabs = on.main.plan.tabs
-            chosen = next(at for at, name in enumerate(tabs) if name in on.main.plan.boxes)
-            row = on.main.tab_bar.render_line(0).text
-            assert f"▶{PANES[tabs[chosen]]} {tabs[chosen]} ".replace("▶ ", "▶") in row
-            for at, name in enumerate(tabs):
-                assert PANES[name] in row.split() or f"▶{PANES[name]}" in row
-                assert name in row or abs(at - chosen) > 1 or size[0] < 72
+            seen = [each for each in tabs if any(label in row(on) for label in labels(each))]
+            chosen = next(name for name in tabs if name in on.main.plan.boxes)
+            assert any(f"[{label}]" in row(on) for label in labels(chosen))
+            first = tabs.index(seen[0])
+            assert tuple(seen) == tabs[first : first + len(seen)]
+            assert row(on).startswith(" … ") is (first > 0)
+            assert row(on).rstrip().endswith("…") is (seen[-1] != tabs[-1])
 
 
-async def test_few_names_come_or_go_when_the_next_tab_is_chosen(tmp_path: Path) -> None:
+async def test_only_the_pane_with_the_keys_has_the_sign_for_it(tmp_path: Path) -> None:
+    async with stage(tmp_path, (80, 24)) as on:
+        assert "[2 layers]" in row(on)
+        assert "▶" not in row(on)
+        assert "▶ 1 graph" in on.main.panes["graph"].render_line(0).text
+
+
+async def test_the_tabs_stay_where_they_are_when_another_is_chosen(tmp_path: Path) -> None:
     async with stage(tmp_path, (80, 24)) as on:
         await on.press("2")
-        before = on.main.tab_bar.render_line(0).text.replace("▶", " ").split()
-        assert "loss" in before
+        before = row(on)
         await on.press("3")
-        after = on.main.tab_bar.render_line(0).text.replace("▶", " ").split()
-        assert before == after
+        assert row(on).translate(str.maketrans("[]", "  ")) == before.translate(str.maketrans("[]", "  "))
 
 
 async def test_a_click_on_a_shortened_tab_chooses_it(tmp_path: Path) -> None:
     async with stage(tmp_path, (60, 20)) as on:
-        row = on.main.tab_bar.render_line(0).text
-        await on.pilot.click("#tabs", offset=(row.index(" x ") + 1, 0))
+        await on.pilot.click("#tabs", offset=(row(on).index("3 grad") + 1, 0))
         await on.pilot.pause()
-        assert on.main.current == "log"
+        assert on.main.current == "gradients"
+
+
+async def test_a_click_on_the_dots_chooses_the_next_tab_that_did_not_fit(tmp_path: Path) -> None:
+    async with stage(tmp_path, (60, 20)) as on:
+        for _ in range(len(PANE_NAMES)):
+            await on.pilot.click("#tabs", offset=(len(row(on).rstrip()) - 1, 0))
+            await on.pilot.pause()
+        assert on.main.current == PANE_NAMES[-1]
+        assert row(on).rstrip().endswith("[x log]")

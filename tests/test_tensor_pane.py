@@ -41,10 +41,10 @@ def test_a_vector_stands_in_as_many_columns_as_there_is_room_for() -> None:
     assert render.room(view, 60, 10) == (40, 1)
     lines = render.grid(view, render.Window(1, 1, 40, 1), (1, 1), 60, 10)
     shown = ["".join(text for text, _ in line).split() for line in lines]
-    assert [line[0] for line in shown] == [str(at) for at in range(1, 11)]
-    assert shown[1][::2] == ["2", "12", "22", "32"]
-    assert shown[0][:3] == ["1", "›", "1.0000"]
-    assert shown[9] == ["10", "10.0000", "20", "20.0000", "30", "30.0000"]
+    assert [line[0] for line in shown] == [f"{at}:" for at in range(1, 11)]
+    assert shown[1][::2] == ["2:", "12:", "22:", "32:"]
+    assert shown[0][:3] == ["1:", "›", "1.0000"]
+    assert shown[9] == ["10:", "10.0000", "20:", "20.0000", "30:", "30.0000"]
 
 
 async def test_right_goes_to_the_next_column_of_a_vector(tmp_path: Path) -> None:
@@ -52,11 +52,11 @@ async def test_right_goes_to_the_next_column_of_a_vector(tmp_path: Path) -> None
         await on.press("b", "i")
         await on.command("inspect b[1]")
         await on.press("enter")
-        first = next(line for line in on.text("tensor").splitlines() if " 1 › " in line)
+        first = next(line for line in on.text("tensor").splitlines() if " 1: ›" in line)
         await on.press("right")
         at, column = pane(on).chosen
         assert column == 1
-        assert f" {at} " in first
+        assert f" {at}: " in first
         assert at > 2
         await on.press("left")
         assert pane(on).chosen == (1, 1)

@@ -397,6 +397,32 @@ def test_a_watch_that_there_is_not_is_named(command: str) -> None:
     assert len(session.watches.enabled()) == 1
 
 
+def test_what_an_update_made_is_found_though_an_edit_at_the_same_border_undid_it() -> None:
+    session = small()
+    session.do("goto 1:3")
+    session.do("set W[1][3,5] 1e6")
+    session.do("step batch 2")
+    session.do("goto 1:2")
+    before = session.do("print W[1][3,5]").value
+    session.do("goto 1:3")
+    session.do(f"set W[1][3,5] {before}")  # on a branch: as if batch 3 had not moved it
+    session.do("step batch 2")
+    for expression in ("changed(W[1][3,5]) and iteration == 3", "iteration == 3 and max(abs(delta(W[1]))) > 0"):
+        hit = session.do(f"reverse-run until {expression}").hit
+        assert isinstance(hit, Hit)
+        assert hit.position.iteration == 3
+        session.do("goto last")
+
+
+def test_an_audit_s_updates_are_watched_though_they_are_not_applied() -> None:
+    experiment = Experiment(layers=(784, 8, 10), batch_size=32, epochs=1)
+    session = open_experiment(experiment, audit=True)
+    hit = session.do("run until ratio(W[1]) > 1e-9").hit
+    assert isinstance(hit, Hit)
+    assert hit.position.iteration == 1
+    assert session.do("run until changed(W[1])").hit is not None
+
+
 def test_watches_stop_steps_of_no_kind_but_every_run() -> None:
     session = small()
     session.do("watch iteration > 0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 
 def number_of(text: str, percent: bool = False) -> float | None:
@@ -28,7 +29,8 @@ def _float(text: str) -> float | None:
 
 
 def shape_of(text: str) -> list[str]:
-    """The sizes in "(N × n_l)", "60000x784" or "[7, 3]", as text; none where it is not a shape."""
+    """The sizes in "(N × n_l)", "N × nₗ", "60000x784" or "[7, 3]", as text; none where it is not a shape."""
+    text = unicodedata.normalize("NFKC", text)  # ₗ is l
     inside = re.sub(r"(?<=[\dN\s)])x(?=[\dNn\s(])", ",", text.strip().strip("()"))  # the x of n_x is a letter
     inside = inside.replace("×", ",").replace("*", ",").replace(" by ", ",")
     if inside.startswith("[") and inside.endswith("]"):

@@ -46,7 +46,7 @@ def hint(question: Question, signs: bool = True) -> str:
     """What kind of answer is wanted; with the course's `signs`, how a formula's are typed."""
     return {
         "number": "a number; any guess will do" if question.guess else "a number",
-        "shape": "a shape, like N x 3",
+        "shape": "a shape, like N x 3 or n_k x 7",
         "choice": "a letter",
         "formula": f"{question.target} = …" + ("  (@ is ·, * is ∗, .T is ᵀ)" if signs else ""),
         "line": "line numbers, like 3 or 5-7",

@@ -80,7 +80,8 @@ class Pane(Widget, can_focus=True):
         self._problem = ""  # why there is nothing to show
         self._top = 0
         self._followed: int | None = None
-        self._beyond = (0, 0)
+        self._beyond = (0, 0)  # lines above and below what is seen
+        self._aside = (0, 0)  # columns at the left and right of it
         self._drawn: list[Line] = []
         self._drawn_for: Size | None = None
         self._strips: list[Strip] = []
@@ -232,11 +233,11 @@ class Pane(Widget, can_focus=True):
         heading = self.pane_title if self.data is None else self.heading(width)
         title = heading if self.number is None else f"{self.number} {heading}"
         status = "" if self.data is None else self.status()
-        frame = Frame(title, status, *self._beyond, focused=self.has_focus)
+        frame = Frame(title, status, *self._beyond, self.has_focus, *self._aside)
         return framed(frame, content, width, height)
 
     def _content(self, width: int, height: int) -> list[Line]:
-        self._beyond = (0, 0)
+        self._beyond = self._aside = (0, 0)
         if self.data is not None:
             return self.draw(width, height)
         if self._problem:

@@ -74,13 +74,14 @@ class DigitsPane(Pane):
         return [[(" the first batch comes with the first step", "quiet")]]
 
     def status(self) -> str:
-        """How many there are, how many are right, and what is shown in which order."""
+        """How many there are, how many examples are right, and what is shown in which order."""
         batch: BatchView = self.data[0]
-        right = "" if batch.right is None else f"{batch.right} right"
+        of_examples = self.kind in ("examples", "input gradient")
+        right = f"{batch.right} right" if of_examples and batch.right is not None else ""
         shown = self._shown(batch)
         if self.kind == "confusion":
             return f"f {PARTITIONS[self._partition]} · v confusion"
-        order = f"f {ORDERS[self._order]}" if self.kind in ("examples", "input gradient") else ""
+        order = f"f {ORDERS[self._order]}" if of_examples else ""
         if ORDERS[self._order] != "batch" and order and not batch.total:
             order += " none"
         return " · ".join(part for part in (order, f"v {self.kind}" if self._kind else "", shown, right) if part)
@@ -98,7 +99,7 @@ class DigitsPane(Pane):
         if batch.problem:
             return [[(f" {batch.problem}", "quiet")]]
         if self.kind == "confusion":
-            return self._confusion(batch, height)
+            return self._confusion(batch, width, height)
         layout = self._layout(width, height)
         if self.kind != "examples":
             if batch.gallery is None or layout is None:
@@ -114,10 +115,10 @@ class DigitsPane(Pane):
         first = self.window(len(batch.examples), height, place)
         return [render.table_row(each, each.row == row) for each in batch.examples[first : first + height]]
 
-    def _confusion(self, batch: BatchView, height: int) -> list[Line]:
+    def _confusion(self, batch: BatchView, width: int, height: int) -> list[Line]:
         if batch.confusion is None:
             return [[(drawn(" …"), "quiet")]]
-        head, rows = confusion.heading(batch.confusion), confusion.rows(batch.confusion)
+        head, rows = confusion.heading(batch.confusion, width), confusion.rows(batch.confusion, width)
         first = self.window(len(rows), height - len(head))
         return [*head, *rows[first : first + height - len(head)]]
 

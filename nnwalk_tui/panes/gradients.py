@@ -29,14 +29,16 @@ class GradientsPane(Pane):
     pane_title = "gradients"
     number = 3
     about = (
-        "norms on one log scale, ↓ the smallest, v: of dW, db or dZ; so far: batch by batch; ‖Δ‖/‖θ‖: how far the "
-        "update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; ↑ ↓ choose one, h: histogram, over time"
+        "norms on one log scale, ↓ the smallest, v: of dW, db or dZ; seen: in the batches that were looked at; "
+        "‖Δ‖/‖θ‖: how far the update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; "
+        "↑ ↓ choose one, h: histogram, over time"
     )
     looks = frozenset({"gradients"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
-        self._scale: render.Scale | None = None
+        self._scales: dict[bool, render.Scale] = {}  # of the parameters' gradients, and (True) of those of Z
+        self._scaled: list[tuple[str, float | None]] = []  # the rows that were shown when they last changed
         self._mode = self._form = self._choice = 0
 
     @property
@@ -74,10 +76,10 @@ class GradientsPane(Pane):
     def draw(self, width: int, height: int) -> list[Line]:
         """The axis and the gradients in view, or the distribution of the chosen one."""
         gradients, spread = self.data
-        self._scale = across = render.scale(gradients, self._scale)  # of all, so that it stays when others are shown
+        rows = render.shown(gradients, self.mode)
+        across = self._scale(gradients, rows)
         if self._form:
             return self._distribution(spread, width, height)
-        rows = render.shown(gradients, self.mode)
         where = render.columns(gradients, width, across)
         chosen = self._choice if self.has_focus else None
         least = render.smallest(rows)
@@ -90,6 +92,16 @@ class GradientsPane(Pane):
             lines.append(render.row(each, where, across, at == chosen, each.name == least))
         return [*lines, *self._legend(width, height - len(lines))]
 
+    def _scale(self, gradients: list[Gradient], rows: list[Gradient]) -> render.Scale:
+        """That of the parameters or of Z, so that it stays from dW to db; it moves only when a shown row changes."""
+        pre_activations = self.mode == "dZ"
+        now = [(each.name, each.norm) for each in rows]
+        if now != self._scaled or pre_activations not in self._scales:
+            alike = render.shown(gradients, "dZ" if pre_activations else "dW db")
+            self._scales[pre_activations] = render.scale(alike, self._scales.get(pre_activations))
+            self._scaled = now
+        return self._scales[pre_activations]
+
     def _legend(self, width: int, spare: int) -> list[Line]:
         """What the signs mean, where there is room for it below a blank line."""
         words = render.legend(width)
@@ -97,10 +109,11 @@ class GradientsPane(Pane):
 
     def _distribution(self, spread: Any, width: int, height: int) -> list[Line]:
         chosen = self._chosen()
-        if chosen is None or spread is None or spread.name != f"d{chosen.name}":
-            return [[(f" d{chosen.name if chosen else ''} is not computed yet", "quiet")]]
-        draw = distribution.histogram if self._form == 1 else distribution.over_time
-        return draw(spread, width, height)
+        over_time = self._form == 2
+        if chosen is None or spread is None or spread.name != f"d{chosen.name}" or not (spread.known or over_time):
+            before = ", and no batch before was seen with this pane" if over_time else ""
+            return [[(f" d{chosen.name if chosen else ''} is not computed yet{before}", "quiet")]]
+        return (distribution.over_time if over_time else distribution.histogram)(spread, width, height)
 
     def chosen_tensor(self) -> str:
         """The chosen gradient."""

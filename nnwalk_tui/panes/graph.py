@@ -49,9 +49,9 @@ class GraphPane(Pane):
     pane_title = "graph"
     number = 1
     about = (
-        "how values are made: ▶◉ ▸ here, ● done, ○ to come; ▲ norm of the gradient that came back, △ not yet, ╌ ┊ none "
-        "ever does; "
-        "v layers or single operations, + - unfold and fold a module, / searches, f follows, < > pan"
+        "how values are made: ▶◉ ▸ here, ● done, ○ to come, ✓ updated; ▲ norm of the gradient that came back, "
+        "△ not yet, ╌ gets none; v layers or single operations, + - unfold and fold a module, / searches, f follows, "
+        "< > pan"
     )
     looks = frozenset({"graph"})
 
@@ -113,7 +113,7 @@ class GraphPane(Pane):
             line = render.draw(row, graph, loss, where, room, chosen) if row else []
             lines.append(render.panned(line, self._pan, width) if self._pan else line)
         spare = height - len(lines)
-        return [*lines, *[[] for _ in range(spare - 1)], render.key(width)] if spare > 0 else lines
+        return [*lines, *[[] for _ in range(spare - 1)], render.key(width, graph.direction)] if spare > 0 else lines
 
     def chosen_tensor(self) -> str:
         """The value of the chosen line, or what enters there."""

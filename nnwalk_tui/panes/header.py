@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.views import Snapshot
+from engine.views import Snapshot, Status
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render.header import header
 from nnwalk_tui.render.text import Line
@@ -14,13 +14,13 @@ class HeaderPane(Pane, can_focus=False):
     DEFAULT_CSS = "HeaderPane { height: 1; }"
     pane_name = "header"
     pane_title = "header"
-    about = "what is trained; epoch, batch, this batch's loss (before its update) and accuracy, learning rate, state"
+    about = "what is trained; epoch, batch, this batch's loss (before its update) and accuracy, learning rate"
     bordered = False
 
     def part(self, snapshot: Snapshot) -> object:
         """Only what the line says, so that other changes do not draw it again."""
-        bare = (snapshot.run, snapshot.status, snapshot.position, snapshot.loss, snapshot.accuracy)
-        return Snapshot(*bare, snapshot.learning_rate, None, None)
+        bare = (snapshot.position, snapshot.loss, snapshot.accuracy, snapshot.learning_rate)
+        return Snapshot(snapshot.run, Status.PAUSED, *bare, None, None)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The line."""

@@ -25,8 +25,8 @@ class LayersPane(Pane):
     pane_title = "layers"
     number = 2
     about = (
-        "a row a layer; v: statistics of another quantity; norms: of the batches seen so far, on a scale of their own; "
-        "↑ ↓ a layer and why it has its badges; · not computed yet"
+        "a row a layer; v: statistics of another quantity; seen: its norms in the batches that were looked at, on a "
+        "scale of their own; ↑ ↓ a layer and why it has its badges; · not computed yet"
     )
     looks = frozenset({"layers", "here"})
 

@@ -106,13 +106,12 @@ class LossPane(Pane):
     def _plot(self, width: int, height: int) -> list[Line]:
         view: LossView = self.data[0]
         legend = render.legend(view, self._options, width)
-        if height >= _BOTH and view.quantity == "loss":
-            upper = height * 2 // 3
+        upper = _height_of_losses(height, view.quantity, self._options)
+        plot = render.losses(view, width, upper, self._options)
+        if upper < height - 1:
             lower = render.accuracies(view, width, height - upper - 2, self._options)
-            return [legend, *render.losses(view, width, upper, self._options), _accuracies(), *lower]
-        if height < _LEGEND and not self._options.chosen:
-            return render.losses(view, width, height, self._options)
-        return [legend, *render.losses(view, width, height - 1, self._options)]
+            return [legend, *plot, _accuracies(), *lower]
+        return [legend, *plot] if upper < height else plot
 
     # what the keys do
 
@@ -180,6 +179,13 @@ class LossPane(Pane):
         self._options = self._options._replace(**options)
         self.redraw()
         self.post_message(self.Wants())
+
+
+def _height_of_losses(height: int, quantity: str, options: render.Options) -> int:
+    """The lines that the upper plot has, of those of the pane: beside the accuracies, below a legend, or all."""
+    if height >= _BOTH and quantity == "loss":
+        return height * 2 // 3
+    return height if height < _LEGEND and not options.chosen else height - 1
 
 
 def _accuracies() -> Line:

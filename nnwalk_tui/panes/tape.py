@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 from textual import events
@@ -41,13 +42,19 @@ class TapePane(Pane):
         super().__init__(name=name, id=id, classes=classes)
         self.folded = False  # whether bookkeeping is shown
         self._choice: int | None = None  # the chosen line, counts from 1; None follows the cursor
-        self._columns: render.Columns | None = None
+        self._widths: list[int] = []  # of what is listed, and no less than they were
 
     def asks(self) -> dict[str, Any]:
         """A screenful of lines before and after those in view; from 0: around the cursor."""
         height = self._height()
         first = 0 if self._choice is None else max(1, self._top + 1 - height)
         return {"rows_from": first, "rows": 3 * height, "folded": self.folded}
+
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Another run's columns have widths of their own."""
+        if snapshot is None:
+            self._widths = []
+        super().show(snapshot)
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The tape."""
@@ -67,7 +74,8 @@ class TapePane(Pane):
     def draw(self, width: int, height: int) -> list[Line]:
         """The heading, and the lines in view; blank ones where the engine has not sent them yet."""
         tape: TapeView = self.data
-        self._columns = where = render.columns(tape.rows, tape.total, width, self._columns)
+        self._widths = [max(pair) for pair in zip_longest(self._widths, tape.widths, fillvalue=0)]
+        where = render.columns(self._widths, tape.total, width)
         chosen = self._chosen()
         first = self.window(tape.lines, height - 1, chosen - 1 if chosen else None)
         rows: list[Line] = []
@@ -92,6 +100,7 @@ class TapePane(Pane):
         """Show bookkeeping, or hide it."""
         self.folded = not self.folded
         self._choice = self._followed = None
+        self._widths = []
         self._scroll()
 
     def on_click(self, event: events.Click) -> None:

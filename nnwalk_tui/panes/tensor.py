@@ -121,6 +121,7 @@ class TensorPane(Pane):
             _into_view(self.chosen[1], self._first[1], columns, view.columns),
         )
         self._beyond = (self._first[0] - 1, max(0, view.rows - self._first[0] - rows + 1))
+        self._aside = (self._first[1] - 1, max(0, view.columns - self._first[1] - columns + 1))
         if view.whole:
             return [[(drawn(" …"), "quiet")]]
         return render.grid(view, render.Window(*self._first, rows, columns), self.chosen, width, height)

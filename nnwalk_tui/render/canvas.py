@@ -10,6 +10,11 @@ _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
 
 
+def cell(x: float, y: float) -> tuple[int, int]:
+    """The column and row of the cell that a place in dots lies in: that of its nearest dot."""
+    return round(x) // ACROSS, round(y) // DOWN
+
+
 class Canvas:
     """`width` × `height` cells to draw on; what is drawn last gives its style to a cell."""
 
@@ -21,12 +26,11 @@ class Canvas:
 
     def dot(self, x: float, y: float, style: str, sign: str = "*") -> None:
         """A dot at a place in dots, from the top left; `sign` stands for it in ASCII. One outside is left away."""
-        column, row = round(x), round(y)
-        cell = (column // ACROSS, row // DOWN)
-        if not (0 <= cell[0] < self.width and 0 <= cell[1] < self.height):
+        at = cell(x, y)
+        if not (0 <= at[0] < self.width and 0 <= at[1] < self.height):
             return
-        self._dots[cell] = self._dots.get(cell, 0) | _BITS[row % DOWN][column % ACROSS]
-        self._styles[cell], self._signs[cell] = style, sign
+        self._dots[at] = self._dots.get(at, 0) | _BITS[round(y) % DOWN][round(x) % ACROSS]
+        self._styles[at], self._signs[at] = style, sign
 
     def line(
         self,

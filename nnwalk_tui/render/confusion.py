@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from engine.views import Confusion
 from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import percent
-from nnwalk_tui.render.text import Line, Span, fit
+from nnwalk_tui.render.spelled import drawn
+from nnwalk_tui.render.text import Line, Span, fit, shorten
 
 _NAME = 8  # cells of a class's name at most
+_RIGHT = "  right"
+_MORE = 5  # cells of the column that stands for those that there is no room for
 
 
-def heading(view: Confusion) -> list[Line]:
+class Columns(NamedTuple):
+    """How the width is shared."""
+
+    name: int  # cells of a label
+    cell: int  # cells of a prediction
+    shown: int  # predictions that there is room for
+    more: int  # and those that there is none for
+
+
+def columns(view: Confusion, width: int) -> Columns:
+    """Cells with a blank between them, or, where that does not fit, closer; then as many as there is room for."""
+    largest = len(str(max(max(row) for row in view.counts)))
+    name = min(_NAME, max(map(len, view.classes)))
+    room, many = width - (name + 2) - len(_RIGHT), len(view.classes)
+    wide, close = max(largest + 3, min(name + 1, _NAME)), largest + 2  # two brackets
+    cell = max(close, min(wide, room // many))
+    shown = many if cell * many <= room else max(1, (room - _MORE) // cell)
+    return Columns(name, cell, shown, many - shown)
+
+
+def heading(view: Confusion, width: int) -> list[Line]:
     """Of what it is, and the predictions."""
-    cell, name = _widths(view)
-    columns = "".join(fit(each, cell, ">") for each in view.classes)
+    where = columns(view, width)
+    titles = "".join(
+        " " + fit(shorten(each, where.cell - 1), where.cell - 1, ">") for each in view.classes[: where.shown]
+    )
+    more = fit(f"+{where.more}", _MORE, ">") if where.more else ""
     axes = "rows: labels, columns: taken for" if theme.ascii_only() else "label ↓ taken for →"
-    return [[(f" {view.of}: {axes}", "quiet")], [(" " * (name + 2) + columns + "   right", "quiet")]]
+    return [
+        [(f" {view.of}: {axes}", "quiet")],
+        [(" " * (where.name + 2) + titles + more + _RIGHT, "quiet")],
+    ]
 
 
-def rows(view: Confusion) -> list[Line]:
+def rows(view: Confusion, width: int) -> list[Line]:
     """A line for each label: right ones on the diagonal, and their share."""
-    cell, name = _widths(view)
+    where = columns(view, width)
+    more: Line = [(fit(drawn("…"), _MORE, ">"), "quiet")] if where.more else []
     lines: list[Line] = []
     for at, counts in enumerate(view.counts):
-        cells = [_cell(count, cell, at == column) for column, count in enumerate(counts)]
+        cells = [_cell(count, where.cell, at == column) for column, count in enumerate(counts[: where.shown])]
         share = counts[at] / sum(counts) if sum(counts) else None
-        lines.append([(f" {fit(view.classes[at], name, '>')} ", "quiet"), *cells, (f"   {percent(share)}", "text")])
+        name: Span = (f" {fit(view.classes[at], where.name, '>')} ", "quiet")
+        lines.append([name, *cells, *more, (f"   {percent(share)}", "text")])
     return lines
-
-
-def _widths(view: Confusion) -> tuple[int, int]:
-    largest = max(max(row) for row in view.counts)
-    name = min(_NAME, max(map(len, view.classes)))
-    return max(len(str(largest)) + 3, min(name + 1, _NAME)), name
 
 
 def _cell(count: int, width: int, right: bool) -> Span:

@@ -89,19 +89,26 @@ def _cell(example: Example, layout: Grid, picked: bool, losses: bool) -> list[Li
     size = (example.height, example.width, layout.cells, layout.rows)
     lines = list(picture(example.pixels, *size, theme.grey_steps(), theme.ascii_only()))
     told = f"ℒ {example.loss:.2f}" if losses and example.loss is not None else _probability(example)
-    mark = "›" if picked else " "
-    if layout.captions == 1:
-        forms = [f"{mark}{_aligned(example)} {told}", mark + _aligned(example), mark.strip() + verdict(example)]
-        return [*lines, _caption(_first_that_fits(forms, layout.cells), style(example), layout.cells)]
-    forms = [mark + _aligned(example), mark.strip() + verdict(example)]
-    caption = _caption(_first_that_fits(forms, layout.cells), style(example), layout.cells)
-    return [*lines, caption, _caption(told, "quiet", layout.cells)]
+    return [*lines, *captions(titles(_pair(example), example.right, picked), style(example.right), told, layout)]
 
 
-def _aligned(example: Example) -> str:
-    """A verdict with blanks where another has brackets, so that labels stand under each other."""
-    text = verdict(example) if example.right is False else f" {verdict(example)}"
-    return fit(text, max(cell_len(text), cell_len(_pair(example)) + len("[ x]")))
+def titles(pair: str, right: bool | None, picked: bool) -> list[str]:
+    """A verdict with blanks where another has a mark or brackets, so that labels stand under each other; and alone."""
+    text, mark = judged(pair, right), "›" if picked else " "
+    aligned = text if right is False else f" {text}"
+    return [mark + fit(aligned, max(cell_len(aligned), cell_len(drawn(pair)) + len("[ x]"))), mark.strip() + text]
+
+
+def captions(forms: Sequence[str], look: str, note: str, layout: Grid, between: str = " ") -> list[Line]:
+    """A title in the first form that fits and a note, below or beside it; a note that would be cut is left out."""
+    if layout.captions == 2:
+        below = note if cell_len(note) <= layout.cells else ""
+        title = _caption(_first_that_fits(forms, layout.cells), look, layout.cells)
+        return [title, _caption(below, "quiet", layout.cells)]
+    # the blanks go to the end: all are as wide, and so centred alike
+    both = f"{forms[0].rstrip()}{between}{note}"
+    beside = [fit(both, cell_len(forms[0] + between + note))] if note else []
+    return [_caption(_first_that_fits([*beside, *forms], layout.cells), look, layout.cells)]
 
 
 def _first_that_fits(forms: Sequence[str], room: int) -> str:
@@ -120,24 +127,28 @@ def _probability(example: Example) -> str:
 
 def verdict(example: Example) -> str:
     """Label and prediction: "7→7 ✓", "[2→3 ✗]" where it is wrong, "7→·" before there is one; "7->?" in ASCII."""
-    text = _pair(example)
-    if example.right is None:
-        return text
-    return f"{text} {drawn('✓')}" if example.right else drawn(f"[{text} ✗]")
+    return judged(_pair(example), example.right)
 
 
 def _pair(example: Example) -> str:
-    return drawn(f"{example.label}→{example.prediction or ('?' if theme.ascii_only() else '·')}")
+    return f"{example.label}→{example.prediction or '·'}"
 
 
-def style(example: Example) -> str:
+def judged(text: str, right: bool | None) -> str:
+    """Label and prediction with the sign of whether it is right."""
+    if right is None:
+        return drawn(text)
+    return drawn(f"{text} ✓" if right else f"[{text} ✗]")
+
+
+def style(right: bool | None) -> str:
     """The style of a verdict."""
-    return {None: "quiet", True: "right", False: "wrong"}[example.right]
+    return {None: "quiet", True: "right", False: "wrong"}[right]
 
 
 def table_row(example: Example, picked: bool = False) -> Line:
     """An example without a picture."""
-    verdict_cells = (fit(verdict(example), 24), style(example))
+    verdict_cells = (fit(verdict(example), 24), style(example.right))
     loss = "" if example.loss is None else f"   ℒ {number(example.loss)}"
     mark: Span = ("›" if picked else " ", "here")
     return [mark, (f"{example.row:>5}  ", "quiet"), verdict_cells, (f" {_probability(example):>4}{loss}", "quiet")]

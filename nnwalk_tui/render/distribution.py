@@ -85,7 +85,8 @@ def _span(past: list[bytes]) -> range:
 
 def _facts_over_time(view: Distribution, past: list[bytes], width: int) -> Line:
     shown = view.iterations[-len(past) :] if past else []
-    batches = f"batches {shown[0]} … {shown[-1]} as far as they were looked at" if shown else "no batch yet"
+    seen = "as far as they were looked at" if view.known else "seen, this one's not computed yet"
+    batches = f"batches {shown[0]} … {shown[-1]} {seen}" if shown else "no batch yet"
     return ends([(f" |{view.name}|", "title"), (drawn(f"  {batches}"), "quiet")], [("· ░ ▒ ▓ █ more ", "quiet")], width)
 
 

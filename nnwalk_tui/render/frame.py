@@ -24,6 +24,8 @@ class Frame(NamedTuple):
     above: int = 0  # lines hidden above
     below: int = 0
     focused: bool = False
+    left: int = 0  # columns hidden at the left
+    right: int = 0
 
 
 def inner(width: int, height: int) -> tuple[int, int]:
@@ -74,16 +76,20 @@ def _with_keys(status: str) -> Line:
     return [*line, (" ", "quiet")]
 
 
-def beyond(above: int, below: int) -> list[str]:
-    """How many lines there are above and below what is seen; in ASCII in words, where ▼ would read as the key v."""
+def beyond(above: int, below: int, left: int = 0, right: int = 0) -> list[str]:
+    """How much there is beyond what is seen, on each side; in ASCII in words, where ▼ would read as the key v."""
+    counts = (left, right, above, below)
     if theme.ascii_only():
-        return [f"{count} more {where}" for count, where in ((above, "above"), (below, "below")) if count]
-    return [f"{sign} {count} more" for sign, count in (("▲", above), ("▼", below)) if count]
+        sides = ("left", "right", "above", "below")
+        return [f"{count} more {side}" for count, side in zip(counts, sides, strict=True) if count]
+    return [f"{sign} {count} more" for sign, count in zip("◀▶▲▼", counts, strict=True) if count]
 
 
 def _bottom(frame: Frame, width: int, edge: str) -> Line:
-    marks = beyond(frame.above, frame.below)
+    marks = beyond(frame.above, frame.below, frame.left, frame.right)
     text = f" {'  '.join(marks)} " if marks else ""
+    if cell_len(text) > width - 4:  # signs, or sides, alone say what they can
+        text = f" {' '.join(mark.replace(' more', '') for mark in marks)} "
     gap = width - 3 - cell_len(text)
     if not marks or gap < 1:
         return [("╰" + "─" * (width - 2) + "╯", edge)]

@@ -13,7 +13,7 @@ from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit, wrap
 
 _VALUE, _RATIO = 8, 11  # a norm is " 0.0311", or "↓ 0.0311"; a ratio is "5·10⁻² ▲"
-_LEAST_BAR, _LEAST_HISTORY, MOST_HISTORY = 14, len("so far"), 24
+_LEAST_BAR, _LEAST_HISTORY, MOST_HISTORY = 14, 6, 24
 _LABEL = 6  # cells of a decade's label and a blank
 _SLACK = 2  # decades that stay empty before the scale shrinks
 _LEAST, _MOST = 3, 16  # decades on the axis
@@ -92,7 +92,7 @@ def axis(where: Columns, across: Scale) -> Line:
         if "".join(cells[left - 1 : left + len(label)]).isspace():
             cells[left : left + len(label)] = label
     titles = fit(drawn("‖∂‖"), _VALUE - 2, ">")
-    titles += " " + fit("so far", where.history, ">") if where.history else ""
+    titles += " " + fit("seen", where.history, ">") if where.history else ""
     titles += fit(drawn("‖Δ‖/‖θ‖"), where.ratio - 2, ">") if where.ratio else ""
     return [("".join(cells[: start + where.bar + where.gap + 2]) + titles, "quiet")]
 

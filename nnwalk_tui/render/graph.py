@@ -13,11 +13,12 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from engine.views import GraphView, Mark, Node
+from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import is_bad, number, shape
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, Span, fit, fit_line, shorten
 
-MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉"}
+MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉", Mark.UPDATED: "✓"}
 _NODE = re.compile(r" [·.] \w+")  # "linear · AddmmBackward0"
 _LEAVES = ("parameter", "target", "constant")
 _SIDE = "side"
@@ -112,14 +113,13 @@ def _sizes(widths: list[int]) -> tuple[int, int, int, int]:
     return side, label, sizes, max(0, min(op, _LONGEST_LABEL) - label - sizes)
 
 
-def key(width: int) -> Line:
-    """What stands at the right, in as many words as there is room for."""
-    forms = (
-        " ● done  ○ to come   right: ▲ ‖gradient‖  △ not yet  ╌ none",
-        " right: ▲ ‖gradient‖  △ not yet  ╌ none",
-        " ▲ ‖gradient‖  △ not yet  ╌ none",
-        " ▲ ‖gradient‖",
-    )
+def key(width: int, direction: str = "forward") -> Line:
+    """What signs mean, in as many words as there is room for; in the update, which parameters are updated."""
+    gradients = "right: ▲ ‖gradient‖  △ not yet  ╌ none"
+    forms = [f" ● done  ○ to come   {gradients}", f" {gradients}", " ▲ ‖gradient‖  △ not yet  ╌ none", " ▲ ‖gradient‖"]
+    if direction == "update":
+        updated = "✓ updated parameter"
+        forms = [f" {updated}   {gradients}", f" {updated}   ▲ ‖gradient‖", f" {updated}", " ✓ updated"]
     return [(next((form for form in map(drawn, forms) if cell_len(form) <= width), ""), "quiet")]
 
 
@@ -154,10 +154,15 @@ def panned(line: Line, by: int, width: int) -> Line:
     return fit_line(cut, width, mark=False)
 
 
+def _sign(mark: Mark) -> str:
+    """A mark; in ASCII, where a joint and a folded module are +, an updated parameter's is a letter."""
+    return "u" if mark is Mark.UPDATED and theme.ascii_only() else MARKS[mark]
+
+
 def _value(node: Node, loss: float | None, where: Columns) -> Line:
     here = _is_here(node, Row(node))
     style = "here" if here else "quiet" if node.mark is Mark.TODO else "text"
-    sign = MARKS[Mark.HERE if here else node.mark]
+    sign = _sign(Mark.HERE if here else node.mark)
     sign_style = "here" if here else "quiet" if node.mark is Mark.TODO else "forward"
     size = shape(node.shape)
     if node.kind == "loss" and node.mark is not Mark.TODO and loss is not None:
@@ -210,7 +215,7 @@ def _side_label(side: Node, row: Row, style: str, where: Columns) -> Line:
     label_style = "here" if here else "text" if side.mark is not Mark.TODO else "quiet"
     return [
         (fit(f"{'▶ ' if here else ''}{shorten(side.label, where.side - 2)}", where.side, ">") + " ", label_style),
-        (MARKS[Mark.HERE if here else side.mark], "here" if here else style),
+        (_sign(Mark.HERE if here else side.mark), "here" if here else style),
     ]
 
 

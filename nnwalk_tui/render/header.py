@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from engine.views import Snapshot, Status
+from engine.views import Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import is_bad, missing, number
 from nnwalk_tui.render.text import Line, ends, fit_line, measure
-
-SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}
-STATUS_WIDTH = max(map(len, Status))
 
 # How much is said at each end, from most to least; the first pair that fits is drawn.
 _LEVELS = ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (3, 2), (3, 3), (4, 3), (4, 4))
@@ -56,8 +53,7 @@ def _place(snapshot: Snapshot, level: int) -> Line:
             gap,
             *_field(rate, f"{snapshot.learning_rate:<6.4g}" if level < 2 else f"{snapshot.learning_rate:.4g}"),
         ]
-    style = "quiet" if snapshot.status in (Status.PAUSED, Status.ENDED) else "forward"
-    return [*line, gap, (SIGNS[snapshot.status], style), (" ", "text")]
+    return [*line, (" ", "text")]
 
 
 def _field(label: str, value: str, bad: bool = False) -> Line:

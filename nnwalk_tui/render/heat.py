@@ -62,12 +62,20 @@ def _sign(value: float, scale: float) -> Span:
 
 def scale_line(scale: float) -> Line:
     """What the colours mean, in numbers."""
-    least: Span = (f" {number(-scale).strip()} ", "quiet")
+    return _scale_line(number(-scale).strip(), number(scale).strip())
+
+
+def own_scale_line() -> Line:
+    """What the colours mean where each picture has a scale of its own, which stands under it."""
+    return _scale_line("−", "+ each picture's greatest")
+
+
+def _scale_line(least: str, most: str) -> Line:
     if theme.grey_steps():
         steps = [(" ", f"heat::{level}") for level in range(-theme.HEATS, theme.HEATS + 1)]
     else:
         steps = [_sign(share, 1.0) for share in (-1, -0.3, 0, 0.3, 1)]
-    return [least, *steps, (f" {number(scale).strip()}", "quiet"), ("  ? NaN", "quiet")]
+    return [(f" {least} ", "quiet"), *steps, (f" {most}", "quiet"), ("  ? NaN", "quiet")]
 
 
 def resized(pixels: Sequence[float], height: int, width: int, rows: int, columns: int) -> list[list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -11,11 +12,13 @@ from rich.cells import cell_len
 from engine.views import Here, Term
 from nnwalk_tui import theme
 from nnwalk_tui.render.spelled import drawn
-from nnwalk_tui.render.text import Line, ends, wrap
+from nnwalk_tui.render.text import Line, ends, fill, measure, wrap
 
 NEW_LINE = "\n"  # a term that begins another equation
 _WORD = re.compile(r"\s*\S+(?:\s+$)?")
-_SIGNS = ("<-", "->")  # those of two characters that are still signs
+_NUMBER = re.compile(r"[−-]?\d\S*")
+_SIGN = re.compile(r".|<-|->|[<>~]=")  # of one character, or what is spelled in two
+_PREFIX = re.compile(rf"{_SIGN.pattern}|Σ.?|sum(_\w+)?|log|max|exp")  # what is nothing without what follows
 _STYLES = {"backward": "backward", "update": "text"}
 
 
@@ -57,18 +60,51 @@ def source(place: str, folder: Path) -> str:
 
 def _lines(view: Here, width: int, shapes: bool) -> list[Line]:
     room = width - 2
-    count = f"event {view.number:>{len(str(view.total))}} of {view.total} "
-    lines: list[Line] = [ends([(f" {view.title}", _STYLES.get(view.phase, "forward"))], [(count, "quiet")], width)]
+    lines: list[Line] = [_title(view, width)]
     lines += [[(" ", "text"), *line] for line in _rules(view.rule, room, "title")]
     if view.other:
         lines += _other(view, room, shapes)
-    return lines + [[(" " + part, "text")] for text in view.numbers for part in wrap(text, room)]
+    return lines + [[(" " + part, "text")] for text in view.numbers for part in _worked(text, room)]
+
+
+def _title(view: Here, width: int) -> Line:
+    title: Line = [(f" {view.title}", _STYLES.get(view.phase, "forward"))]
+    number = f"{view.number:>{len(str(view.total))}}"
+    forms = (f"event {number} of {view.total} ", f"{number}/{view.total} ")
+    return ends(
+        title, [(next((form for form in forms if measure(title) + len(form) < width), forms[-1]), "quiet")], width
+    )
+
+
+def _worked(text: str, room: int) -> list[str]:
+    """A value worked out, in lines; none is torn apart, nor a bracket, as long as that fits in a line."""
+    units: list[str] = []
+    for word in text.split():
+        if units and not _parts(units[-1], word):
+            units[-1] += f" {word}"
+        else:
+            units.append(word)
+    indent = " " * (len(text) - len(text.lstrip()))
+    longest = room - len(indent) - 2
+    return fill(
+        [word for unit in units for word in ([unit] if cell_len(unit) <= longest else unit.split())], room, indent
+    )
+
+
+def _parts(before: str, after: str) -> bool:
+    """Whether a line may end at the blank between two texts."""
+    inside = sum(map(before.count, "([")) > sum(map(before.count, ")]"))
+    last = before.split()[-1] if before.split() else ""
+    return not (inside or after.startswith("/") or _PREFIX.fullmatch(last) or _NUMBER.fullmatch(after))
 
 
 def _other(view: Here, room: int, shapes: bool) -> list[Line]:
     title = f" {view.other_title}  "
+    left_out = not shapes and any(term.shape for term in view.other)
     terms = view.other if shapes else [Term(term.text) for term in view.other]
-    lines = _rules(terms, room + 1 - len(title), "text")
+    lines = _rules(terms, room + 1 - len(title) - 2 * left_out, "text")
+    if left_out:
+        lines[-1] = [*lines[-1], (" …", "quiet")]  # the shapes, for which there is no room
     return [[(" " * len(title) if at else title, "quiet"), *line] for at, line in enumerate(lines)]
 
 
@@ -101,7 +137,7 @@ def _wrapped(terms: list[Term], room: int) -> list[list[Term]]:
         return [terms]
     lines: list[list[Term]] = []
     line: list[Term] = []
-    for chunk in _chunks(terms):
+    for chunk in _chunks(terms, room - 2):
         if line and _width(line + chunk) > room - (2 if lines else 0):
             lines.append(line)
             line = []
@@ -109,27 +145,30 @@ def _wrapped(terms: list[Term], room: int) -> list[list[Term]]:
     return [*lines, line]
 
 
-def _chunks(terms: list[Term]) -> list[list[Term]]:
-    """Runs of terms without a blank between them; operators that stand alone go with what follows."""
+def _chunks(terms: list[Term], room: int) -> list[list[Term]]:
+    """Runs of terms within which no line may end; those that no line has room for are broken at any blank."""
+    chunks = _runs(terms, _parts)
+    return [
+        part
+        for chunk in chunks
+        for part in ([chunk] if _width(chunk) <= room else _runs(chunk, lambda before, after: True))
+    ]
+
+
+def _runs(terms: list[Term], parts: Callable[[str, str], bool]) -> list[list[Term]]:
     pieces = [
         piece for term in terms for piece in ([term] if term.shape else map(Term, _WORD.findall(term.text) or [" "]))
     ]
     chunks: list[list[Term]] = []
-    end = " "
+    before = ""
     for piece in pieces:
-        if not chunks or (piece.text.startswith(" ") and _is_word(chunks[-1][-1].text)) or _parted(end):
+        blank = before.endswith(" ") or piece.text.startswith(" ")
+        if not chunks or (blank and parts(before, piece.text.strip())):
             chunks.append([])
+            before = ""
         chunks[-1].append(piece)
-        end = piece.text
+        before += piece.text
     return chunks
-
-
-def _parted(text: str) -> bool:
-    return text.endswith(" ") and _is_word(text)
-
-
-def _is_word(text: str) -> bool:
-    return len(text.strip()) > 1 and text.strip() not in _SIGNS
 
 
 def _width(terms: list[Term]) -> int:
@@ -159,6 +198,6 @@ def _next(sizes: str) -> int:
 
 def _spread(operator: str, more: int) -> str:
     """An operator that takes `more` cells: around a single sign, before a longer text."""
-    if operator.strip() and not _is_word(operator):
+    if _SIGN.fullmatch(operator.strip()):
         return " " * ((more + 1) // 2) + operator + " " * ((more + 1) // 2)
     return " " * more + operator

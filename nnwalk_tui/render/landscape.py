@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 from engine.views import LandscapeView
 from nnwalk_tui import theme
 from nnwalk_tui.render import digits
-from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
+from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell
 from nnwalk_tui.render.numbers import number
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit, fit_line, measure
@@ -79,11 +80,11 @@ def _cells(width: int) -> int:
 
 
 def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
-    known = [(at, value) for at, value in enumerate(view.values) if math.isfinite(value)]
-    if not known or height < 4 or width < GUTTER + 10:
+    points = _points(view)
+    if not points or height < 4 or width < GUTTER + 10:
         return [[(drawn(" …"), "quiet")]]
     cells, rows = _cells(width), height - 2
-    losses = [value for _, value in known] + [loss for *_, loss in view.marks if math.isfinite(loss)]
+    losses = [loss for _, loss in points] + [loss for *_, loss in view.marks if math.isfinite(loss)]
     margin = (max(losses) - min(losses) or abs(losses[0]) or 1.0) * _MARGIN
     low, high = min(losses) - margin, max(losses) + margin
     canvas = Canvas(cells, rows)
@@ -92,21 +93,17 @@ def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
         across = (x - view.origin + view.reach) / (2 * view.reach)
         return across * (cells * ACROSS - 1), (high - loss) / (high - low) * (rows * DOWN - 1)
 
-    xs = [view.origin + (2 * at / (view.columns - 1) - 1) * view.reach for at, _ in known]
     _tangent(view, canvas, place)
-    before = place(xs[0], known[0][1])
-    for x, (_, loss) in zip(xs, known, strict=True):
-        after = place(x, loss)
+    for before, after in pairwise(place(*point) for point in points):
         canvas.line(before, after, "forward", "*")
-        before = after
     for (_, x, loss), sign in reversed(
         [*zip(view.marks, _signs(view), strict=False)]
     ):  # the point lies over all others
         if math.isfinite(loss):
-            at = place(x, loss)
-            canvas.put(round(at[0]) // ACROSS, round(at[1]) // DOWN, sign, "here" if sign == "◉" else "backward")
+            canvas.put(*cell(*place(x, loss)), sign, "here" if sign == "◉" else "backward")
     middle = (rows - 1) // 2
-    ticks = {row: high - (row + 0.5) / rows * (high - low) for row in (0, middle, rows - 1)}
+    centre = (DOWN - 1) / 2  # dots below a row's first
+    ticks = {row: high - (row * DOWN + centre) / (rows * DOWN - 1) * (high - low) for row in (0, middle, rows - 1)}
     lines = [
         [
             ((number(ticks[row], GUTTER) if row in ticks else " " * GUTTER) + ("┤" if row in ticks else "│"), "quiet"),
@@ -115,6 +112,15 @@ def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
         for row, line in enumerate(canvas.lines())
     ]
     return [fit_line(line, width) for line in (*lines, *_axis(view, cells))]
+
+
+def _points(view: LandscapeView) -> list[tuple[float, float]]:
+    """What is known of the curve, from left to right; it goes through its marks, however coarse it still is."""
+    known = [
+        (view.origin + (2 * at / (view.columns - 1) - 1) * view.reach, loss) for at, loss in enumerate(view.values)
+    ]
+    marks = [(x, loss) for _, x, loss in view.marks if abs(x - view.origin) < view.reach]
+    return sorted((x, loss) for x, loss in (*known, *marks) if math.isfinite(loss))
 
 
 def _tangent(view: LandscapeView, canvas: Canvas, place: Callable[[float, float], tuple[float, float]]) -> None:
@@ -153,7 +159,7 @@ def _map(view: LandscapeView, width: int, height: int) -> list[Line]:
     _put(grid, view, 0.0, 0.0, "◉")
     side = [(" ", "blank")]
     edge = number(view.reach).strip()
-    words = [f"  ±{edge} {drawn(view.axis)} each way"]
+    words = [drawn(f"  ±{edge} {view.axis} each way")]
     return [
         [*side, *line, (words[0] if at == 0 and width - cells > len(words[0]) + 1 else "", "quiet")]
         for at, line in enumerate(grid)

@@ -20,6 +20,7 @@ QUANTITIES = ("A", "Z", "dZ", "dA", "W", "dW", "b", "db")
 SHAPES = ("W", "b", "Z", "A")
 _BADGE = 15
 _LEAST_HISTORY, MOST_HISTORY = 5, 24
+_FULL_HISTORY = "norms seen"  # its heading, where there is room
 _WIDEST_TYPE = 18
 
 
@@ -32,12 +33,14 @@ class Widths(NamedTuple):
     b: int = 3
     Z: int = 5
     A: int = 5
+    short_type: int = 4
     brief_type: int = 4
+    form: int = 0  # of types, as in _FORMS
 
     @property
     def brief(self) -> bool:
         """Whether types are short, so that columns which tell more stay."""
-        return self.type == self.brief_type
+        return self.form > 0
 
 
 class Column(NamedTuple):
@@ -101,39 +104,45 @@ _COLUMNS: dict[str, Column] = {
     "norm": _statistic("norm", WIDTH, lambda it: number(it.norm, WIDTH, 3), lambda it: it.norm),
     "zero": _statistic("zero", 4, lambda it: percent(it.zeros, 4), lambda it: it.zeros),
     "NaN": Column("NaN", 4, _bad, statistic=True),
-    "history": Column("norms", _LEAST_HISTORY, _history),
+    "history": Column("seen", _LEAST_HISTORY, _history),
     "badge": Column("badge", _BADGE, _badge, "<"),
 }  # fmt: skip
 _IMPORTANCE = (  # A comes late, as its shape is mostly that of Z
     "W", "Z", "mean", "std", "badge", "history", "norm", "A", "zero", "NaN", "params", "b", "memory", "min", "max",
 )  # fmt: skip
 _TELLING = _IMPORTANCE[: _IMPORTANCE.index("A")]
-_BRIEF = {"linear": "", "conv1d": "conv", "conv2d": "conv", "batchnorm1d": "norm", "batchnorm2d": "norm",
+_FORMS = range(3)  # of a type: "linear relu", "lin+relu", "relu"
+_BRIEF = {"conv1d": "conv", "conv2d": "conv", "batchnorm1d": "norm", "batchnorm2d": "norm",
           "layernorm": "norm", "groupnorm": "norm", "embedding": "embed", "multiheadattention": "attn"}  # fmt: skip
 
 
 def widths(layers: list[Layer], least: Widths) -> Widths:
     """Columns wide enough for these layers, and no narrower than they were."""
     sizes = [max((len(_shape_text(layer, key)) for layer in layers), default=0) for key in SHAPES]
-    full, brief = (max((len(_type(each, brief)) for each in layers), default=0) for brief in (False, True))
-    types = [min(full, _WIDEST_TYPE), min(brief, _WIDEST_TYPE)]
-    wanted = (len(str(max((layer.index for layer in layers), default=0))) + 1, types[0], *sizes, types[1])
+    full, *shorter = (
+        min(_WIDEST_TYPE, max((len(_type(layer, form)) for layer in layers), default=0)) for form in _FORMS
+    )
+    wanted = (len(str(max((layer.index for layer in layers), default=0))) + 1, full, *sizes, *shorter, 0)
     return Widths(*(max(pair) for pair in zip(least, wanted, strict=True)))
 
 
 def fitted(wide: Widths, width: int) -> Widths:
-    """The same with short types, where long ones would cost a column that tells more."""
-    brief = wide._replace(type=wide.brief_type)
-    full, short = ({*_TELLING} & _chosen(each, width)[0] for each in (wide, brief))
-    return brief if short > full else wide
+    """The same with the longest form of types that costs no column which tells more."""
+    forms = [
+        wide._replace(type=cells, form=form)
+        for form, cells in zip(_FORMS, (wide.type, wide.short_type, wide.brief_type), strict=True)
+    ]
+    most = {*_TELLING} & _chosen(forms[-1], width)[0]
+    return next(each for each in forms if {*_TELLING} & _chosen(each, width)[0] == most)
 
 
 def table(wide: Widths, width: int) -> Table:
     """The columns that fit beside a layer's number and type."""
     chosen, room = _chosen(wide, width)
-    more = min(room, MOST_HISTORY - _LEAST_HISTORY)
+    wide_history = _LEAST_HISTORY + min(room, MOST_HISTORY - _LEAST_HISTORY)
+    title = _FULL_HISTORY if wide_history >= len(_FULL_HISTORY) else _COLUMNS["history"].title
     return [
-        column._replace(width=column.width + more) if name == "history" else column
+        column._replace(title=title, width=wide_history) if name == "history" else column
         for name, column in _sized(wide).items()
         if name in chosen
     ]
@@ -185,7 +194,7 @@ def row(layer: Layer, quantity: str, wide: Widths, columns: Table, here: bool, c
     line: Line = [
         ("›" if chosen else " ", "here"),
         (
-            f"{fit(f'{layer.index}{mark}', wide.number)} {fit(_type(layer, wide.brief), wide.type)}",
+            f"{fit(f'{layer.index}{mark}', wide.number)} {fit(_type(layer, wide.form), wide.type)}",
             "here" if here else "text",
         ),
     ]
@@ -235,10 +244,14 @@ def size(value: int) -> str:
     return f"{value}B"
 
 
-def _type(layer: Layer, brief: bool) -> str:
-    """ "linear relu"; where that is too long "relu", as most layers that have an activation are linear."""
-    kind = _BRIEF.get(layer.kind, layer.kind) if brief and (layer.activation or layer.kind != "linear") else layer.kind
-    return f"{kind} {layer.activation}".strip()
+def _type(layer: Layer, form: int) -> str:
+    """ "linear relu"; where that is too long "lin+relu", or "relu", as most layers with an activation are linear."""
+    full, short, _ = _FORMS
+    if form == full:
+        return f"{layer.kind} {layer.activation}".strip()
+    if layer.kind == "linear":
+        return f"lin+{layer.activation}" if layer.activation and form == short else layer.activation or "linear"
+    return "+".join(part for part in (_BRIEF.get(layer.kind, layer.kind), layer.activation) if part)
 
 
 def _shape_text(layer: Layer, key: str) -> str:

@@ -12,6 +12,7 @@ from nnwalk_tui.lessons.document import Block, Call, Computed, Equation, Questio
 from nnwalk_tui.lessons.guide import PENDING, Given, Guide, Outcome
 from nnwalk_tui.lessons.questions import hint
 from nnwalk_tui.render.findings import finding_lines
+from nnwalk_tui.render.indices import indexed, indexed_in_place
 from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, Span, measure
 
@@ -32,7 +33,7 @@ class Page(NamedTuple):
 def page(guide: Guide, width: int) -> Page:
     """All lines of the guide's page, in `width` cells."""
     room = max(20, min(width - 2, WIDEST))
-    lines: list[Line] = [[(spelled(guide.title), "title")], []]
+    lines: list[Line] = [[(spelled(indexed(guide.title)), "title")], []]
     follow = latest = 0
     now = guide.next_thing()
     before: Block | None = None
@@ -103,7 +104,7 @@ def _block(guide: Guide, block: Block, width: int, now: object) -> list[Line]:
         case Verbatim(kind="code", rows=rows):
             return [[(f"{number:>3} ", "quiet"), (row, "text")] for number, row in enumerate(rows, 1)]
         case Verbatim(rows=rows):
-            return [[(row if _DRAWN & set(row) else spelled(row), "text")] for row in rows]
+            return [[(row if _DRAWN & set(row) else spelled(row), "text")] for row in map(indexed_in_place, rows)]
         case Equation():
             return equation(block, width)
         case Computed(call=call):
@@ -147,15 +148,15 @@ def _spans(guide: Guide, pieces: tuple[str | Call, ...]) -> Line:
 
 
 def styled(text: str) -> Line:
-    """Markdown's **strong**, *emphasis* and `code`, without their marks."""
+    """Markdown's **strong**, *emphasis* and `code`, without their marks; indices are lowered, but for those in code."""
     spans: Line = []
     for part in _MARKUP.split(text):
         if part.startswith("**") or (part.startswith("*") and part.endswith("*") and len(part) > 2):
-            spans.append((part.strip("*"), "title"))
+            spans.append((indexed(part.strip("*")), "title"))
         elif part.startswith("`") and len(part) > 2:
             spans.append((part[1:-1], "forward"))
         elif part:
-            spans.append((part, "text"))
+            spans.append((indexed(part), "text"))
     return spans
 
 
@@ -205,7 +206,7 @@ def equation(block: Equation, width: int) -> list[Line]:
     lines: list[Line] = []
     for row in block.rows:
         upper = lower = _INDENT
-        for term, shape in ((spelled(term), spelled(shape)) for term, shape in row):
+        for term, shape in ((spelled(indexed(term)), spelled(indexed(shape))) for term, shape in row):
             size = max(cell_len(term), cell_len(shape))
             if cell_len(upper) + size > width and upper.strip():
                 lines += _equation_lines(upper, lower)
@@ -242,7 +243,7 @@ def _question(guide: Guide, question: Question, width: int) -> list[Line]:
         return lines
     answer, because = guide.solution(question)
     if given is None or given.verdict is None or not given.verdict.right:
-        lines += _hanging(("  = ", "right"), [(answer, "title")], width)
+        lines += _hanging(("  = ", "right"), [(indexed(answer), "title")], width)
     return [*lines, *_hanging(("    ", "text"), styled(because), width)]
 
 
@@ -252,7 +253,8 @@ def _given(given: Given, width: int) -> list[Line]:
     if verdict is None:
         return [*lines, [(spelled(f"    checking {PENDING}"), "quiet")]]
     sign, style = {True: ("  ✓ ", "right"), False: ("  ✗ ", "wrong"), None: ("  · ", "quiet")}[verdict.right]
-    lines += _hanging((sign, style), styled(verdict.said), width)
+    said: Line = [(verdict.said, "text")] if verdict.right is None else styled(verdict.said)  # None: how to type it
+    lines += _hanging((sign, style), said, width)
     if given.look is not None:
         mark = ("  ● ", "right") if given.looked else ("  ▶ ", "here")
         lines += _hanging(mark, [(f":{given.look.command}", "forward"), (f" — {given.look.part}", "quiet")], width)

@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 from engine.views import Curve, LossView
 from nnwalk_tui import theme
-from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas
+from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell
 from nnwalk_tui.render.numbers import missing, scientific
 from nnwalk_tui.render.text import Line, fit, fit_line
 
 GUTTER = 7
 _LEAST_HEIGHT = 4
 _AXES = 2  # lines of the axis and its numbers
+_LOW = 8  # rows: with fewer a curve above 0 could not be seen to fall
+_LEAST_SPAN = 0.1  # of the greatest value, so that small changes stay small
+_STEPS = 5  # of a fitted axis, about
+_TINY = 1e-300  # what is smaller, or its inverse greater, has no round steps
 
 
 class Options(NamedTuple):
@@ -55,10 +59,10 @@ class Scale(NamedTuple):
         at = math.log10(value) if self.log else value
         return (at - self.low) / (self.high - self.low)
 
-    def ticks(self) -> list[str]:
-        """The numbers at the bottom, the middle and the top."""
-        values = [self.low, (self.low + self.high) / 2, self.high]
-        return [_tick(10.0**value if self.log else value) for value in values]
+    def ticks(self) -> list[tuple[float, str]]:
+        """How far up numbers stand, and they: the middle's, then those that matter more, the bottom's and the top's."""
+        values = [(share, self.low + (self.high - self.low) * share) for share in (0.5, 0.0, 1.0)]
+        return [(share, _tick(10.0**value if self.log else value)) for share, value in values]
 
 
 def losses(view: LossView, width: int, height: int, options: Options = USUAL) -> list[Line]:
@@ -66,7 +70,8 @@ def losses(view: LossView, width: int, height: int, options: Options = USUAL) ->
     valid = {"loss": view.valid_loss, "accuracy": view.valid_accuracy}.get(view.quantity, [])
     curves = [view.train, view.smooth, *view.branches]
     values = [value for curve in curves for value in (*curve.low, *curve.high)]
-    scale = _scale([v for v in (*values, *valid) if math.isfinite(v)], view.quantity, options.log)
+    known = [value for value in (*values, *valid) if math.isfinite(value)]
+    scale = _scale(known, view.quantity, options.log, is_low(height))
     return _plot(view, view.train, valid, scale, width, height, options)
 
 
@@ -86,6 +91,11 @@ def accuracies(view: LossView, width: int, height: int, options: Options = USUAL
     return _plot(bare, view.accuracy, view.valid_accuracy, Scale(0.0, 1.0), width, height, options)
 
 
+def is_low(height: int) -> bool:
+    """Whether a plot of so many lines has so few rows that its axis is fitted to what is drawn."""
+    return height - _AXES < _LOW
+
+
 def batch_at(view: LossView, column: int, width: int) -> int:
     """The batch at a column of the plot, counted from its left edge."""
     first, last = _span(view)
@@ -98,15 +108,26 @@ def _span(view: LossView) -> tuple[int, int]:
     return (0 if view.first <= 1 else view.first), max(last, view.first + 1)
 
 
-def _scale(values: list[float], quantity: str, log: bool) -> Scale:
+def _scale(values: list[float], quantity: str, log: bool, fitted: bool) -> Scale:
     positive = [value for value in values if value > 0]
     if log and positive:
         low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
         return Scale(low, max(high, low + 1), True)
     if quantity == "accuracy":
         return Scale(0.0, 1.0)
+    if fitted and _TINY < max(map(abs, values), default=0.0) < 1 / _TINY:
+        return _fitted(min(values), max(values))
     top, bottom = max(values, default=1.0), min([0.0, *values])
     return Scale(-_round_up(-bottom) if bottom < 0 else 0.0, _round_up(top) if top > 0 else 0.0 if bottom < 0 else 1.0)
+
+
+def _fitted(low: float, high: float) -> Scale:
+    """Around the values, from one whole multiple of a round step to another, so that the axis seldom moves."""
+    span = max(high - low, _LEAST_SPAN * max(abs(low), abs(high)))
+    power = 10.0 ** math.floor(math.log10(span / _STEPS))
+    step = next(power * factor for factor in (1, 2, 5, 10, 20) if span <= power * factor * _STEPS)
+    first, last = math.floor(min(low, high - span) / step + 1e-9), math.ceil(high / step - 1e-9)
+    return Scale(first * step, last * step)
 
 
 def _round_up(value: float) -> float:
@@ -124,8 +145,6 @@ def _plot(
         return [[(fit(f" {raw.high[-1]:.4f}" if raw.high else f" {missing()}", width), "text")]]
     cells, rows = width - GUTTER - 1, height - _AXES
     sheet = _Sheet(Canvas(cells, rows), _span(view), scale)
-    for epoch in view.epochs:
-        sheet.upright(epoch, "┊", "quiet")
     for branch in view.branches:
         sheet.curve(branch, "quiet", signs().dashed, gap=2)
     means = options.smooth and bool(view.smooth.x)
@@ -133,23 +152,25 @@ def _plot(
     if means:
         sheet.curve(view.smooth, "forward", "*")
     sheet.upright(view.position, "│", "here")
+    for epoch in view.epochs:  # after the cursor: where an epoch begins, it stands over the epoch's line
+        sheet.upright(epoch, "┊", "quiet")
     if options.chosen:
         sheet.upright(options.chosen, "┃", "here", over=True)
     for iteration, value in zip(view.valid_iterations, valid, strict=False):
         sheet.mark(iteration, value, signs().mark, "text")
-    ticks = dict(zip((rows - 1, (rows - 1) // 2, 0), scale.ticks(), strict=True))
+    ticks = {sheet.row(share): tick for share, tick in scale.ticks()}
     lines: list[Line] = []
     for row, line in enumerate(sheet.canvas.lines()):
         tick = ticks.get(row)
         lines.append([((tick or "").rjust(GUTTER) + ("┤" if tick else "│"), "quiet"), *line])
-    return [fit_line(line, width) for line in (*lines, *_axis(view, cells, width))]
+    return [fit_line(line, width) for line in (*lines, *_axis(sheet))]
 
 
 class _Sheet:
     """A canvas with its axes."""
 
     def __init__(self, canvas: Canvas, span: tuple[int, int], scale: Scale) -> None:
-        self.canvas, self._span, self._scale = canvas, span, scale
+        self.canvas, self.span, self._scale = canvas, span, scale
 
     def curve(self, curve: Curve, style: str, sign: str, gap: int = 0) -> None:
         """A line from point to point."""
@@ -177,30 +198,42 @@ class _Sheet:
         """A character at a point."""
         place = self._place(x, y)
         if place is not None:
-            self.canvas.put(int(place[0]) // ACROSS, int(place[1]) // DOWN, sign, style)
+            self.canvas.put(*cell(*place), sign, style)
 
     def upright(self, x: float, sign: str, style: str, over: bool = False) -> None:
         """A line from top to bottom, behind what is drawn unless it is `over` all."""
-        column = int(self._x(x)) // ACROSS
+        column = self.column(x)
         for row in range(self.canvas.height):
             if over or self.canvas.is_blank(column, row):
                 self.canvas.put(column, row, sign, style)
 
+    def column(self, x: float) -> int:
+        """The column of a batch."""
+        return cell(self._x(x), 0)[0]
+
+    def row(self, share: float) -> int:
+        """The row so far up the axis."""
+        return cell(0, self._y(share))[1]
+
     def _x(self, x: float) -> float:
-        first, last = self._span
+        first, last = self.span
         return (x - first) / (last - first) * (self.canvas.width * ACROSS - 1)
 
     def _place(self, x: float, y: float) -> tuple[float, float] | None:
         share = self._scale.share(y)
-        return None if share is None else (self._x(x), (1 - share) * (self.canvas.height * DOWN - 1))
+        return None if share is None else (self._x(x), self._y(share))
+
+    def _y(self, share: float) -> float:
+        return (1 - share) * (self.canvas.height * DOWN - 1)
 
 
-def _axis(view: LossView, cells: int, width: int) -> list[Line]:
-    first, last = _span(view)
-    marks = ["─"] * cells
-    marks[0] = marks[cells // 2] = marks[-1] = "┬"
-    numbers = list(" " * cells)
-    for at, text in ((0, str(first)), (cells // 2, str((first + last) // 2)), (cells - 1, str(last))):
+def _axis(sheet: _Sheet) -> list[Line]:
+    """Ticks in the columns of their batches."""
+    cells, (first, last) = sheet.canvas.width, sheet.span
+    marks, numbers = ["─"] * cells, list(" " * cells)
+    for batch in (first, (first + last) // 2, last):
+        at, text = sheet.column(batch), str(batch)
+        marks[at] = "┬"
         start = max(0, min(at - len(text) // 2, cells - len(text)))
         numbers[start : start + len(text)] = text
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from nnwalk_tui import theme
 
@@ -21,6 +22,36 @@ def number(value: float | None, width: int = WIDTH, decimals: int = 4) -> str:
 def missing() -> str:
     """What stands for a value that is not computed yet: in ASCII, where "·" is a full stop, a dash."""
     return "-" if theme.ascii_only() else "·"
+
+
+class Notation(NamedTuple):
+    """How the numbers of one table are written, so that they compare down a column: all in the same power of ten."""
+
+    exponent: int
+    decimals: int
+
+    @property
+    def unit(self) -> str:
+        """What every number is to be multiplied by: "×10⁻³"; "" for nothing."""
+        return f"×{power(self.exponent)}" if self.exponent else ""
+
+    def text(self, value: float, width: int) -> str:
+        """A number in `width` cells; only an exact zero is "0"."""
+        if not math.isfinite(value):
+            return _word(value).rjust(width)
+        if value == 0:
+            return "0".rjust(width)
+        return f"{_sign(value)}{abs(value) / 10.0**self.exponent:.{self.decimals}f}".rjust(width)
+
+
+def notation(greatest: float, width: int) -> Notation:
+    """The notation for numbers up to a magnitude: plain from 0.1 to 99999, else in every third power of ten."""
+    if not 0 < greatest < math.inf or 0.1 <= greatest < 1e5:
+        exponent = 0
+    else:  # so that the greatest is 0.1 to 99.9; 10³⁰⁰ is about what a float's reciprocal can be
+        exponent = max(-300, 3 * ((math.floor(math.log10(greatest)) + 1) // 3))
+    whole = len(f"{greatest / 10.0**exponent:.0f}")
+    return Notation(exponent, max(0, min(4, width - whole - 2)))
 
 
 def is_bad(value: float | None) -> bool:

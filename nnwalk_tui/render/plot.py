@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from engine.course.findings import Plot, Series
 from nnwalk_tui import theme
+from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, measure
 
@@ -127,11 +128,11 @@ def round_ticks(low: float, high: float, most: int) -> list[float]:
 def _legend(plot: Plot, signs: list[str], width: int) -> list[Line]:
     """What stands for which curve, and the axes; in as many rows as it takes."""
     entries: Line = [
-        (f"{sign} {spelled(series.name)}", _STYLES[at % len(_STYLES)])
+        (f"{sign} {spelled(indexed(series.name))}", _STYLES[at % len(_STYLES)])
         for at, (series, sign) in enumerate(zip(plot.series, signs, strict=True))
     ]
     if plot.x_label:
-        across, up = spelled(plot.x_label), spelled(plot.y_label)
+        across, up = spelled(indexed(plot.x_label)), spelled(indexed(plot.y_label))
         entries.append((f"→ {across}" + (f"  ↑ {up}" if up else ""), "quiet"))
     lines: list[Line] = [[]]
     for entry in entries:

@@ -17,11 +17,12 @@ _WORDS = {
     "α": "alpha", "δ": "delta", "Δ": "Delta", "κ": "kappa", "τ": "tau", "ψ": "psi",
     "γ": "gamma", "φ": "phi", "Φ": "Phi", "π": "pi", "ρ∞": "rho_inf", "∞": "inf",
     "Σ": "sum", "√": "sqrt", "½": "1/2", "¼": "1/4", "ᵀ": ".T", "①": "(1)", "②": "(2)", "③": "(3)", "④": "(4)",
-    "←": "<-", "→": "->", "…": "...", "§": "section ", "≈": "~=", "≤": "<=", "≥": ">=", "‖": "||",
+    "←": "<-", "→": "->", "…": "...", "§": "section ", "≈": "~=", "≤": "<=", "≥": ">=", "‖": "||", "±": "+-",
     "↑ ↓": "up/down", "← →": "left/right", "← and →": "left and right", "↑": "up", "↓": "down",
 }  # fmt: skip
 _DRAWN = {  # what panes draw, where that is not its cell's twin
-    "η": "lr", "‖∂‖": "norm", "‖Δ‖/‖θ‖": "rel step", "   Δ ": "   change ", "✓": "ok", "⋆": "conv",
+    "η": "lr", "‖∂‖": "norm", "‖Δ‖/‖θ‖": "rel step", "   Δ ": "   change ", "⋆": "conv",
+    "✓": "ok", "✓ updated": "u updated", "→·": "->?",
     "↓ the smallest": "m the smallest", "▲ ten times more, ▼ less": "hi ten times more, lo less",
     "· not computed yet": "- not computed yet", "● validation": "o validation",
 }  # fmt: skip

@@ -8,7 +8,8 @@ from engine.views import TapeRow
 from nnwalk_tui.render.text import Line, fit
 
 _PHASE = 8
-_NAMES, _MOST = 12, 28  # cells of a column of names, at least and at most
+_NAMES, _MOST = 12, 28  # cells of a column of names: least where two stand side by side, and most
+_LONGEST_OPERATION, _LONGEST_SHAPE = 20, 16
 _STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
 
 
@@ -22,19 +23,29 @@ class Columns(NamedTuple):
     shape: int
 
 
-def columns(rows: list[TapeRow], total: int, width: int, least: Columns | None = None) -> Columns:
-    """How the width is shared; shapes give way first. Operations and shapes take no less than in `least`."""
+def columns(widths: list[int], total: int, width: int) -> Columns:
+    """How the width is shared; `widths` are those of the view. Shapes give way first, lest names are cut."""
     number = len(str(total))
-    op = max(min(max((len(row.op) for row in rows), default=8), 20), least.op if least else 8)
-    shape = max(min(max((len(row.shape) for row in rows), default=8), 16), least.shape if least else 8)
-    names = (width - (number + 4) - _PHASE - op - 4 - shape - 6) // 2
-    if names < _NAMES:
-        names, shape = names + (shape + 2) // 2, 0
-    if names < _NAMES:
-        room = width - number - _PHASE - 9  # for an operation and a name
-        op = max(8, min(op, room - _NAMES))
-        return Columns(number, op, 0, max(4, min(room - op, _MOST)), 0)
-    return Columns(number, op, min(names, _MOST), min(names, _MOST), shape)
+    op, reads, writes, shape = _wanted(widths)
+    room = width - (number + 5) - (_PHASE + 2) - (op + 2)
+    if reads + 2 + writes + 2 + shape <= room:
+        return Columns(number, op, reads, writes, shape)
+    if room >= 2 * _NAMES + 2:
+        reads = min(reads, max((room - 2) // 2, room - 2 - writes))
+        return Columns(number, op, reads, min(writes, room - 2 - reads), 0)
+    room += op  # for an operation and a name
+    op = max(8, min(op, room - _NAMES))
+    return Columns(number, op, 0, max(4, min(room - op, _MOST)), 0)
+
+
+def _wanted(widths: list[int]) -> tuple[int, int, int, int]:
+    op, reads, writes, shape = widths or (0, 0, 0, 0)
+    return (
+        max(8, min(op, _LONGEST_OPERATION)),
+        max(len("reads"), min(reads, _MOST)),
+        max(len("writes"), min(writes, _MOST)),
+        max(len("shape"), min(shape, _LONGEST_SHAPE)),
+    )
 
 
 def heading(where: Columns) -> Line:

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from engine.views import Statistics, TensorView
 from nnwalk_tui.render import heat
-from nnwalk_tui.render.numbers import missing, number, percent, scientific, shape
-from nnwalk_tui.render.text import Line, Span, fit, fit_line
+from nnwalk_tui.render.numbers import Notation, missing, notation, number, percent, scientific, shape
+from nnwalk_tui.render.spelled import drawn
+from nnwalk_tui.render.text import Line, Span, fit, fit_line, wrap
 
 CELL = 9  # cells of a number and the mark before it
 _BARS = " ▁▂▃▄▅▆▇█"
 _BETWEEN = 3  # cells between two maps
+_APART = 1  # cells between two columns of a vector
 
 
 class Window(NamedTuple):
@@ -26,9 +28,41 @@ class Window(NamedTuple):
     columns: int
 
 
+class Notations(NamedTuple):
+    """How a tensor's numbers are written, and those that stand below them."""
+
+    own: Notation
+    other: Notation
+
+
+def notations(view: TensorView) -> Notations:
+    """Of the whole tensor, so that scrolling changes nothing; a gradient has its own, as it is of another size."""
+    cells = CELL - 2  # a number's, a blank before it
+    if view.other_scale and not _beside_its_gradient(view):
+        both = notation(max(view.scale, view.other_scale), cells)
+        return Notations(both, both)
+    return Notations(notation(view.scale, cells), notation(view.other_scale, cells))
+
+
+def _beside_its_gradient(view: TensorView) -> bool:
+    return view.against == f"d{view.name}"
+
+
 def gutter(view: TensorView) -> int:
-    """Cells of the row numbers."""
+    """Cells of the row numbers, and of what all numbers are to be multiplied by."""
+    colon = is_vector(view)
+    units = 1 + len(notations(view).own.unit)
+    return max(_side(view) + colon, units, len(_other_mark(view)) + 2 if view.against else 0)
+
+
+def _side(view: TensorView) -> int:
+    """Cells of the row numbers alone."""
     return max(4, len(str(view.rows)) + 2)
+
+
+def _other_mark(view: TensorView) -> str:
+    """What stands before a row of what it is compared with: "≈", "d ×10⁻³"."""
+    return f"d {notations(view).other.unit}".strip() if _beside_its_gradient(view) else drawn("≈")
 
 
 def is_vector(view: TensorView) -> bool:
@@ -38,16 +72,20 @@ def is_vector(view: TensorView) -> bool:
 
 def column_lines(view: TensorView, height: int) -> int:
     """How many rows of numbers stand above each other."""
-    lines = height if is_vector(view) else height - 1
-    return max(1, lines // (2 if view.against else 1))
+    return max(1, (height - _has_heads(view)) // (2 if view.against else 1))
+
+
+def _has_heads(view: TensorView) -> bool:
+    """Whether a line stands above the numbers; over a vector only where it says what they are multiplied by."""
+    return not is_vector(view) or notations(view).own.unit != ""
 
 
 def room(view: TensorView, width: int, height: int) -> tuple[int, int]:
     """How many rows and columns of numbers fit in the grid, its head not counted."""
-    rows, cells = column_lines(view, height), gutter(view) + CELL
+    rows, side = column_lines(view, height), gutter(view)
     if is_vector(view):
-        return rows * max(1, width // cells), 1
-    return rows, max(1, (width - gutter(view)) // CELL)
+        return rows * max(1, (width + _APART) // (side + CELL + _APART)), 1
+    return rows, max(1, (width - side) // CELL)
 
 
 def title(view: TensorView) -> str:
@@ -69,7 +107,7 @@ def head(view: TensorView, width: int, height: int) -> list[Line]:
 
 
 def _chosen(view: TensorView) -> Line:
-    line: Line = [(" ›", "here"), (f"{view.address} = ", "text"), _value(view.value)]
+    line: Line = [(" ›", "here"), (drawn(f"{view.address} = "), "text"), _value(view.value)]
     if view.against_problem:
         return [*line, (f"   {view.against_problem}", "warning")]
     if view.against:
@@ -126,36 +164,45 @@ def _merged(bins: Sequence[int], count: int) -> list[int]:
 def grid(view: TensorView, window: Window, chosen: tuple[int, int], width: int, height: int) -> list[Line]:
     """The heads of the columns, then the rows in view, each followed by what it is compared with.
 
-    A vector's rows stand without heads, column after column.
+    A vector's rows stand column after column.
     """
     rows = range(window.row, min(window.row + window.rows, view.rows + 1))
     if is_vector(view):
         each = column_lines(view, height)
         parts = [rows[at : at + each] for at in range(0, len(rows), each)]
         blocks = [[line for row in part for line in _row(view, window, row, chosen)] for part in parts]
-        lines = [[span for part in beside if part for span in part] for beside in zip_longest(*blocks)]
+        lines = [_apart([part for part in beside if part]) for beside in zip_longest(*blocks)]
     else:
-        lines = [
-            _column_heads(view, window, chosen[1]),
-            *(line for row in rows for line in _row(view, window, row, chosen)),
-        ]
+        lines = [line for row in rows for line in _row(view, window, row, chosen)]
+    if _has_heads(view):
+        lines = [_column_heads(view, window, chosen[1]), *lines]
     return [fit_line(line, width) for line in lines]
+
+
+def _apart(parts: list[Line]) -> Line:
+    gap: Span = (" " * _APART, "text")
+    return [span for at, part in enumerate(parts) for span in ((gap, *part) if at else part)]
 
 
 def _row(view: TensorView, window: Window, row: int, chosen: tuple[int, int]) -> list[Line]:
     """A row, and what it is compared with."""
     sign = "▸" if row == view.picked_row else " "
     style = "here" if row == chosen[0] or sign != " " else "quiet"
-    mark: Span = (fit(str(row), gutter(view) - 1, ">") + sign, style)
-    lines: list[Line] = [[mark, *_cells(view.values, view, window, row, chosen)]]
+    label, side = f"{row}{':' if is_vector(view) else ''}", gutter(view)
+    mark: Span = (fit(label, side - 1, ">") + sign, style)
+    own, other = notations(view)
+    lines: list[Line] = [[mark, *_cells(view.values, own, view, window, row, chosen)]]
     if view.other:
-        beside: Span = (fit("d" if view.against.startswith("d") else "≈", gutter(view) - 1, ">") + " ", "quiet")
-        lines.append([beside, *_cells(view.other, view, window, row, (0, 0), quiet=True)])
+        beside: Span = (fit(_other_mark(view), side - 1, ">") + " ", "quiet")
+        lines.append([beside, *_cells(view.other, other, view, window, row, (0, 0), quiet=True)])
     return lines
 
 
 def _column_heads(view: TensorView, window: Window, chosen: int) -> Line:
-    line: Line = [(" " * gutter(view), "quiet")]
+    """What all numbers are to be multiplied by, and the columns' indices; a vector has none."""
+    line: Line = [(fit(f" {notations(view).own.unit}", gutter(view)), "text")]
+    if is_vector(view):
+        return line
     for column in range(window.column, min(window.column + window.columns, view.columns + 1)):
         line.append((fit(_column_name(view, column), CELL, ">"), "here" if column == chosen else "quiet"))
     return line
@@ -174,6 +221,7 @@ def _column_name(view: TensorView, column: int) -> str:
 
 def _cells(
     values: list[list[float]],
+    written: Notation,
     view: TensorView,
     window: Window,
     row: int,
@@ -186,14 +234,14 @@ def _cells(
     for column in range(window.column, min(window.column + window.columns, view.columns + 1)):
         place = column - view.first_column
         if not 0 <= place < len(held):
-            line.append((fit("…", CELL, ">"), "quiet"))
+            line.append((fit(drawn("…"), CELL, ">"), "quiet"))
             continue
         here = (row, column) == chosen
         value = held[place]
         bad = not math.isfinite(value)
         style = "warning" if bad else "here" if here else "quiet" if quiet or value == 0 else "text"
         mark = "›" if here else "!" if bad else " "
-        line += [(mark, "here" if here else style), (number(value, CELL - 1), style)]
+        line += [(mark, "here" if here else style), (written.text(value, CELL - 1), style)]
     return line
 
 
@@ -202,7 +250,7 @@ def _cells(
 
 def map_size(view: TensorView | None, width: int, height: int, beside: bool) -> tuple[int, int]:
     """Rows and columns of blocks that a heat map has room for."""
-    cells = width - (gutter(view) if view else 8) - 1
+    cells = width - (_side(view) if view else 8) - 1
     if beside:
         cells = (cells - _BETWEEN) // 2
     return max(1, (height - 2) * heat.halves()), max(1, cells)
@@ -212,7 +260,7 @@ def heat_map(view: TensorView, width: int, height: int) -> list[Line]:
     """The whole table; the chosen row is marked at the left, the scale stands below."""
     lines = heat.map_lines(view.values, view.scale)[: max(1, height - 2)]
     others = heat.map_lines(view.other, view.other_scale) if view.other else []
-    side = gutter(view)
+    side = _side(view)
     chosen = (view.at_row - 1) * len(lines) // max(1, view.rows)
     shown: list[Line] = []
     for at, line in enumerate(lines):
@@ -230,24 +278,35 @@ def heat_map(view: TensorView, width: int, height: int) -> list[Line]:
 def _map_legend(view: TensorView) -> list[Line]:
     blocks = len(view.values) < view.rows or len(view.values[0]) < view.columns
     text = " each cell: the largest of its block" if blocks else " each cell: a value"
-    other = f"   right: {view.against}, ±{scientific(view.other_scale)}" if view.other else ""
+    other = drawn(f"   right: {view.against}, ±{scientific(view.other_scale)}") if view.other else ""
     return [heat.scale_line(view.scale), [(text + other, "quiet")]]
 
 
 def picture(view: TensorView, width: int, height: int) -> list[Line]:
     """The chosen row as a picture, beside it that of what it is compared with, and the scale."""
     if not view.picture:
-        return [[(f" a row of {view.name} is no picture: it has {view.columns} values", "quiet")]]
+        return _no_picture(view, width)
     tall, wide = view.picture
     pictures = [(view.pixels, max(map(abs, filter(math.isfinite, view.pixels)), default=0.0))]
     if view.other_pixels:
         pictures.append((view.other_pixels, max(map(abs, filter(math.isfinite, view.other_pixels)), default=0.0)))
     room = (width - 2 - _BETWEEN * (len(pictures) - 1)) // len(pictures)
     rows, columns = heat.fitted(tall, wide, height - 2, room)
-    drawn = [heat.map_lines(heat.resized(pixels, tall, wide, rows, columns), most) for pixels, most in pictures]
+    maps = [heat.map_lines(heat.resized(pixels, tall, wide, rows, columns), most) for pixels, most in pictures]
     lines: list[Line] = [
-        [span for part in parts for span in ((" " * 2, "blank"), *part)] for parts in zip(*drawn, strict=True)
+        [span for part in parts for span in ((" " * 2, "blank"), *part)] for parts in zip(*maps, strict=True)
     ]
-    other = f"   right: {view.against}, ±{scientific(pictures[1][1])}" if len(pictures) > 1 else ""
+    other = drawn(f"   right: {view.against}, ±{scientific(pictures[1][1])}") if len(pictures) > 1 else ""
     caption: Line = [(f"  row {view.at_row} of {view.name}, {tall}×{wide}{other}", "text")]
     return [*lines, caption, heat.scale_line(pictures[0][1])]
+
+
+def _no_picture(view: TensorView, width: int) -> list[Line]:
+    """Why the row is none, and what is one."""
+    values = "1 value" if view.columns == 1 else f"{view.columns} values"
+    why = f" a row of {view.name} is {values}: no picture"
+    others = (
+        " pictures: a row of a square number of values from 8×8 on, as X, W[1] and dW[1] have for digits of 28×28; "
+        "and whatever has a height and a width, as a convolution's filters and maps"
+    )
+    return [[(text, "quiet")] for text in (*wrap(why, width), *wrap(others, width))]

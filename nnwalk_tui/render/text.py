@@ -37,9 +37,13 @@ def shorten(text: str, width: int) -> str:
 
 def wrap(text: str, room: int) -> list[str]:
     """The text in lines of at most `room` cells, broken at blanks; later lines are indented by two cells more."""
-    indent = " " * (len(text) - len(text.lstrip()))
+    return fill(text.split(), room, " " * (len(text) - len(text.lstrip())))
+
+
+def fill(words: list[str], room: int, indent: str = "") -> list[str]:
+    """Words in lines of at most `room` cells; later lines are indented by two cells more."""
     lines, line = [], ""
-    for word in text.split():
+    for word in words:
         if line and cell_len(line) + 1 + cell_len(word) > room:
             lines.append(line)
             line = f"{indent}  {word}"

@@ -6,9 +6,10 @@ from math import ceil
 from typing import NamedTuple
 
 from engine.views import Status, TapeView
-from nnwalk_tui.render.header import SIGNS, STATUS_WIDTH
 from nnwalk_tui.render.text import Line, fit_line
 
+_SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}
+_STATUS = max(map(len, Status))
 _STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
 _NAME_ROOM = 2  # cells of a phase beside its name
 _TITLE, _TITLED = 22, 110  # cells of the event's name, and of the line from which there is room for it
@@ -34,19 +35,21 @@ def timeline(tape: TapeView, status: Status, unit: str, width: int, focused: boo
     count = len(str(tape.total))
     where = f"◀ {tape.cursor:>{count}}/{tape.total} ▶ "
     track = track_width(tape, width)
-    if track < 1:
-        return fit_line([(" ", "text"), (where, "text")], width)
     style = "quiet" if status in (Status.PAUSED, Status.ENDED) else "forward"
+    mark = ("▶" if focused else " ", "here")
+    state = (f"{_SIGNS[status]} {status:<{_STATUS}}", style)
+    if track < 1:
+        return fit_line([mark, state, ("  ", "text"), (where, "text")], width)
     right: Line = [("  ", "text"), *fit_line([(tape.title, "here")], _TITLE)] if width >= _TITLED else []
-    right += [(f"  {SIGNS[status]} {status:<{STATUS_WIDTH}}", style), ("  unit ", "quiet")]
+    right += [("  ", "text"), state, ("  unit ", "quiet")]
     right += [(f"{unit:<5}  ", "text"), (where, "text")]
-    return fit_line([("▶" if focused else " ", "here"), *_track(tape, track), *right], width)
+    return fit_line([mark, *_track(tape, track), *right], width)
 
 
 def track_width(tape: TapeView, width: int) -> int:
     """How many cells the phases take, from the second one on."""
     title = _TITLE + 2 if width >= _TITLED else 0
-    return width - (25 + title + STATUS_WIDTH + 2 * len(str(tape.total)))
+    return width - (25 + title + _STATUS + 2 * len(str(tape.total)))
 
 
 def event_at(tape: TapeView, x: int, width: int) -> int | None:

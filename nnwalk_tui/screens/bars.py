@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
@@ -12,13 +13,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from nnwalk_tui import theme
-from nnwalk_tui.actions import PANES, UNITS, key_table
+from nnwalk_tui.actions import PANES, SHORT, UNITS, key_table
 from nnwalk_tui.render.spelled import drawn, key_names
 from nnwalk_tui.render.text import Line, fit_line, measure
 
 _STEPS = tuple(f"step {unit}" for unit in UNITS)
 _BACK = tuple(f"back {unit}" for unit in UNITS)
 _ARROWS = ("←", "→", "↑", "↓")
+_MORE = " … "  # in place of tabs that do not fit
 _LITERAL = ("↑", "↓", ":leave")  # no keys of the table
 
 
@@ -89,7 +91,7 @@ class Bar(Widget):
 
 
 class TabBar(Bar):
-    """The panes that share a place, the chosen one marked."""
+    """The panes that share a place, the chosen one in brackets: ▶ is kept for what has the keys."""
 
     class Chosen(Message):
         """A tab was clicked."""
@@ -103,15 +105,14 @@ class TabBar(Bar):
         self._starts: list[tuple[int, str]] = []
 
     def tabs(self, names: tuple[str, ...], chosen: str) -> None:
-        """Show these tabs; a narrow row drops names, the last first, but not those of the chosen one and beside it."""
-        at = names.index(chosen) if chosen in names else 0
-        droppable = sorted(range(len(names)), key=lambda each: (abs(each - at) > 1, each != at, each))
-        short: set[int] = set()
-        line = self._line(names, chosen, short)
-        while measure(line) > self.size.width and len(short) < len(names) - 1:
-            short.add(droppable.pop())
-            line = self._line(names, chosen, short)
-        self.put([line])
+        """Show these tabs: with short names where the row is narrow, and "…" for those for which it has no room."""
+        width = self.size.width
+        labels = [_label(name) for name in names]
+        for at in sorted(range(len(names)), key=lambda at: len(_label(names[at], short=True)) - len(labels[at])):
+            if _cells(labels) > width:
+                labels[at] = _label(names[at], short=True)
+        seen = _window(labels, names.index(chosen) if chosen in names else 0, width)
+        self.put([self._line(names, labels, chosen, seen)])
 
     def on_click(self, event: events.Click) -> None:
         """Choose the tab under the mouse."""
@@ -119,16 +120,42 @@ class TabBar(Bar):
         if under:
             self.post_message(self.Chosen(under[-1]))
 
-    def _line(self, names: tuple[str, ...], chosen: str, short: set[int]) -> Line:
+    def _line(self, names: tuple[str, ...], labels: list[str], chosen: str, seen: range) -> Line:
         line: Line = []
         self._starts = []
-        for at, name in enumerate(names):
-            self._starts.append((measure(line), name))
-            key = PANES[name]
-            label = key if at in short and key else f"{key} {name}".strip()
-            mark, style = ("▶", "here") if name == chosen else (" ", "quiet")
-            line.append((f"{mark}{label} ", style))
+        if seen and seen[0] > 0:
+            self._starts.append((0, names[seen[0] - 1]))
+            line.append((drawn(_MORE), "quiet"))
+        for at in seen:
+            self._starts.append((measure(line), names[at]))
+            is_open = names[at] == chosen
+            line.append((f"[{labels[at]}]", "here") if is_open else (f" {labels[at]} ", "quiet"))
+        if seen and seen[-1] < len(names) - 1:
+            self._starts.append((measure(line), names[seen[-1] + 1]))
+            line.append((drawn(_MORE), "quiet"))
         return line
+
+
+def _label(pane: str, short: bool = False) -> str:
+    """A tab's key and name."""
+    return f"{PANES[pane]} {SHORT.get(pane, pane) if short else pane}".strip()
+
+
+def _cells(labels: Sequence[str]) -> int:
+    """The cells of tabs side by side."""
+    return sum(len(label) + 2 for label in labels)
+
+
+def _window(labels: list[str], at: int, width: int) -> range:
+    """Which tabs fit, the one `at` a place among them: from the first on, as far as there is room."""
+    more = len(drawn(_MORE))
+    for start in range(at + 1):
+        end = len(labels)
+        while end > at and _cells(labels[start:end]) + more * ((start > 0) + (end < len(labels))) > width:
+            end -= 1
+        if end > at:
+            return range(start, end)
+    return range(at, min(at + 1, len(labels)))
 
 
 class KeysBar(Bar):

@@ -77,14 +77,21 @@ class HelpText(Bar):
 
 def help_lines(title: str, about: str, own_keys: list[tuple[str, str]], width: int) -> list[Line]:
     """The pane's part, then all keys, then all commands, in `width` cells."""
+    table = actions.key_table()
+    own = [_row(_shown(keys), does) for keys, does in own_keys]
+    groups = {name: [_row(key.shown, key.summary) for key in table if key.group == name] for name in _groups(table)}
+    cell = max([COLUMN, *(measure(row) + 1 for rows in (own, *groups.values()) for row in rows)])
     lines: list[Line] = [[(f" {title} — the focused pane", "here")]]
     lines += [[(text, "text")] for text in wrap(drawn(f" {about}"), width - 1)] if about else []
-    lines += _columns([_row(_shown(keys), does) for keys, does in own_keys], width)
-    for group in dict.fromkeys(key.group for key in actions.key_table()):
-        lines.append([(f" {group}", "title")])
-        lines += _columns([_row(key.shown, key.summary) for key in actions.key_table() if key.group == group], width)
+    lines += _columns(own, cell, width)
+    for name, rows in groups.items():
+        lines += [[(f" {name}", "title")], *_columns(rows, cell, width)]
     lines.append([(" commands after :", "title")])
     return lines + [line for spec in actions.ALL_COMMANDS for line in _command(spec.usage, spec.summary, width)]
+
+
+def _groups(table: Iterable[actions.Key]) -> Iterable[str]:
+    return dict.fromkeys(key.group for key in table)
 
 
 def _own_keys(pane: Pane, active: Iterable[ActiveBinding]) -> list[tuple[str, str]]:
@@ -115,9 +122,8 @@ def _command(usage: str, summary: str, width: int) -> list[Line]:
     return [*([(f"  {line}", "text")] for line in wrap(usage, width - 2)), *below]
 
 
-def _columns(rows: list[Line], width: int) -> list[Line]:
-    """Rows poured into as many columns as fit, read downwards."""
-    cell = max([COLUMN, *(measure(row) + 1 for row in rows)])
+def _columns(rows: list[Line], cell: int, width: int) -> list[Line]:
+    """Rows poured into as many columns of `cell` cells as fit, read downwards."""
     columns = max(1, width // cell)
     depth = -(-len(rows) // columns)
     return [[span for row in rows[at::depth] for span in fit_line(row, cell)] for at in range(depth)]

@@ -11,6 +11,7 @@ from nnwalk_tui.lessons.progress import Progress, summary
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.list import ListScreen, MarkedList, blank
 
+_WIDE = 100  # cells from which answers are counted in the list
 _FIXED = 39  # cells of a lesson's mark, name, section and minutes, and of the blank at the right edge
 
 
@@ -57,15 +58,20 @@ class LessonList(MarkedList[Lesson]):
     def row(self, item: Lesson, here: bool, width: int) -> Line:
         """A lesson's name, title, section and length, and how far it was read."""
         mark = "✓" if self._progress.finished(item) else " "
-        longest = max(len(summary(self._progress, other)) for other in self.items)
+        longest = max(len(self._state(other, width)) for other in self.items)
         title = max(12, width - _FIXED - longest)
         return [
             (f"{mark} ", "right"),
             (f"{item.slug:<13} ", "here" if here else "text"),
             (fit(item.title, title), "title" if here else "text"),
             (f" §{item.section:<8} {item.minutes:>2} min  ", "quiet"),
-            (summary(self._progress, item), "quiet"),
+            (self._state(item, width), "quiet"),
         ]
+
+    def _state(self, lesson: Lesson, width: int) -> str:
+        """How far a lesson was read, and, where that leaves room for titles, how many answers were right."""
+        state = summary(self._progress, lesson)
+        return state if width >= _WIDE else state.partition(" · ")[0]
 
     def foot(self, width: int, height: int) -> list[Line]:
         """What the marked lesson finds out, the keys, and how many lessons are out of view."""

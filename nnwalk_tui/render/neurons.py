@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -29,6 +30,10 @@ _STRONG = 0.6  # of the greatest weight, from which an edge is drawn thick
 _OTHERS = 0.5  # edges a line that are not the picked neuron's
 _WEAK = 0.04  # of the greatest weight, up to which an edge of the picked neuron is left away
 _CROWDED = 12  # neurons a column from which lines are left between them
+
+
+_BRACKETS = re.compile(r"\([^()]* [^()]*\)")
+_KEPT = "\0"  # a blank that is no place to break at
 
 
 class Places(NamedTuple):
@@ -150,7 +155,8 @@ def _words(view: NeuronsView, where: Places, width: int) -> list[Line]:
     lines: list[Line] = []
     for text in map(drawn, view.lines):
         parts = _broken(text, width - 1) if cell_len(text) >= width and spare else [f" {text}"]
-        parts = [*parts[:spare], " ".join(map(str.strip, parts[spare:]))] if len(parts) > spare + 1 else parts
+        if len(parts) > spare + 1:  # the last line takes what is left, and is cut
+            parts = [*parts[:spare], f" {'   '.join(part.strip() for part in parts[spare:])}"]
         spare -= len(parts) - 1
         lines += [[(fit(part, width), "text")] for part in parts]
     lines = lines[: where.words]
@@ -158,9 +164,10 @@ def _words(view: NeuronsView, where: Places, width: int) -> list[Line]:
 
 
 def _broken(text: str, room: int) -> list[str]:
-    """A text in several lines: broken between its values, and within one where that is too long."""
-    values = [f" {value}" for value in text.split("   ")]
-    return [part for value in values for part in wrap(value, room)]
+    """A text in several lines: broken between its values, and where one is too long, not within brackets."""
+    whole = _BRACKETS.sub(lambda found: found[0].replace(" ", _KEPT), text)
+    values = [f" {value}" for value in whole.split("   ")]
+    return [part.replace(_KEPT, " ") for value in values for part in wrap(value, room)]
 
 
 def _lines_of(column: NeuronColumn, rows: int) -> list[int]:

@@ -6,10 +6,13 @@ alike.
 
 from __future__ import annotations
 
+import mmap
 import statistics
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+
+import numpy as np
 
 
 class Reading(NamedTuple):
@@ -39,6 +42,12 @@ class Benchmark(NamedTuple):
     def bound(self) -> str:
         """The limit with its direction and unit."""
         return "–" if self.limit is None else f"{'≥' if self.at_least else '≤'} {self.limit:g} {self.unit}"
+
+
+def touch_memory(size: int = 2 * 2**30) -> None:
+    """Write to so many bytes, and give them back: on a virtual machine the first touch of a page costs most."""
+    pages = np.zeros(size, np.uint8)
+    pages[:: mmap.PAGESIZE] = 1
 
 
 def seconds(work: Callable[[], object]) -> float:

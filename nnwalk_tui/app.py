@@ -6,6 +6,7 @@ What is not on the first picture is imported when it is wanted.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -114,6 +115,9 @@ class NNWalkApp(ListeningApp):
 
     def _begin(self) -> None:
         """The screen is painted: now the engine may have the processor, which importing torch takes."""
+        if not gc.isenabled():  # since the start of the program
+            gc.freeze()
+            gc.enable()
         try:
             self.client.start()
         except EngineError as error:

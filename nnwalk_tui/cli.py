@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -138,6 +139,7 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
 
     client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
     hasten_escape()
+    gc.disable()  # what is made until the first picture stays: looking for garbage in it takes time, and finds none
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run

@@ -66,24 +66,23 @@ def tensor_view(session: Session, look: TensorLook) -> TensorView:
     held = _held(session, look)
     if held.problem:
         return TensorView(look.expression, held.name, held.problem)
-    at_row = max(1, min(look.at_row, held.table.shape[0]))
-    at_column = max(1, min(look.at_column, held.table.shape[1]))
+    view = _with_element(_window_view(held, look), session, held, look)
+    return view if held.other is None else _beside(view, held.other, look)
+
+
+def _window_view(held: Held, look: TensorLook) -> TensorView:
+    """The part in view, and what is said of the whole tensor."""
     first_row, first_column, values = _window(held, look)
-    at = tables.indices(held.shape, at_row, at_column)
-    height, width = _picture(session, held)
-    flat = held.table.reshape(-1)
-    here = (at_row - 1) * held.table.shape[1] + at_column - 1
-    known = held.statistics
-    assert known is not None
+    assert held.statistics is not None
     bins, low, high, every = held.histogram
-    view = TensorView(
+    return TensorView(
         look.expression,
         held.name,
         dtype=held.dtype,
         shape=held.shape,
         rows=held.table.shape[0],
         columns=held.table.shape[1],
-        statistics=known,
+        statistics=held.statistics,
         bins=bins,
         low=low,
         high=high,
@@ -93,18 +92,29 @@ def tensor_view(session: Session, look: TensorLook) -> TensorView:
         first_row=first_row,
         first_column=first_column,
         values=values,
+    )
+
+
+def _with_element(view: TensorView, session: Session, held: Held, look: TensorLook) -> TensorView:
+    """The view with the chosen element, its row as a picture where one is looked at, and where to go on from it."""
+    at_row, at_column = max(1, min(look.at_row, view.rows)), max(1, min(look.at_column, view.columns))
+    at = tables.indices(held.shape, at_row, at_column)
+    height, width = _picture(session, held)
+    known, flat, here = held.statistics, held.table.reshape(-1), (at_row - 1) * view.columns + at_column - 1
+    assert known is not None
+    return msgspec.structs.replace(
+        view,
         at_row=at_row,
         at_column=at_column,
         at=at,
         address=_address(session, held.name, at),
         value=_element(held, at_row, at_column),
         picture=[height, width] if height else [],
-        pixels=held.table[at_row - 1].tolist() if height else [],
+        pixels=held.table[at_row - 1].tolist() if height and look.picture else [],
         next_bad=_row_and_column(held, tables.next_place(flat, here, tables.is_bad) if known.bad else None),
         picked_row=_picked_row(session, held),
         next_zero=_row_and_column(held, tables.next_place(flat, here, tables.is_zero) if known.zeros else None),
     )
-    return view if held.other is None else _beside(view, held.other, look)
 
 
 def _beside(view: TensorView, other: Held, look: TensorLook) -> TensorView:
@@ -116,7 +126,7 @@ def _beside(view: TensorView, other: Held, look: TensorLook) -> TensorView:
         against=other.name,
         other=_window(other, look)[2],
         other_value=_element(other, view.at_row, view.at_column),
-        other_pixels=other.table[view.at_row - 1].tolist() if view.picture else [],
+        other_pixels=other.table[view.at_row - 1].tolist() if view.pixels else [],
         other_scale=other.scale,
     )
 

@@ -28,6 +28,7 @@ class TensorLook(msgspec.Struct, frozen=True):
     at_row: int = 1  # the chosen element
     at_column: int = 1
     whole: bool = False  # the whole table in rows × columns blocks, instead of a window of it
+    picture: bool = False  # the chosen row's values, too, where it is a picture
 
 
 class BatchLook(msgspec.Struct, frozen=True):

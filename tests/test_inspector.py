@@ -132,7 +132,8 @@ def test_a_comparison_that_cannot_be_made_says_why(session: Session) -> None:
 
 
 def test_a_row_of_the_first_weights_is_a_picture(session: Session) -> None:
-    view = look(session, "W[1]", at_row=4)
+    assert look(session, "W[1]", at_row=4).pixels == [], "numbers are looked at"
+    view = look(session, "W[1]", at_row=4, picture=True)
     assert view.picture == [28, 28]
     assert view.pixels == session.do("print W[1][4]").value
     assert look(session, "W[2]").picture == []

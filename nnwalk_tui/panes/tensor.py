@@ -64,7 +64,7 @@ class TensorPane(Pane):
             rows, columns = render.map_size(self.data, width, height, bool(self.against))
             return msgspec.structs.replace(look, rows=rows, columns=columns, whole=True)
         if VIEWS[self._view] == "picture":
-            return look
+            return msgspec.structs.replace(look, picture=True)
         rows, columns = render.room(self.data or TensorView("", ""), width, height)
         row, column = max(1, self._first[0] - rows), max(1, self._first[1] - columns)
         return msgspec.structs.replace(look, row=row, column=column, rows=3 * rows, columns=3 * columns)

@@ -286,6 +286,8 @@ def picture(view: TensorView, width: int, height: int) -> list[Line]:
     """The chosen row as a picture, beside it that of what it is compared with, and the scale."""
     if not view.picture:
         return _no_picture(view, width)
+    if not view.pixels:
+        return [[(drawn(" …"), "quiet")]]  # it is asked for now
     tall, wide = view.picture
     pictures = [(view.pixels, max(map(abs, filter(math.isfinite, view.pixels)), default=0.0))]
     if view.other_pixels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,7 @@ from engine.recording import Job, Script, check_recording, read_recording
 from nnwalk_tui import __version__
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
 from nnwalk_tui.settings import Chosen, chosen
-from nnwalk_tui.terminal import can_show_screen, hasten_escape
+from nnwalk_tui.terminal import before_the_screen, can_show_screen
 
 _USAGE = 2
 _ELSEWHERE = {"config": "nnwalk_tui.config", "lesson": "nnwalk_tui.lessons.command"}
@@ -138,8 +137,7 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
     from nnwalk_tui.runs import new_run
 
     client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
-    hasten_escape()
-    gc.disable()  # what is made until the first picture stays: looking for garbage in it takes time, and finds none
+    before_the_screen()
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import termios
@@ -25,12 +26,15 @@ def can_show_screen(environ: Mapping[str, str] = os.environ) -> str | None:
     return None
 
 
-def hasten_escape(environ: MutableMapping[str, str] = os.environ) -> None:
-    """Let Esc alone be known 50 ms after it came, before textual is imported, which would wait for 100 ms.
+def before_the_screen(environ: MutableMapping[str, str] = os.environ) -> None:
+    """What must be so before textual is imported.
 
-    The keys that send more than one byte begin with it. The variable is the terminal world's own, and the user's goes.
+    Esc alone is known 50 ms after it came, where textual would wait for 100: keys that send more than one byte begin
+    with it, and the variable is the terminal world's own, so the user's goes. No garbage is looked for until the first
+    picture: what is made until then stays, so that looking takes time and finds none.
     """
     environ.setdefault("ESCDELAY", "50")
+    gc.disable()
 
 
 def is_gone(fileno: int) -> bool:

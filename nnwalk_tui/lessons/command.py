@@ -23,7 +23,7 @@ from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summar
 from nnwalk_tui.options import looks_options
 from nnwalk_tui.render.text import wrap
 from nnwalk_tui.settings import Chosen, chosen
-from nnwalk_tui.terminal import can_show_screen, hasten_escape
+from nnwalk_tui.terminal import before_the_screen, can_show_screen
 
 Say = Callable[[str], None]  # prints a line
 
@@ -184,7 +184,7 @@ def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     experiment = (experiment_at(wanted, page) if wanted else None) or Experiment(model="neuron")
     client = EngineClient(Job(experiment=experiment))
     try:
-        hasten_escape()
+        before_the_screen()
         from nnwalk_tui.app import run
         from nnwalk_tui.teaching import Plan
 

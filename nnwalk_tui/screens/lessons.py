@@ -22,8 +22,6 @@ class LessonsScreen(ListScreen["LessonList"]):
         Binding("q,t", "leave", show=False),
         Binding("j", "move(1)", show=False),
         Binding("k", "move(-1)", show=False),
-        Binding("home", "move(-999)", show=False),
-        Binding("end", "move(999)", show=False),
         Binding("space,right", "choose", show=False),
     ]
 

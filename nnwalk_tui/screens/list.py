@@ -31,6 +31,8 @@ class ListScreen(Screen[str | None], Generic[ListT]):
         Binding("up", "move(-1)", show=False),
         Binding("pagedown", "move(10)", show=False),
         Binding("pageup", "move(-10)", show=False),
+        Binding("home", "move(-999)", show=False),
+        Binding("end", "move(999)", show=False),
         Binding("enter", "choose", show=False),
     ]
 

@@ -75,6 +75,17 @@ class GraphLook(msgspec.Struct, frozen=True):
     search: str = ""
 
 
+class GradientLook(msgspec.Struct, frozen=True):
+    """What the gradients pane shows."""
+
+    mode: str = "dW db"  # or dW, db, dZ: which rows there are
+    first: int = 0  # the first of them that is wanted, counts from 0, …
+    rows: int = 400  # … and so many from there
+    points: int = 0  # batches of their history at most
+    chosen: str = ""  # whose distribution is shown, "dW[1]", …
+    bins: int = 0  # … in so many bins
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
@@ -90,10 +101,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     layers: tuple[int, int] | None = None  # the first and last, moved to where the cursor's is; None is all
     quantity: str = "A"  # whose history the layers show
     points: int = 0  # batches of it at most
-    gradient_points: int = 0  # batches of the gradients' history …
-    gradient_layers: tuple[int, int] | None = None  # … in these layers, the first and last; None is all
-    gradient: str = ""  # whose distribution is shown, "dW[1]"
-    bins: int = 0
+    gradients: GradientLook = GradientLook()
     tensor: TensorLook = TensorLook()
     neurons: NeuronsLook = NeuronsLook()
     landscape: LandscapeLook = LandscapeLook()

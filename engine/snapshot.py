@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.curves import loss_view
+from engine.distribution import distribution_view
 from engine.equations import here_view, reads, title, writes, written_shape
-from engine.gradients import distribution_view, gradient_views
+from engine.gradient_table import gradients_view
 from engine.graph import graph_view
 from engine.inspector import tensor_view
 from engine.layers import layers_view
@@ -41,8 +42,8 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         here=here_view(session) if "here" in panes else None,
         graph=graph_view(session, look.graph) if "graph" in panes else None,
         layers=layers_view(session, look) if "layers" in panes else None,
-        gradients=gradient_views(session, look) if "gradients" in panes else None,
-        distribution=distribution_view(session, look) if "distribution" in panes else None,
+        gradients=gradients_view(session, look.gradients) if "gradients" in panes else None,
+        distribution=distribution_view(session, look.gradients) if "distribution" in panes else None,
         curves=loss_view(session, look.plot, look.columns) if "curves" in panes else None,
         batch=digits_view(session, look.batch, look.digits) if "batch" in panes else None,
         tensor=tensor_view(session, look.tensor) if "tensor" in panes else None,

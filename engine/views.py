@@ -142,6 +142,19 @@ class Gradient(View, frozen=True):
     history: list[float] = []  # norms up to the cursor, the latest last
 
 
+class Gradients(View, frozen=True):
+    """The gradients that the screen asked for, and what their table must have room for."""
+
+    mode: str  # "dW db", dW, db or dZ
+    total: int  # gradients of this mode
+    first: int  # the first one here, counts from 0
+    rows: list[Gradient]  # those asked for, in order
+    parameters: int  # gradients of the mode "dW db"
+    longest: str  # no gradient's name is longer
+    smallest: str  # the smallest one of this mode that is computed; "" where there are not two
+    span: tuple[float, float] | None  # least and greatest norm of those on the same axis: of Z, or of all parameters
+
+
 class Distribution(View, frozen=True):
     """The values of one gradient: how many there are of which size, now and in the batches before."""
 
@@ -429,7 +442,7 @@ class Snapshot(View, frozen=True):
     here: Here | None = None
     graph: GraphView | None = None
     layers: Layers | None = None
-    gradients: list[Gradient] | None = None
+    gradients: Gradients | None = None
     distribution: Distribution | None = None
     curves: LossView | None = None
     batch: BatchView | None = None

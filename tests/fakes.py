@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.gradient_table import table
+from engine.messages import GradientLook
 from engine.views import (
     Badge,
     BatchView,
@@ -15,6 +17,7 @@ from engine.views import (
     Distribution,
     Example,
     Gradient,
+    Gradients,
     GraphView,
     Here,
     LandscapeView,
@@ -179,6 +182,11 @@ def parameters(done: int, norm: float = 0.03) -> list[Gradient]:
     return found
 
 
+def gradients_view(found: list[Gradient], mode: str = "dW db") -> Gradients:
+    """As the engine sends them."""
+    return table(found, GradientLook(mode))
+
+
 def distribution(name: str = "dW[1]") -> Distribution:
     """A bell about 0, and twenty batches in which it became narrower."""
     counts = [round(1000 * math.exp(-(((at - 100) / 25) ** 2))) for at in range(201)]
@@ -335,7 +343,7 @@ def backward() -> Snapshot:
         here=here(),
         graph=chain(99, gradients, "Z[2]", "backward"),
         layers=layers_view(layers()),
-        gradients=parameters(2),
+        gradients=gradients_view(parameters(2)),
         curves=curves(),
         batch=BatchView(size=BATCH, right=34, examples=examples()),
         tensor=tensor(),
@@ -359,7 +367,7 @@ def before_training() -> Snapshot:
         here=None,
         graph=chain(0, {}, direction="load"),
         layers=layers_view(layers("W b")),
-        gradients=parameters(0),
+        gradients=gradients_view(parameters(0)),
         curves=LossView(Curve("loss", [], [], []), 0, [0], [2.31], [0.1]),
         batch=None,
         tensor=TensorView("", "", "no batch has run — step, or name a parameter: inspect W[1]"),
@@ -386,7 +394,7 @@ def running() -> Snapshot:
         here=here(),
         graph=chain(99, gradients, direction="update"),
         layers=layers_view(layers("W b Z A dZ dA dW db", 0.41)),
-        gradients=updated,
+        gradients=gradients_view(updated),
         distribution=distribution(),
         curves=curves(300),
         batch=BatchView(size=BATCH, right=55, examples=examples(32)),
@@ -447,7 +455,7 @@ def broken() -> Snapshot:
         accuracy=0.0,
         graph=chain(99, gradients, "Z[2]", "backward"),
         layers=layers_view(layers("W b Z A dZ dA", nan, bad=1.0)),
-        gradients=parameters_,
+        gradients=gradients_view(parameters_),
         distribution=Distribution("dW[1]", [32, 784], nan, nan, [], 0.0, 1.0, [-12, 4], [1], [bytes(32)]),
         curves=LossView(Curve("loss", [1.0, 2.0], [nan, inf], [nan, inf]), 2, [0], [nan], [nan]),
         tensor=tensor("dZ[2]", nan),

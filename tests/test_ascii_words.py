@@ -128,7 +128,7 @@ def test_no_sign_of_the_gradients_has_two_meanings() -> None:
         Gradient("b[1]", 1, 0.001, 1.0, 1e-5, "b", [0.1]),
         Gradient("W[2]", 2, None, 1.0, None, "W", [0.1, 0.2]),
     ]
-    where = gradients.columns(rows, 80, across)
+    where = gradients.columns("W[1]", 80, across)
     large, small, unknown = plain([gradients.row(each, where, across, least=each is rows[1]) for each in rows])
     assert large.endswith(" hi")
     assert small.endswith(" lo")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.messages import Look
+from engine.messages import GradientLook, Look
 from engine.snapshot import snapshot
 from engine.views import Gradient
 from nnwalk_tui.panes.gradients import GradientsPane
@@ -23,8 +23,8 @@ def gradients(**norms: float | None) -> list[Gradient]:
     return [Gradient(f"{name}[1]", 1, norm, 1.0, None, kinds[name]) for name, norm in norms.items()]
 
 
-def axis(pane: GradientsPane, found: list[Gradient]) -> str:
-    pane.data = (found, None)
+def axis(pane: GradientsPane, found: list[Gradient], mode: str = "dW db") -> str:
+    pane.data = (fakes.gradients_view(found, mode), None)
     return "".join(text for text, _ in pane.draw(80, 10)[0])
 
 
@@ -37,19 +37,16 @@ def test_what_is_not_shown_moves_no_axis() -> None:
 
 def test_a_bias_moves_no_axis_while_only_weights_are_shown() -> None:
     pane = GradientsPane()
-    pane._mode = 1
-    before = axis(pane, gradients(W=0.02, b=None, Z=None))
-    assert axis(pane, gradients(W=0.02, b=300.0, Z=None)) == before
-    assert axis(pane, gradients(W=0.03, b=300.0, Z=None)) != before, "a shown row changed"
+    before = axis(pane, gradients(W=0.02, b=None, Z=None), "dW")
+    assert axis(pane, gradients(W=0.02, b=300.0, Z=None), "dW") == before
+    assert axis(pane, gradients(W=0.03, b=300.0, Z=None), "dW") != before, "a shown row changed"
 
 
 def test_the_scale_of_parameters_is_the_same_after_a_look_at_those_of_z() -> None:
     pane = GradientsPane()
     found = gradients(W=0.02, b=0.03, Z=1e-7)
     before = axis(pane, found)
-    pane._mode = 3
-    of_z = axis(pane, found)
-    pane._mode = 0
+    of_z = axis(pane, found, "dZ")
     assert axis(pane, found) == before != of_z
 
 
@@ -64,7 +61,7 @@ async def test_the_axis_stands_still_while_every_row_shown_is_not_computed_yet(t
 
 
 def shown(on: Live) -> list[Gradient]:
-    found: list[Gradient] = on.pane("gradients").data[0]
+    found: list[Gradient] = on.pane("gradients").data[0].rows
     return found
 
 
@@ -82,7 +79,7 @@ async def test_over_time_shows_the_batches_before_while_this_one_s_is_not_comput
 
 def test_the_past_is_the_same_before_and_after_the_gradient_is_computed() -> None:
     session = small()
-    look = Look(["gradients", "distribution"], gradient="dW[1]", bins=9, gradient_points=9)
+    look = Look(["gradients", "distribution"], gradients=GradientLook(points=9, chosen="dW[1]", bins=9))
     for _ in range(3):
         session.do("step batch")
         snapshot(session, look)
@@ -115,3 +112,34 @@ async def test_the_history_s_heading_is_seen(tmp_path: Path) -> None:
         await on.press("b")
         assert " seen " in on.text("gradients")
         assert " seen " in on.text("layers")
+
+
+async def test_v_goes_through_the_kinds_of_gradients_on_one_scale_for_parameters(tmp_path: Path) -> None:
+    async with live(tmp_path) as on:
+        await on.press("b", "3")
+        heading = on.text("gradients").splitlines()[1]
+        for key, mode, names in (
+            ("v", "dW", ["dW[1]", "dW[2]", "dW[3]"]),
+            ("v", "db", ["db[1]", "db[2]", "db[3]"]),
+            ("v", "dZ", ["dZ[1]", "dZ[2]", "dZ[3]"]),
+            ("V", "db", ["db[1]", "db[2]", "db[3]"]),
+        ):
+            await on.press(key)
+            title, axis, *rows = on.text("gradients").splitlines()
+            assert f"v {mode} " in title
+            assert [row[2:7] for row in rows if row[2:3] == "d"] == names
+            assert mode == "dZ" or axis == heading, "those of Z have a scale of their own"
+
+
+async def test_of_a_deep_network_the_rows_in_view_are_sent_and_others_when_scrolled_to(tmp_path: Path) -> None:
+    async with live(tmp_path, layers=(784, *[4] * 60, 2)) as on:
+        await on.press("b", "3")
+        assert len(on.pane("gradients").data[0].rows) < 122
+        await on.press(*["pagedown"] * 50)
+        assert "›db[61]" in on.text("gradients")
+        assert "…" not in on.text("gradients")
+        on.pane("gradients").action_page(-50)
+        assert "…" in on.text("gradients"), "rows that the engine is asked for only now"
+        await on.settle()
+        assert "›dW[1]" in on.text("gradients")
+        assert "…" not in on.text("gradients")

@@ -8,17 +8,17 @@ from itertools import pairwise
 import pytest
 import torch
 
+from engine.distribution import DECADES, STEPS, distribution_view
 from engine.experiment import Experiment
-from engine.gradients import DECADES, STEPS, distribution_view, gradient_views
+from engine.gradient_table import gradients_view
 from engine.launch import open_experiment
-from engine.messages import Look
+from engine.messages import GradientLook, Look
 from engine.session import Session
 from engine.snapshot import snapshot
 from engine.values import Ref
 from engine.views import Distribution, Gradient, Unit
+from tests import fakes
 from tests.zoo import ZOO, make
-
-LOOK = Look(["gradients"], gradient_points=5)
 
 
 def small() -> Session:
@@ -26,11 +26,13 @@ def small() -> Session:
 
 
 def gradients(session: Session) -> dict[str, Gradient]:
-    return {gradient.name: gradient for gradient in gradient_views(session, LOOK)}
+    """All parameters', then those of Z."""
+    views = (gradients_view(session, GradientLook(mode, points=5)) for mode in ("dW db", "dZ"))
+    return {gradient.name: gradient for view in views for gradient in view.rows}
 
 
 def spread(session: Session, name: str, bins: int = 21, points: int = 10) -> Distribution:
-    view = distribution_view(session, Look([], gradient=name, bins=bins, gradient_points=points))
+    view = distribution_view(session, GradientLook(points=points, chosen=name, bins=bins))
     assert view is not None
     return view
 
@@ -71,14 +73,36 @@ def test_the_history_ends_at_the_cursor() -> None:
     assert gradients(session)["Z[2]"].history == norms[:3]
 
 
-def test_only_the_layers_in_view_have_a_history() -> None:
+def test_only_the_rows_in_view_are_sent_and_what_is_said_of_all_takes_all() -> None:
     session = small()
     for _ in range(3):
         session.step()
         gradients(session)
-    around = Look(["gradients"], gradient_points=5, gradient_layers=(2, 3))
-    seen = {each.layer for each in gradient_views(session, around) if each.history}
-    assert seen == {2, 3}
+    norms = {name: each.norm for name, each in gradients(session).items() if each.norm is not None}
+    view = gradients_view(session, GradientLook("dW db", first=2, rows=3, points=5))
+    assert [each.name for each in view.rows] == ["W[2]", "b[2]", "W[3]"]
+    assert all(len(each.history) == 3 for each in view.rows)
+    assert (view.total, view.first, view.parameters, len(view.longest)) == (6, 2, 6, len("W[1]"))
+    parameters = {name: norm for name, norm in norms.items() if name[0] != "Z"}
+    assert view.smallest == min(parameters, key=lambda name: parameters[name])
+    assert view.span == (min(parameters.values()), max(parameters.values()))
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"), [("dW", "W[1] W[2] W[3]"), ("db", "b[1] b[2] b[3]"), ("dZ", "Z[1] Z[2] Z[3]")]
+)
+def test_a_mode_has_its_own_rows_and_those_of_weights_and_biases_share_an_axis(mode: str, names: str) -> None:
+    session = small()
+    session.step()
+    view, all_parameters = (gradients_view(session, GradientLook(each)) for each in (mode, "dW db"))
+    assert [f"d{each.name}" for each in view.rows] == [f"{mode}[{layer}]" for layer in (1, 2, 3)]
+    assert (view.span == all_parameters.span) == (mode != "dZ")
+
+
+def test_the_smallest_is_named_where_two_are_computed() -> None:
+    named = [fakes.gradients_view(fakes.parameters(done)).smallest for done in (0, 1, 2, 6)]
+    assert named == ["", "", "W[3]", "W[1]"]
+    assert fakes.gradients_view(fakes.parameters(0)).span is None
 
 
 def test_a_distribution_counts_every_finite_value() -> None:
@@ -129,9 +153,9 @@ def test_the_distribution_over_time_holds_shares_by_power_of_ten() -> None:
 
 def test_what_is_not_computed_yet_has_no_distribution() -> None:
     session = small()
-    assert distribution_view(session, Look([], gradient="dW[1]", bins=9)) is None
+    assert distribution_view(session, GradientLook(chosen="dW[1]", bins=9)) is None
     session.step(Unit.PHASE, 2)
-    assert distribution_view(session, Look([], gradient="dW[1]", bins=9)) is None
+    assert distribution_view(session, GradientLook(chosen="dW[1]", bins=9)) is None
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -139,7 +163,9 @@ def test_any_model_s_gradients_are_looked_at_without_changing_anything(name: str
     session = make(name).session()
     session.step()
     before = session.digest()
-    view = snapshot(session, Look(["gradients", "distribution"], gradient_points=3, gradient="dZ[1]", bins=9))
+    view = snapshot(
+        session, Look(["gradients", "distribution"], gradients=GradientLook(points=3, chosen="dZ[1]", bins=9))
+    )
     assert view.gradients is not None
-    assert any(each.norm for each in view.gradients)
+    assert any(each.norm for each in view.gradients.rows)
     assert session.digest() == before

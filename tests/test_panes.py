@@ -351,26 +351,6 @@ async def test_a_layer_is_explained_elsewhere_where_the_pane_has_no_room() -> No
         assert all(f"{layer}" in app.text() for layer in ("1  linear", "2▸ linear", "3  linear"))
 
 
-async def test_v_goes_through_the_kinds_of_gradients_on_one_scale_for_parameters() -> None:
-    app = Stage(GradientsPane())
-    async with app.run_test(size=(90, 12)) as pilot:
-        await shown(pilot, fakes.running())
-        app.pane.focus()
-        await pilot.pause()
-        heading = app.lines()[1]
-        for key, mode, names in (
-            ("v", "dW", ["dW[1]", "dW[2]", "dW[3]"]),
-            ("v", "db", ["db[1]", "db[2]", "db[3]"]),
-            ("v", "dZ", ["dZ[1]", "dZ[2]", "dZ[3]"]),
-            ("V", "db", ["db[1]", "db[2]", "db[3]"]),
-        ):
-            await pilot.press(key)
-            assert f"v {mode} ─" in app.text()
-            rows = [line[2:7] for line in app.lines()[2:-1] if line[2:3] == "d"]
-            assert rows == names
-            assert mode == "dZ" or app.lines()[1] == heading  # those of Z have a scale of their own
-
-
 async def test_a_ratio_far_from_the_guide_is_marked() -> None:
     app = Stage(GradientsPane())
     async with app.run_test(size=(90, 12)) as pilot:
@@ -388,17 +368,17 @@ async def test_h_shows_the_histogram_of_the_chosen_gradient_and_then_its_past() 
         assert pane.parts() == {"gradients"}
         await pilot.press("h")
         assert pane.parts() == {"gradients", "distribution"}
-        assert pane.asks()["gradient"] == "dW[1]"
+        assert pane.asks()["gradients"].chosen == "dW[1]"
         assert "dW[1]  32×784  log count by value" in app.text()
         assert "zero 40%" in app.text()
         assert "−0.0200" in app.lines()[-2]
         assert "10²┤" in app.text()
         await pilot.press("h")
-        assert pane.asks()["gradient_points"] >= 88
+        assert pane.asks()["gradients"].points >= 88
         assert "batches 1 … 20" in app.text()
         assert "10⁻¹┤" in app.text()
         await pilot.press("down")
-        assert pane.asks()["gradient"] == "db[1]"
+        assert pane.asks()["gradients"].chosen == "db[1]"
         assert "db[1] is not computed yet" in app.text()
         await pilot.press("up", "h")
         app.pane.blur()

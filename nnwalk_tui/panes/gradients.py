@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.views import Gradient, Snapshot
+from engine.messages import GradientLook
+from engine.views import Distribution, Gradient, Gradients, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import distribution
 from nnwalk_tui.render import gradients as render
@@ -38,7 +39,7 @@ class GradientsPane(Pane):
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._scales: dict[bool, render.Scale] = {}  # of the parameters' gradients, and (True) of those of Z
-        self._scaled: list[tuple[str, float | None]] = []  # the rows that were shown when they last changed
+        self._scaled: list[tuple[str, float | None]] = []  # the rows that there were when they last changed
         self._mode = self._form = self._choice = 0
 
     @property
@@ -51,19 +52,18 @@ class GradientsPane(Pane):
         return self.looks | {"distribution"} if self._form else self.looks
 
     def asks(self) -> dict[str, Any]:
-        """A history, and the distribution of the chosen gradient."""
+        """The rows in view and a screenful around them, with a history, and the distribution of the chosen one."""
+        width, height = inner(*self.size)
         chosen = self._chosen()
-        width, _ = inner(*self.size)
-        points = max(render.MOST_HISTORY, width if self._form == 2 else 0)
-        name = f"d{chosen.name}" if chosen else ""
-        look = {"gradient_points": points, "gradient": name, "bins": distribution.bins(width)}
-        return look | {"gradient_layers": self._layers_around()}
-
-    def _layers_around(self) -> tuple[int, int] | None:
-        """The first and last layer of the rows in view and a screenful around them; None where all are."""
-        height = max(1, inner(*self.size)[1])
-        rows = self._rows()[max(0, self._top - height) : self._top + 2 * height]
-        return (min(row.layer for row in rows), max(row.layer for row in rows)) if rows else None
+        look = GradientLook(
+            self.mode,
+            max(0, self._top - height),
+            3 * max(1, height),
+            max(render.MOST_HISTORY, width if self._form == 2 else 0),
+            f"d{chosen.name}" if chosen else "",
+            distribution.bins(width),
+        )
+        return {"gradients": look}
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The gradients, and the distribution of one."""
@@ -75,30 +75,37 @@ class GradientsPane(Pane):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The axis and the gradients in view, or the distribution of the chosen one."""
-        gradients, spread = self.data
-        rows = render.shown(gradients, self.mode)
-        across = self._scale(gradients, rows)
+        view: Gradients = self.data[0]
+        self._choice = max(0, min(view.total - 1, self._choice))  # another mode may have fewer
+        across = self._scale(view)
         if self._form:
-            return self._distribution(spread, width, height)
-        where = render.columns(gradients, width, across)
-        chosen = self._choice if self.has_focus else None
-        least = render.smallest(rows)
-        first = self.window(len(rows), height - 1, chosen)
-        gaps = render.gaps(rows, height - 1 - len(rows))
+            return self._distribution(self.data[1], width, height)
+        where = render.columns(view.longest, width, across)
+        first = self.window(view.total, height - 1, self._choice if self.has_focus else None)
+        gaps = render.gaps(view.rows, height - 1 - view.total)
         lines = [render.axis(where, across)]
-        for at, each in enumerate(rows[first : first + height - 1], first):
+        for at in range(first, min(view.total, first + height - 1)):
             if at in gaps:
                 lines.append(render.between(where, across))
-            lines.append(render.row(each, where, across, at == chosen, each.name == least))
+            gradient = self._row(at)
+            least = gradient is not None and gradient.name == view.smallest
+            lines.append(
+                render.row(gradient, where, across, at == self._choice, least) if gradient else render.unknown()
+            )
         return [*lines, *self._legend(width, height - len(lines))]
 
-    def _scale(self, gradients: list[Gradient], rows: list[Gradient]) -> render.Scale:
-        """That of the parameters or of Z, so that it stays from dW to db; it moves only when a shown row changes."""
-        pre_activations = self.mode == "dZ"
-        now = [(each.name, each.norm) for each in rows]
+    def _line(self, at: int, where: render.Columns, across: render.Scale) -> Line:
+        gradient = self._row(at)
+        if gradient is None:
+            return render.unknown()
+        return render.row(gradient, where, across, at == self._choice, gradient.name == self.data[0].smallest)
+
+    def _scale(self, view: Gradients) -> render.Scale:
+        """That of the parameters or of Z, so that it stays from dW to db; it moves only when a row changes."""
+        pre_activations = view.mode == "dZ"
+        now = [(each.name, each.norm) for each in view.rows]
         if now != self._scaled or pre_activations not in self._scales:
-            alike = render.shown(gradients, "dZ" if pre_activations else "dW db")
-            self._scales[pre_activations] = render.scale(alike, self._scales.get(pre_activations))
+            self._scales[pre_activations] = render.scale(view.span, self._scales.get(pre_activations))
             self._scaled = now
         return self._scales[pre_activations]
 
@@ -107,7 +114,7 @@ class GradientsPane(Pane):
         words = render.legend(width)
         return [[], *words] if spare > len(words) else []
 
-    def _distribution(self, spread: Any, width: int, height: int) -> list[Line]:
+    def _distribution(self, spread: Distribution | None, width: int, height: int) -> list[Line]:
         chosen = self._chosen()
         over_time = self._form == 2
         if chosen is None or spread is None or spread.name != f"d{chosen.name}" or not (spread.known or over_time):
@@ -122,15 +129,13 @@ class GradientsPane(Pane):
 
     def action_move(self, lines: int) -> None:
         """Choose another gradient."""
-        rows = self._rows()
-        if rows:
-            self._choice = max(0, min(len(rows) - 1, self._choice + lines))
+        if self.data and self.data[0].total:
+            self._choice = max(0, min(self.data[0].total - 1, self._choice + lines))
             self._show_other()
 
     def action_mode(self, step: int) -> None:
         """Show other gradients."""
         self._mode = (self._mode + step) % len(render.MODES)
-        self._choice = min(self._choice, max(0, len(self._rows()) - 1))
         self._show_other()
 
     def action_form(self) -> None:
@@ -142,9 +147,10 @@ class GradientsPane(Pane):
         self.redraw()
         self.post_message(self.Wants())
 
-    def _rows(self) -> list[Gradient]:
-        return render.shown(self.data[0], self.mode) if self.data else []
+    def _row(self, at: int) -> Gradient | None:
+        """A row by its place, from 0; None where the engine has not sent it."""
+        view: Gradients = self.data[0]
+        return view.rows[at - view.first] if 0 <= at - view.first < len(view.rows) else None
 
     def _chosen(self) -> Gradient | None:
-        rows = self._rows()
-        return rows[self._choice] if self._choice < len(rows) else None
+        return self._row(self._choice) if self.data else None

@@ -40,18 +40,11 @@ class Columns(NamedTuple):
     gap: int = 1  # cells after the bars; in the first stands the line of the last decade
 
 
-def shown(gradients: list[Gradient], mode: str) -> list[Gradient]:
-    """Those of a mode: of all parameters, of the weights, of the biases, or of Z."""
-    wanted = {"dW": ("W",), "db": ("b",), "dZ": ("Z",)}.get(mode)
-    return [it for it in gradients if (it.kind in wanted if wanted else it.kind != "Z")]
-
-
-def scale(gradients: list[Gradient], before: Scale | None) -> Scale:
+def scale(span: tuple[float, float] | None, before: Scale | None) -> Scale:
     """Whole decades around all norms; it grows at once and shrinks only when two decades and more are empty."""
-    norms = [it.norm for it in gradients if it.norm and math.isfinite(it.norm)]
-    if not norms:
+    if span is None:
         return before or Scale(-4, 0)
-    low, high = math.floor(math.log10(min(norms))), math.ceil(math.log10(max(norms)))
+    low, high = math.floor(math.log10(span[0])), math.ceil(math.log10(span[1]))
     if before:
         low = before.low if 0 <= low - before.low <= _SLACK else low
         high = before.high if 0 <= before.high - high <= _SLACK else high
@@ -60,9 +53,9 @@ def scale(gradients: list[Gradient], before: Scale | None) -> Scale:
     return Scale(min(max(low, high - _MOST), high - _LEAST), high)
 
 
-def columns(gradients: list[Gradient], width: int, across: Scale) -> Columns:
-    """How the width is shared: names, bars, norms, their history, ratios."""
-    label = min(max((len(f"d{it.name}") for it in gradients), default=5), 24, max(5, width // 3))
+def columns(longest: str, width: int, across: Scale) -> Columns:
+    """How the width is shared: names, of which none is longer, bars, norms, their history, ratios."""
+    label = min(len(f"d{longest}") if longest else 5, 24, max(5, width // 3))
     room = width - label - _VALUE - 4
     ratio = _RATIO if room - _RATIO >= _LEAST_BAR else 0
     room -= ratio
@@ -119,10 +112,9 @@ def _plot(text: str, style: str, where: Columns, across: Scale) -> Line:
     return [(text, style), (rest.ljust(where.bar + where.gap - len(text)), "border")]
 
 
-def smallest(rows: list[Gradient]) -> str:
-    """The name of the smallest gradient that is computed; "" where there are not two."""
-    known = [each for each in rows if each.norm is not None and math.isfinite(each.norm)]
-    return min(known, key=lambda each: each.norm or 0.0).name if len(known) > 1 else ""
+def unknown() -> Line:
+    """A row that was scrolled to, and is asked for now."""
+    return [(drawn("  …"), "quiet")]
 
 
 def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False, least: bool = False) -> Line:

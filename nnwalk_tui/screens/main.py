@@ -36,7 +36,7 @@ from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
-from nnwalk_tui.render import gradients, graph
+from nnwalk_tui.render import graph
 from nnwalk_tui.screens.bars import HINTS, LESSON_HINTS, AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
@@ -323,7 +323,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             max(self._needs.graph_width, graph.needed_width(usual.widths) if usual else 0),
             usual.lines if usual else self._needs.graph,
             snapshot.layers.total if snapshot.layers else self._needs.layers,
-            len(gradients.shown(snapshot.gradients or [], gradients.MODES[0])) or self._needs.parameters,
+            snapshot.gradients.parameters if snapshot.gradients else self._needs.parameters,
         )
         before, self._needs = self.plan, needs
         if self.plan != before:

@@ -90,6 +90,9 @@ def deep(layers):
 def nodes_10():
     return deep(2)
 
+def nodes_100():
+    return deep(25)
+
 def nodes_1000():
     return deep(250)
 
@@ -102,20 +105,20 @@ def values_78400000():
 
 
 @contextmanager
-def _opened(function: str) -> Iterator[Program]:
+def _opened(function: str, size: tuple[int, int]) -> Iterator[Program]:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "models.py")
         script.write_text(_MODELS, encoding="utf-8")
-        with Program([*PROGRAM, "run", f"{script}:{function}"], 80, 24) as program:
+        with Program([*PROGRAM, "run", f"{script}:{function}"], *size) as program:
             program.await_text(" 0/50")
             yield program
 
 
-def _growth(small: str, large: str, prepare: str, keys: str) -> Callable[[], Reading]:
+def _growth(small: str, large: str, prepare: str, keys: str, size: tuple[int, int] = (80, 24)) -> Callable[[], Reading]:
     """The screen's processor time with a large thing over that with a small one, key by key in turn."""
 
     def measure() -> Reading:
-        with _opened(small) as one, _opened(large) as other:
+        with _opened(small, size) as one, _opened(large, size) as other:
             for program in (one, other):
                 for text in ("b", *filter(None, prepare.split("|"))):
                     program.type(text)
@@ -214,6 +217,12 @@ BENCHMARKS = (
         "the screen's time of a step, 1,000 graph nodes against 10",
         1.1,
         _growth("nodes_10", "nodes_1000", "", "o|O"),
+    ),
+    Benchmark(
+        "grow-nodes-120x40",
+        "the same at 120×40, 1,000 graph nodes against 100, which fill the panes",
+        1.1,
+        _growth("nodes_100", "nodes_1000", "", "o|O", (120, 40)),
     ),
     Benchmark(
         "grow-values",

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -60,6 +61,16 @@ class Held:
     other: Held | None = None
     blocks: dict[tuple[int, int], list[list[float]]] = field(default_factory=dict)
 
+    @cached_property
+    def bad(self) -> tables.Places:
+        """Where NaN and infinities stand."""
+        return tables.Places(self.table.reshape(-1), tables.is_bad)
+
+    @cached_property
+    def zeros(self) -> tables.Places:
+        """Where exact zeros stand."""
+        return tables.Places(self.table.reshape(-1), tables.is_zero)
+
 
 def tensor_view(session: Session, look: TensorLook) -> TensorView:
     """What is seen of the tensor that is looked at; where it cannot be had, why."""
@@ -100,7 +111,7 @@ def _with_element(view: TensorView, session: Session, held: Held, look: TensorLo
     at_row, at_column = max(1, min(look.at_row, view.rows)), max(1, min(look.at_column, view.columns))
     at = tables.indices(held.shape, at_row, at_column)
     height, width = _picture(session, held)
-    known, flat, here = held.statistics, held.table.reshape(-1), (at_row - 1) * view.columns + at_column - 1
+    known, here = held.statistics, (at_row - 1) * view.columns + at_column - 1
     assert known is not None
     return msgspec.structs.replace(
         view,
@@ -111,9 +122,9 @@ def _with_element(view: TensorView, session: Session, held: Held, look: TensorLo
         value=_element(held, at_row, at_column),
         picture=[height, width] if height else [],
         pixels=held.table[at_row - 1].tolist() if height and look.picture else [],
-        next_bad=_row_and_column(held, tables.next_place(flat, here, tables.is_bad) if known.bad else None),
+        next_bad=_row_and_column(held, held.bad.after(here) if known.bad else None),
         picked_row=_picked_row(session, held),
-        next_zero=_row_and_column(held, tables.next_place(flat, here, tables.is_zero) if known.zeros else None),
+        next_zero=_row_and_column(held, held.zeros.after(here) if known.zeros else None),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-_CHUNK = 1_000_000
+_STRETCH = 65_536  # values
 _HISTOGRAM_OF = 4_000_000  # values; of larger tensors every n-th is counted
 
 
@@ -46,14 +47,23 @@ def place(shape: Sequence[int], found: Sequence[int]) -> tuple[int, int]:
     return (found[0] if found else 1), column + 1
 
 
-def next_place(flat: Tensor, after: int, holds: Callable[[Tensor], Tensor]) -> int | None:
-    """The next place after one, counted from 0 and going round, at which something holds; None where it never does."""
-    for start, stop in ((after + 1, flat.numel()), (0, min(after + 1, flat.numel()))):
-        for begin in range(start, stop, _CHUNK):
-            mask = holds(flat[begin : min(stop, begin + _CHUNK)])
+class Places:
+    """The places of a long row of values at which something holds; the stretches that have one are found once."""
+
+    def __init__(self, flat: Tensor, holds: Callable[[Tensor], Tensor], stretch: int = _STRETCH) -> None:
+        self._flat, self._holds, self._stretch = flat, holds, stretch
+        starts = range(0, flat.numel(), stretch)
+        self._having = [start for start in starts if bool(holds(flat[start : start + stretch]).any())]
+
+    def after(self, place: int) -> int | None:
+        """The next one after a place, counted from 0 and going round; None where there is none."""
+        later = bisect_right(self._having, place)
+        for start in (place + 1, *self._having[later:], *self._having[:later]):
+            end = start - start % self._stretch + self._stretch
+            mask = self._holds(self._flat[start:end])
             if bool(mask.any()):
-                return begin + int(mask.to(torch.uint8).argmax())
-    return None
+                return start + int(mask.to(torch.uint8).argmax())
+        return None
 
 
 def is_bad(values: Tensor) -> Tensor:

@@ -58,7 +58,9 @@ def test_the_next_place_is_the_nearest_one_after_going_round(values: list[float]
     after = data.draw(st.integers(0, len(values) - 1))
     order = [*range(after + 1, len(values)), *range(after + 1)]
     bad = [at for at in order if not np.isfinite(values[at])]
-    assert tables.next_place(torch.tensor(values), after, tables.is_bad) == (bad[0] if bad else None)
+    for stretch in (1, 3, 100):
+        places = tables.Places(torch.tensor(values), tables.is_bad, stretch)
+        assert places.after(after) == (bad[0] if bad else None)
 
 
 def test_blocks_keep_the_value_of_greatest_magnitude_and_not_a_number() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 import engine
-from engine.idx import read_idx
+from engine.experiments.idx import read_idx
 
-_BUNDLED = Path(engine.__file__).parent / "digits"
+_BUNDLED = Path(engine.__file__).parent / "experiments" / "digits"
 _VALIDATION = 10  # examples
 
 

@@ -17,9 +17,10 @@ from torch import nn
 from benchmarks.harness import Benchmark, Reading, percentile_95, ratio, ratio_of, seconds
 from benchmarks.subjects import BATCH, PlainLoop, examples, plain_model, session
 from engine import Session
-from engine.messages import Look
-from engine.snapshot import snapshot
-from engine.views import Frame, Unit
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look
+from engine.protocol.positions import Unit
+from engine.protocol.replies import Frame
 
 _OVERVIEW = ("here", "graph", "layers", "gradients", "curves", "batch")  # what the screen shows at first
 _EVERY_PANE = (*_OVERVIEW, "tape", "tensor", "neurons", "landscape")  # more than any layout has room for

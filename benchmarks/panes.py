@@ -17,12 +17,13 @@ import numpy as np
 
 from benchmarks.harness import Benchmark, Reading
 from benchmarks.terminal import PROGRAM, Program
-from engine.curves import decimate, smoothed, window_of
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.messages import Look
-from engine.snapshot import snapshot
-from engine.views import Answer, Frame, LossView, Snapshot
+from engine.panes.curves import decimate, smoothed, window_of
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look
+from engine.protocol.replies import Answer, Frame
+from engine.protocol.views import LossView, Snapshot
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.off_screen import AtOnce
 

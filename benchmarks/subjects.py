@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from engine import Session
-from engine.data import BatchLoader
-from engine.models import MLP
+from engine.experiments.data import BatchLoader
+from engine.experiments.models import MLP
 
 LAYERS = (784, 128, 64, 10)
 BATCH = 64

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from benchmarks.harness import Benchmark, Reading, ratio, seconds
 from benchmarks.subjects import PlainLoop, session
-from engine.autosave import Autosave, checkpoint_path
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_job
-from engine.recording import Job
-from engine.restore import restore
+from engine.recordings.autosave import Autosave, checkpoint_path
+from engine.recordings.recording import Job
+from engine.recordings.restore import restore
 from engine.session import Session
 
 _CHUNK = 400  # batches a turn

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.errors import EngineError
-from engine.views import Phase, Position, Unit
+from engine.protocol.positions import Phase, Position, Unit
 
 __all__ = ["EngineError", "Phase", "Position", "Session", "Unit", "open_experiment"]
 

@@ -10,27 +10,29 @@ import msgspec
 import torch
 from torch import Tensor
 
-from engine import commands as ask
-from engine.answers import readable
-from engine.command_table import help_text
 from engine.course.compute import compute
 from engine.course.formula import refused
 from engine.course.pointing import place_of_factor
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
-from engine.edits import RATES
 from engine.errors import CommandError, EngineError
-from engine.export import export
-from engine.expressions import evaluate
-from engine.functions import FUNCTIONS
-from engine.inspector import place_of
-from engine.layers import layer_views
-from engine.recording import write_recording
-from engine.restore import recording_of
+from engine.history.edits import RATES
+from engine.lookup.answers import readable
+from engine.lookup.expressions import evaluate
+from engine.lookup.functions import FUNCTIONS
+from engine.panes.inspector import place_of
+from engine.panes.layers import layer_views
+from engine.panes.tensor_files import write_tensor
+from engine.protocol import commands as ask
+from engine.protocol.command_table import help_text
+from engine.protocol.positions import Phase, Position
+from engine.protocol.replies import BranchView, Comparison, Hit
+from engine.protocol.views import Layer
+from engine.recordings.export import export
+from engine.recordings.recording import write_recording
+from engine.recordings.restore import recording_of
 from engine.statistics import statistics
-from engine.tensor_files import write_tensor
-from engine.views import BranchView, Comparison, Hit, Layer, Phase, Position
-from engine.watches import Watch
+from engine.watching.watches import Watch
 
 if TYPE_CHECKING:
     from engine.session import Session

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.assemble import Assembly, assemble
-from engine.description import Description
-from engine.experiment import Experiment
-from engine.recording import Job, Recording, Script, check_recording, read_recording
-from engine.script import ScriptParts, load_script
+from engine.experiments.assemble import Assembly, assemble
+from engine.experiments.description import Description
+from engine.experiments.experiment import Experiment
+from engine.experiments.script import ScriptParts, load_script
+from engine.recordings.recording import Job, Recording, Script, check_recording, read_recording
 from engine.session import HISTORY_BYTES, Session
 
 Progress = Callable[[str, int, int], None]

@@ -13,18 +13,20 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from engine import commands as ask
-from engine.autosave import Autosave, checkpoint_path
-from engine.command_table import parse_or_none
 from engine.errors import EngineError, ModelError
 from engine.launch import open_job
-from engine.messages import Arrange, Do, Interrupt, Look, Open
-from engine.recording import Job
-from engine.restore import restore
+from engine.panes.snapshot import snapshot, without_tape
+from engine.protocol import commands as ask
+from engine.protocol.command_table import parse_or_none
+from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open
+from engine.protocol.positions import Position
+from engine.protocol.replies import Answer, Failed, Frame, Log, Opened, Progress
+from engine.protocol.transport import EngineEnd, Opening, connect, read_opening
+from engine.protocol.views import Snapshot
+from engine.recordings.autosave import Autosave, checkpoint_path
+from engine.recordings.recording import Job
+from engine.recordings.restore import restore
 from engine.session import Session
-from engine.snapshot import snapshot, without_tape
-from engine.transport import EngineEnd, Opening, connect, read_opening
-from engine.views import Answer, Failed, Frame, Log, Opened, Position, Progress, Snapshot
 
 _POLL_EVERY = 0.004  # seconds between looks at the connection while training
 _SLICE = 0.02  # seconds of work that a landscape takes between looks at the connection

@@ -16,30 +16,31 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from engine.answers import plain_value
-from engine.branches import Branch, Branches, compare
-from engine.calendar import Calendar
-from engine.command_table import parse
-from engine.confusion import ConfusionHeld
-from engine.description import Description
-from engine.edits import apply_edit
 from engine.errors import CommandError, EngineError, HistoryError, ModelError
-from engine.experiment import Experiment
-from engine.inspector import Held
+from engine.experiments.description import Description
+from engine.experiments.experiment import Experiment
+from engine.history.branches import Branch, Branches, compare
+from engine.history.edits import apply_edit
+from engine.history.replay import Replay
 from engine.interpreter import carry_out
-from engine.landscape import Landscape
-from engine.naming import Naming
-from engine.plots import Plots
-from engine.recording import Edit, Script
-from engine.replay import Replay
-from engine.scalars import known, metrics, scalars_here
-from engine.search import Lookout, first_hit, reverse
-from engine.state import State, digest
-from engine.tape import Event, Tape
-from engine.trainer import Trainer
-from engine.values import Values
-from engine.views import Answer, Comparison, Hit, Position, Status, Unit
-from engine.watches import Condition, Watches, check_places
+from engine.lookup.answers import plain_value
+from engine.lookup.scalars import known, metrics, scalars_here
+from engine.lookup.values import Values
+from engine.panes.confusion import ConfusionHeld
+from engine.panes.inspector import Held
+from engine.panes.landscape import Landscape
+from engine.panes.plots import Plots
+from engine.protocol.command_table import parse
+from engine.protocol.positions import Position, Status, Unit
+from engine.protocol.replies import Answer, Comparison, Hit
+from engine.recordings.recording import Edit, Script
+from engine.tape.naming import Naming
+from engine.tape.tape import Event, Tape
+from engine.training.calendar import Calendar
+from engine.training.state import State, digest
+from engine.training.trainer import Trainer
+from engine.watching.search import Lookout, first_hit, reverse
+from engine.watching.watches import Condition, Watches, check_places
 
 HISTORY_BYTES = 256 * 2**20
 TAPE_BYTES = 256 * 2**20

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from engine.views import Statistics
+from engine.protocol.views import Statistics
 
 
 def statistics(name: str, tensor: Tensor) -> Statistics:

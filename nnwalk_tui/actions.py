@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from engine.command_table import COMMANDS, Spec
-from engine.command_table import find as find_row
-from engine.commands import Command
 from engine.errors import CommandError
-from engine.views import Unit
+from engine.protocol.command_table import COMMANDS, Spec
+from engine.protocol.command_table import find as find_row
+from engine.protocol.commands import Command
+from engine.protocol.positions import Unit
 from nnwalk_tui import shot
 from nnwalk_tui.layouts import NAMES as LAYOUTS
 from nnwalk_tui.schemes import SCHEMES

@@ -20,10 +20,11 @@ from textual.command import CommandPalette, Provider
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from engine.commands import Command
 from engine.errors import CommandError, EngineError
-from engine.experiment import Experiment
-from engine.views import Answer, Unit
+from engine.experiments.experiment import Experiment
+from engine.protocol.commands import Command
+from engine.protocol.positions import Unit
+from engine.protocol.replies import Answer
 from nnwalk_tui import actions, keymap, shot, terminal, theme
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.appearance import Appearance

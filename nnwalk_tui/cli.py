@@ -11,8 +11,8 @@ import click
 import msgspec
 
 from engine.errors import EngineError, ModelError
-from engine.experiment import MODELS, Experiment, resolve
-from engine.recording import Job, Script, check_recording, read_recording
+from engine.experiments.experiment import MODELS, Experiment, resolve
+from engine.recordings.recording import Job, Script, check_recording, read_recording
 from nnwalk_tui import __version__
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
 from nnwalk_tui.settings import Chosen, chosen

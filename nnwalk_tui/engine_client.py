@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from engine.messages import Arrange, Do, Interrupt, Look, Open, ToEngine
-from engine.recording import Job
-from engine.views import FromEngine, Log, Opened
+from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open, ToEngine
+from engine.protocol.replies import FromEngine, Log, Opened
+from engine.recordings.recording import Job
 
 if TYPE_CHECKING:
     from nnwalk_tui.engine_life import EngineLife

@@ -19,10 +19,10 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Listener
 
 from engine.errors import EngineError
-from engine.messages import ToEngine
-from engine.recording import Job
-from engine.transport import Opening, ScreenEnd, screen_end
-from engine.views import FromEngine, Log
+from engine.protocol.messages import ToEngine
+from engine.protocol.replies import FromEngine, Log
+from engine.protocol.transport import Opening, ScreenEnd, screen_end
+from engine.recordings.recording import Job
 from nnwalk_tui.engine_client import EngineDied
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108, on macOS 104

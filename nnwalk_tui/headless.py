@@ -17,9 +17,10 @@ import click
 import msgspec
 
 from engine.errors import EngineError
-from engine.messages import Look
-from engine.recording import Job
-from engine.views import Answer, Snapshot
+from engine.protocol.messages import Look
+from engine.protocol.replies import Answer
+from engine.protocol.views import Snapshot
+from engine.recordings.recording import Job
 from nnwalk_tui import actions
 from nnwalk_tui.settings import USUAL, Chosen, Settings
 
@@ -70,7 +71,7 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen =
     What the user's own code prints goes to standard error. Raises EngineError when the job cannot be opened.
     """
     from engine.launch import open_job
-    from engine.restore import restore
+    from engine.recordings.restore import restore
 
     if warning := looks.warning([]):
         print(warning, file=sys.stderr)
@@ -119,7 +120,7 @@ class _Screen:
         return self._off_screen
 
     def _see(self, look: Look) -> Snapshot:
-        from engine.snapshot import snapshot
+        from engine.panes.snapshot import snapshot
 
         seen = snapshot(self._session, look)
         if not self._session.landscape.pending:
@@ -150,7 +151,7 @@ def _as_text(answer: Answer) -> str:
 
 
 def _as_json(answer: Answer) -> str:
-    from engine.answers import for_json
+    from engine.lookup.answers import for_json
 
     line: dict[str, object] = {"command": answer.command, "position": msgspec.to_builtins(answer.position)}
     if answer.error:

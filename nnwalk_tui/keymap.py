@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import CommandError
-from engine.views import Unit
+from engine.protocol.positions import Unit
 from nnwalk_tui import actions
 from nnwalk_tui.actions import KEYS, Key
 from nnwalk_tui.settings import Problem, Settings

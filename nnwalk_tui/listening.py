@@ -9,8 +9,10 @@ from time import monotonic
 from textual import on
 from textual.message import Message
 
-from engine.messages import Look
-from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Snapshot, Status
+from engine.protocol.messages import Look
+from engine.protocol.positions import Status
+from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log, Progress
+from engine.protocol.views import Snapshot
 from nnwalk_tui import actions
 from nnwalk_tui.arranging import ArrangingApp
 from nnwalk_tui.engine_client import EngineDied

@@ -14,9 +14,10 @@ from typing import Any
 from textual.pilot import Pilot
 
 from engine.errors import CommandError
-from engine.messages import Look
-from engine.recording import Job
-from engine.views import Answer, Frame, FromEngine, Snapshot
+from engine.protocol.messages import Look
+from engine.protocol.replies import Answer, Frame, FromEngine
+from engine.protocol.views import Snapshot
+from engine.recordings.recording import Job
 from nnwalk_tui import pictures, shot, terminal
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.app import NNWalkApp

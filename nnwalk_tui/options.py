@@ -1,4 +1,4 @@
-"""The command line's options for an experiment, as click types: text → the fields of `engine.experiment.Experiment`."""
+"""The command line's options for an experiment, as click types: text → the fields of an `Experiment`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import click
 
-from engine.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
-from engine.losses import LOSSES
-from engine.optimizers import OPTIMIZERS
-from engine.recording import Script
-from engine.schedules import SCHEDULES
+from engine.experiments.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
+from engine.experiments.losses import LOSSES
+from engine.experiments.optimizers import OPTIMIZERS
+from engine.experiments.schedules import SCHEDULES
+from engine.recordings.recording import Script
 from nnwalk_tui.schemes import SCHEMES
 
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30, "": 1}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import CommandError
-from engine.views import Position
+from engine.protocol.positions import Position
 from nnwalk_tui.layout import LEAST_HEIGHT, LEAST_WIDTH
 from nnwalk_tui.layouts import LESSON, PANE_NAMES
 

@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from engine.experiment import Experiment
-from engine.messages import Look
-from engine.recording import Job
-from engine.views import Answer, FromEngine, Snapshot
+from engine.experiments.experiment import Experiment
+from engine.protocol.messages import Look
+from engine.protocol.replies import Answer, FromEngine
+from engine.protocol.views import Snapshot
+from engine.recordings.recording import Job
 from nnwalk_tui.engine_client import EngineClient, EngineDied
 from nnwalk_tui.in_turn import InTurnApp
 from nnwalk_tui.lessons import COURSE

@@ -10,9 +10,9 @@ import msgspec
 from textual.pilot import Pilot
 
 from engine.errors import EngineError
-from engine.experiment import Experiment
-from engine.recording import Job
-from engine.views import Answer, FromEngine
+from engine.experiments.experiment import Experiment
+from engine.protocol.replies import Answer, FromEngine
+from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineClient, EngineDied
 from nnwalk_tui.lessons.guide import experiment_at

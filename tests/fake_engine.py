@@ -16,12 +16,14 @@ import threading
 
 import msgspec
 
-from engine.command_table import parse as parse_command
-from engine.commands import Back, Command, Goto, Names, RunOn, Set, Step
 from engine.errors import CommandError
-from engine.messages import Do, Interrupt, Look, ToEngine
-from engine.transport import EngineEnd, connect, read_opening
-from engine.views import Answer, Failed, Frame, Position, Progress, Snapshot, Status
+from engine.protocol.command_table import parse as parse_command
+from engine.protocol.commands import Back, Command, Goto, Names, RunOn, Set, Step
+from engine.protocol.messages import Do, Interrupt, Look, ToEngine
+from engine.protocol.positions import Position, Status
+from engine.protocol.replies import Answer, Failed, Frame, Progress
+from engine.protocol.transport import EngineEnd, connect, read_opening
+from engine.protocol.views import Snapshot
 from tests import fakes
 
 NAMES = ["W[1]", "W[2]", "dW[1]", "loss"]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from engine.gradient_table import table
-from engine.messages import GradientLook
-from engine.views import (
+from engine.panes.gradient_table import table
+from engine.protocol.messages import GradientLook
+from engine.protocol.positions import Mark, Phase, Position, Status
+from engine.protocol.views import (
     Badge,
     BatchView,
     Curve,
@@ -24,16 +25,12 @@ from engine.views import (
     Layer,
     Layers,
     LossView,
-    Mark,
     NeuronColumn,
     NeuronsView,
     Node,
-    Phase,
-    Position,
     Run,
     Snapshot,
     Statistics,
-    Status,
     TapeRow,
     TapeView,
     TensorView,
@@ -212,7 +209,7 @@ def curves(batches: int = 110, scale: float = 2.31) -> LossView:
 
 def real_pictures(count: int) -> list[bytes]:
     """The first pictures of the bundled test set, 28 × 28."""
-    path = Path(__file__).parent.parent / "engine" / "digits" / "t10k-images-idx3-ubyte.gz"
+    path = Path(__file__).parent.parent / "engine" / "experiments" / "digits" / "t10k-images-idx3-ubyte.gz"
     data = gzip.decompress(path.read_bytes())[16:]
     return [data[at * 784 : at * 784 + 784] for at in range(count)]
 

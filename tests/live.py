@@ -9,13 +9,13 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.messages import Look
-from engine.recording import Job
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look
+from engine.protocol.replies import Frame, FromEngine
+from engine.recordings.recording import Job
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.views import Frame, FromEngine
 from nnwalk_tui import theme
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.experiment import Experiment
-from engine.messages import Look
-from engine.recording import Job
-from engine.views import Answer, FromEngine
+from engine.experiments.experiment import Experiment
+from engine.protocol.messages import Look
+from engine.protocol.replies import Answer, FromEngine
+from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.engine_client import EngineDied
 from nnwalk_tui.lessons import COURSE

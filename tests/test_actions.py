@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from engine.command_table import COMMANDS
-from engine.commands import Goto, RunOn, Step
 from engine.errors import CommandError
-from engine.views import Unit
+from engine.protocol.command_table import COMMANDS
+from engine.protocol.commands import Goto, RunOn, Step
+from engine.protocol.positions import Unit
 from nnwalk_tui import actions
 from nnwalk_tui.actions import ALL_COMMANDS, KEYS, ScreenCommand
 from nnwalk_tui.app import NNWalkApp

@@ -19,9 +19,10 @@ from textual.command import Command, CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets.option_list import Option
 
-from engine.messages import Look
-from engine.recording import Job
-from engine.views import Answer, Failed, Frame, FromEngine, Log, Progress, Status
+from engine.protocol.messages import Look
+from engine.protocol.positions import Status
+from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log, Progress
+from engine.recordings.recording import Job
 from nnwalk_tui.actions import KEYS, PANES
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
 from nnwalk_tui.engine_client import EngineClient, EngineDied

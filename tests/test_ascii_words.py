@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from textual.command import CommandPalette, SearchIcon
 
-from engine.views import (
+from engine.protocol.positions import Mark
+from engine.protocol.views import (
     Distribution,
     Example,
     Gallery,
@@ -17,7 +18,6 @@ from engine.views import (
     GraphView,
     Here,
     LandscapeView,
-    Mark,
     Node,
     Picture,
     Term,

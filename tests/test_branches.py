@@ -12,10 +12,10 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from engine.protocol.positions import Position, Unit
 from engine.session import Session
-from engine.state import capture_optimizer, capture_tensors, digest
-from engine.trainer import Trainer
-from engine.views import Position, Unit
+from engine.training.state import capture_optimizer, capture_tensors, digest
+from engine.training.trainer import Trainer
 from tests.test_walk import small
 
 Change = Callable[[Trainer], None]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.autosave import checkpoint_path
-from engine.checkpoint import read_checkpoint, write_checkpoint
+from engine.recordings.autosave import checkpoint_path
+from engine.recordings.checkpoint import read_checkpoint, write_checkpoint
 from engine.session import Session
 from tests.test_branches import edited, go
 from tests.test_recording import as_it_stands, opened

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.classes import accuracy
+from engine.training.classes import accuracy
 
 
 @given(rows=st.integers(1, 9), classes=st.integers(2, 4), seed=st.integers(0, 99))

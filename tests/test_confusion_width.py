@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.views import Confusion
+from engine.protocol.views import Confusion
 from nnwalk_tui.render import confusion
 from nnwalk_tui.render.text import Line, measure
 

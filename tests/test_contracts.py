@@ -26,15 +26,15 @@ def packages_loaded_by(module: str) -> frozenset[str]:
     "module",
     [
         "engine",
-        "engine.command_table",
-        "engine.commands",
+        "engine.protocol.command_table",
+        "engine.protocol.commands",
         "engine.errors",
-        "engine.experiment",
-        "engine.messages",
-        "engine.optimizers",
-        "engine.schedules",
-        "engine.transport",
-        "engine.views",
+        "engine.experiments.experiment",
+        "engine.protocol.messages",
+        "engine.experiments.optimizers",
+        "engine.experiments.schedules",
+        "engine.protocol.transport",
+        "engine.protocol.views",
     ],
 )
 def test_what_the_screen_may_use_of_the_engine_does_not_load_torch(module: str) -> None:

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from engine import download
-from engine.data import BatchLoader, load_digits
-from engine.download import fetch_gunzipped, write_whole
 from engine.errors import DataError
+from engine.experiments import download
+from engine.experiments.data import BatchLoader, load_digits
+from engine.experiments.download import fetch_gunzipped, write_whole
 
 BUNDLED = Path(download.__file__).parent / "digits"
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine.dense import PAIRS, Criterion, Network, autograd, forward, network
-from engine.derivation_check import TOLERANCE, compare, error_between, first_wrong
-from engine.derivations import Factor, Kind, Values, derive
+from engine.course.dense import PAIRS, Criterion, Network, autograd, forward, network
+from engine.course.derivation_check import TOLERANCE, compare, error_between, first_wrong
+from engine.course.derivations import Factor, Kind, Values, derive
 from engine.errors import ExperimentError, ExpressionError
 
 HIDDEN = ("sigmoid", "tanh", "relu", "leaky-relu", "linear")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from engine.messages import BatchLook, Look
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import BatchLook, Look
+from engine.protocol.views import BatchView, Example
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.views import BatchView, Example
 from nnwalk_tui import theme
 from nnwalk_tui.panes.digits import KINDS, DigitsPane
 from nnwalk_tui.render import digits as render

@@ -10,10 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from engine.assemble import Assembly, assemble
-from engine.data import load_digits
 from engine.errors import DataError, ExperimentError
-from engine.experiment import (
+from engine.experiments.assemble import Assembly, assemble
+from engine.experiments.data import load_digits
+from engine.experiments.experiment import (
     ACTIVATIONS,
     INITS,
     MODELS,
@@ -24,9 +24,9 @@ from engine.experiment import (
     defaults,
     resolve,
 )
-from engine.losses import LOSSES
-from engine.optimizers import OPTIMIZERS
-from engine.schedules import SCHEDULES
+from engine.experiments.losses import LOSSES
+from engine.experiments.optimizers import OPTIMIZERS
+from engine.experiments.schedules import SCHEDULES
 
 
 def test_the_defaults_of_the_mlp() -> None:

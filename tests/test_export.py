@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_script
-from engine.recording import Script
+from engine.recordings.recording import Script
 from engine.session import Session
 from tests.test_scripts import MODELS
 

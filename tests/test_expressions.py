@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from engine.errors import ExpressionError
-from engine.experiment import Experiment
-from engine.expressions import evaluate
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
+from engine.lookup.expressions import evaluate
+from engine.lookup.values import Values
 from engine.session import Session
-from engine.values import Values
-from engine.watches import Condition
+from engine.watching.watches import Condition
 from tests.zoo import make
 
 

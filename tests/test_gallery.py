@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.protocol.views import Gallery, Picture
 from engine.session import Session
-from engine.views import Gallery, Picture
 from nnwalk_tui.render import digits, gallery
 from nnwalk_tui.render.numbers import scientific
 from nnwalk_tui.render.text import Line

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.messages import GradientLook, Look
-from engine.snapshot import snapshot
-from engine.views import Gradient
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import GradientLook, Look
+from engine.protocol.views import Gradient
 from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.render import distribution

@@ -8,15 +8,16 @@ from itertools import pairwise
 import pytest
 import torch
 
-from engine.distribution import DECADES, STEPS, distribution_view
-from engine.experiment import Experiment
-from engine.gradient_table import gradients_view
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.messages import GradientLook, Look
+from engine.lookup.values import Ref
+from engine.panes.distribution import DECADES, STEPS, distribution_view
+from engine.panes.gradient_table import gradients_view
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import GradientLook, Look
+from engine.protocol.positions import Unit
+from engine.protocol.views import Distribution, Gradient
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.values import Ref
-from engine.views import Distribution, Gradient, Unit
 from tests import fakes
 from tests.zoo import ZOO, make
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-from engine.experiment import Experiment
-from engine.graph import graph_view
-from engine.graph_plan import LEVELS
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.messages import GraphLook
+from engine.panes.graph import graph_view
+from engine.panes.graph_plan import LEVELS
+from engine.protocol.messages import GraphLook
+from engine.protocol.positions import Mark, Phase, Unit
+from engine.protocol.views import GraphView, Node
 from engine.session import Session
-from engine.views import GraphView, Mark, Node, Phase, Unit
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.render import graph as render

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.protocol.positions import Mark, Unit
 from engine.session import Session
-from engine.views import Mark, Unit
 from nnwalk_tui.render import graph
 from tests.live import live
 from tests.test_graph import view

@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from engine.health import CHECKS
-from engine.layers import layer_views, layers_view
-from engine.messages import Look
-from engine.models import MLP, Layer, initialise
+from engine.experiments.models import MLP, Layer, initialise
+from engine.history.traces import MOST, Trace
+from engine.panes.health import CHECKS
+from engine.panes.layers import layer_views, layers_view
+from engine.protocol.messages import Look
+from engine.protocol.positions import Unit
+from engine.protocol.views import Badge
 from engine.session import Session
 from engine.statistics import dead, saturated
-from engine.traces import MOST, Trace
-from engine.views import Badge, Unit
 from tests.zoo import ZOO, make
 
 WIDTH, EXAMPLES = 64, 64

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.views import Here, Term
+from engine.protocol.views import Here, Term
 from nnwalk_tui.render import here
 from nnwalk_tui.render.text import Line, measure
 from tests import fakes

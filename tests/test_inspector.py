@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from engine import tables
-from engine.expressions import evaluate
-from engine.messages import Look, TensorLook
+from engine.lookup.expressions import evaluate
+from engine.panes import tables
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look, TensorLook
+from engine.protocol.views import TensorView
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.views import TensorView
 from tests.test_walk import small
 
 

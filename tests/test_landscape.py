@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.messages import LandscapeLook, Look
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import LandscapeLook, Look
+from engine.protocol.views import LandscapeView
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.views import LandscapeView
 from nnwalk_tui.render import landscape as render
 from tests.live import Live, live
 from tests.test_walk import small

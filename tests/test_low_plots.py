@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.messages import Look
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look
+from engine.protocol.views import Curve, LossView
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.views import Curve, LossView
 from nnwalk_tui import theme
 from nnwalk_tui.render import loss
 from tests.test_walk import small

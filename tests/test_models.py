@@ -9,9 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
-from engine import experiment
-from engine.losses import LOSSES
-from engine.models import ACTIVATIONS, INITIALISATIONS, MLP, ConvNet, HalfMSELoss, Layer, Neuron, initialise, make_loss
+from engine.experiments import experiment
+from engine.experiments.losses import LOSSES
+from engine.experiments.models import (
+    ACTIVATIONS,
+    INITIALISATIONS,
+    MLP,
+    ConvNet,
+    HalfMSELoss,
+    Layer,
+    Neuron,
+    initialise,
+    make_loss,
+)
 
 SIZES = st.lists(st.integers(1, 6), min_size=2, max_size=5)
 

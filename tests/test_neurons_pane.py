@@ -9,10 +9,10 @@ import msgspec
 import pytest
 import torch
 
-from engine.messages import Look, NeuronsLook
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look, NeuronsLook
+from engine.protocol.views import NeuronColumn, NeuronsView
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.views import NeuronColumn, NeuronsView
 from nnwalk_tui import theme
 from nnwalk_tui.render import neurons as render
 from tests.live import live

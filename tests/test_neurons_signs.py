@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.views import NeuronColumn, NeuronsView
+from engine.protocol.views import NeuronColumn, NeuronsView
 from nnwalk_tui import theme
 from nnwalk_tui.render import neurons
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.assemble import make_optimizer
 from engine.errors import ExperimentError
-from engine.optimizers import OPTIMIZERS, OptimizerSpec, spec_of
+from engine.experiments.assemble import make_optimizer
+from engine.experiments.optimizers import OPTIMIZERS, OptimizerSpec, spec_of
 
 STEPS = 8
 RATE = 0.05

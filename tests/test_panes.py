@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.messages import GraphLook
-from engine.views import BatchView, LossView, Node, Snapshot
+from engine.protocol.messages import GraphLook
+from engine.protocol.views import BatchView, LossView, Node, Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane

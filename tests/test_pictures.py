@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from engine.errors import CommandError
-from engine.experiment import Experiment
-from engine.recording import Job
-from engine.views import Position
+from engine.experiments.experiment import Experiment
+from engine.protocol.positions import Position
+from engine.recordings.recording import Job
 from nnwalk_tui import shot
 from nnwalk_tui.headless import run_script
 from nnwalk_tui.shot import Shot

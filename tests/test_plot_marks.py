@@ -8,7 +8,7 @@ import math
 import msgspec
 import pytest
 
-from engine.views import Curve, LandscapeView, LossView
+from engine.protocol.views import Curve, LandscapeView, LossView
 from nnwalk_tui.render import landscape, loss
 from nnwalk_tui.render.canvas import Canvas, cell
 from nnwalk_tui.render.text import Line

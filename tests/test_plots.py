@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.curves import decimate, smoothed, window_of
-from engine.messages import Look, PlotLook
+from engine.panes.curves import decimate, smoothed, window_of
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look, PlotLook
+from engine.protocol.views import LossView
 from engine.session import Session
-from engine.snapshot import snapshot
-from engine.views import LossView
 from nnwalk_tui.panes.loss import LossPane
 from nnwalk_tui.render import loss as render
 from tests.live import Live, live

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
 from engine.session import Session
 from tests.school import School

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.state import capture_optimizer, capture_tensors, digest
-from engine.tape import Tape, Value
-from engine.views import Phase, Unit
+from engine.protocol.positions import Phase, Unit
+from engine.tape.tape import Tape, Value
+from engine.training.state import capture_optimizer, capture_tensors, digest
 from tests.zoo import ZOO, make
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineError, RecordingError
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_job
-from engine.recording import Job, Script, check_recording
-from engine.restore import restore
+from engine.protocol.positions import Unit
+from engine.recordings.recording import Job, Script, check_recording
+from engine.recordings.restore import restore
 from engine.session import Session
-from engine.views import Unit
 from tests.test_branches import edited, go
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from engine.errors import EngineError, RecordingError
 from engine.launch import open_job
-from engine.recording import VERSION, Job, read_recording
-from engine.restore import restore
+from engine.recordings.recording import VERSION, Job, read_recording
+from engine.recordings.restore import restore
 from tests.test_branches import edited
 from tests.test_recording import opened, with_watches
 

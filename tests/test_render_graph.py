@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from engine.views import GraphView, Mark, Node, Snapshot
+from engine.protocol.positions import Mark
+from engine.protocol.views import GraphView, Node, Snapshot
 from nnwalk_tui.render import graph
 from tests import fakes
 from tests.fakes import plain

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from engine.views import Layer
+from engine.protocol.views import Layer
 from nnwalk_tui.render import layers
 from nnwalk_tui.render.spark import sparkline
 from tests import fakes

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.views import Snapshot, Status, TapeView, Term
+from engine.protocol.positions import Status
+from engine.protocol.views import Snapshot, TapeView, Term
 from nnwalk_tui.render import here as here_lines
 from nnwalk_tui.render import tape, timeline
 from nnwalk_tui.render.header import header

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.messages import Look
-from engine.recording import Job
-from engine.views import Answer, Failed, Frame, FromEngine
+from engine.protocol.messages import Look
+from engine.protocol.replies import Answer, Failed, Frame, FromEngine
+from engine.recordings.recording import Job
 from nnwalk_tui.engine_client import EngineClient, EngineDied
 from tests.school import School
 

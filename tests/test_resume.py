@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.autosave import checkpoint_path
 from engine.launch import open_job
-from engine.recording import Job
-from engine.restore import restore
+from engine.recordings.autosave import checkpoint_path
+from engine.recordings.recording import Job
+from engine.recordings.restore import restore
 from engine.session import Session
 from nnwalk_tui.runs import last_run
 from tests.terminals import Program

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler
 
-from engine.schedules import SCHEDULES, schedule
+from engine.experiments.schedules import SCHEDULES, schedule
 
 Make = Callable[[torch.optim.Optimizer], LRScheduler]
 

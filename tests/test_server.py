@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from engine import Session
-from engine.messages import Look
+from engine.protocol.messages import Look
+from engine.protocol.replies import Log
+from engine.protocol.transport import EngineEnd
 from engine.server import Server
-from engine.transport import EngineEnd
-from engine.views import Log
 
 LOOK = Look(["graph", "here", "layers", "gradients", "curves"], columns=10)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.views import Status, TapeView
+from engine.protocol.positions import Status
+from engine.protocol.views import TapeView
 from nnwalk_tui.layout import LEAST_WIDTH
 from nnwalk_tui.render.header import header
 from nnwalk_tui.render.text import Line, measure

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.messages import Look
-from engine.snapshot import snapshot
-from engine.views import TapeRow, TapeView
+from engine.panes.snapshot import snapshot
+from engine.protocol.messages import Look
+from engine.protocol.views import TapeRow, TapeView
 from nnwalk_tui.render import tape
 from nnwalk_tui.render.text import Line, measure
 from tests.live import live

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from engine.views import TensorView
+from engine.protocol.views import TensorView
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.render import tensor as render
 from nnwalk_tui.render.frame import Frame, framed

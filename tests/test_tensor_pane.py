@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.views import TensorView
+from engine.protocol.views import TensorView
 from nnwalk_tui import theme
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.render import tensor as render

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color as TextualColor
 
-from engine.views import Curve, LossView
+from engine.protocol.views import Curve, LossView
 from nnwalk_tui import actions, theme
 from nnwalk_tui.filters import NoColourFilter
 from nnwalk_tui.render import loss

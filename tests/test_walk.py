@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.errors import ExpressionError
-from engine.experiment import Experiment
-from engine.expressions import evaluate
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
+from engine.lookup.expressions import evaluate
+from engine.protocol.positions import Position, Unit
 from engine.session import Session
-from engine.state import capture_optimizer, capture_tensors, digest
-from engine.views import Position, Unit
+from engine.training.state import capture_optimizer, capture_tensors, digest
 from tests.zoo import ZOO, make
 
 UNITS = list(Unit)

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import NotComputedYetError
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
+from engine.protocol.positions import Unit
+from engine.protocol.replies import Hit
 from engine.session import Session
-from engine.views import Hit, Unit
-from engine.watches import Condition
+from engine.watching.watches import Condition
 from nnwalk_tui.cli import commands
 from tests.test_walk import small
 from tests.zoo import make

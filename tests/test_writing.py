@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.autosave import Autosave, checkpoint_path
 from engine.errors import RecordingError
-from engine.recording import write_atomically
+from engine.recordings.autosave import Autosave, checkpoint_path
+from engine.recordings.recording import write_atomically
 from tests.test_recording import opened
 from tests.test_walk import small
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp
 
+from engine.course.dense import size_text
+from engine.course.derivation_check import error_between
 from engine.course.findings import Cell, Finding, Table
-from engine.dense import size_text
-from engine.derivation_check import error_between
 
 N, N0, N1, N2 = 20, 10, 7, 13
 

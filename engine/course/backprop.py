@@ -7,11 +7,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from engine.course.dense import Criterion, Network, autograd, network, size_text
+from engine.course.derivation_check import compare
+from engine.course.derivations import derive
 from engine.course.findings import Cell, Finding, Table
 from engine.course.networks import sizes
-from engine.dense import Criterion, Network, autograd, network, size_text
-from engine.derivation_check import compare
-from engine.derivations import derive
 
 
 def example(

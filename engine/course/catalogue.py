@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.experiment import ACTIVATIONS, INITS
+from engine.experiments.experiment import ACTIVATIONS, INITS
 
 Value = str | int | float
 

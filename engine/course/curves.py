@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.func import grad, vmap
 from torch.nn import functional
 
+from engine.course.dense import ACTIVATIONS
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import pair
-from engine.dense import ACTIVATIONS
 
 NAMES = tuple(name for name in ACTIVATIONS if name != "linear")
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.course.dense import size_text
 from engine.course.findings import Cell, Finding, Picture, Table
 from engine.course.pairs import digits
-from engine.data import MEAN, N_CLASSES, STD
-from engine.dense import size_text
+from engine.experiments.data import MEAN, N_CLASSES, STD
 
 
 def picture(image: Tensor, caption: str) -> Picture:

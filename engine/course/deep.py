@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.networks import sizes
-from engine.models import MLP, initialise
+from engine.experiments.models import MLP, initialise
 
 XOR_X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR_Y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from engine.course.backprop import example
+from engine.course.dense import Criterion, Network, autograd
+from engine.course.derivation_check import error_between
+from engine.course.derivations import Factor, Kind, derive, symbol
 from engine.course.formula_language import Evaluator, parse, plain
 from engine.course.networks import Description, describe
-from engine.dense import Criterion, Network, autograd
-from engine.derivation_check import error_between
-from engine.derivations import Factor, Kind, derive, symbol
 from engine.errors import ExperimentError, ExpressionError
 
 _EQUAL = 1e-9

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.errors import ExperimentError
-from engine.experiment import ACTIVATIONS
-from engine.losses import LOSSES
+from engine.experiments.experiment import ACTIVATIONS
+from engine.experiments.losses import LOSSES
 
-_UNDERIVED = ("mae",)  # engine.derivations has no rule for it
+_UNDERIVED = ("mae",)  # derivations has no rule for it
 LARGEST = 1000
 
 

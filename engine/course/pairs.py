@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from engine.data import Digits, load_digits
+from engine.experiments.data import Digits, load_digits
 
 CLASSES = (1, 7)
 

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import pair
-from engine.data import BatchLoader
+from engine.experiments.data import BatchLoader
 
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object]]] = {
     "sgd": (torch.optim.SGD, {"lr": 0.02}),
@@ -119,7 +119,7 @@ def path(optimizer: str, surface: str, steps: int) -> Finding:
 def digits(epochs: int, seed: int) -> Finding:
     """Every optimizer at its usual rate, one softmax layer on the ten digits."""
     from engine.course.pairs import digits as load
-    from engine.optimizers import OPTIMIZERS as USUAL
+    from engine.experiments.optimizers import OPTIMIZERS as USUAL
 
     part = load("subset").train
     rows: list[list[Cell]] = []

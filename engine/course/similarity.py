@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.course.dataset import picture
 from engine.course.findings import Cell, Finding, Table
 from engine.course.pairs import digits
-from engine.data import N_CLASSES
+from engine.experiments.data import N_CLASSES
 
 
 @lru_cache(maxsize=2)

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
-from engine.recording import Job
+from engine.recordings.recording import Job
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.library import find, lesson_files, lessons
@@ -176,7 +176,7 @@ def _headless(name: str, folder: Path, as_json: bool, reason: str | None, say: S
 
 def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     """Open the screen on a lesson, or on the list."""
-    from engine.experiment import Experiment
+    from engine.experiments.experiment import Experiment
     from nnwalk_tui.engine_client import EngineClient
     from nnwalk_tui.lessons.guide import experiment_at
 

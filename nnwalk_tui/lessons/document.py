@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.experiment import Experiment
+from engine.experiments.experiment import Experiment
 
 
 class Call(msgspec.Struct, frozen=True):

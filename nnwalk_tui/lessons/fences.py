@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from engine.command_table import parse as parse_command
 from engine.course.networks import describe
 from engine.errors import EngineError
-from engine.experiment import Experiment, resolve
+from engine.experiments.experiment import Experiment, resolve
+from engine.protocol.command_table import parse as parse_command
 from nnwalk_tui.actions import PANES
 from nnwalk_tui.lessons.answers import line_numbers, number_of, shape_of
 from nnwalk_tui.lessons.document import Beside, Block, Call, Computed, Equation, Question, Script, Start, Verbatim

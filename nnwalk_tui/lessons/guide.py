@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine.course.findings import Finding
-from engine.experiment import Experiment
-from engine.views import Answer
+from engine.experiments.experiment import Experiment
+from engine.protocol.replies import Answer
 from nnwalk_tui.lessons.document import Beside, Block, Call, Lesson, Question, Script, Start, calls
 from nnwalk_tui.lessons.pieces import part_of, text_of, written
 from nnwalk_tui.lessons.progress import Progress

@@ -16,8 +16,8 @@ from nnwalk_tui.lessons.pieces import part_of
 from nnwalk_tui.lessons.questions import formula_command, judge, right_answer
 
 if TYPE_CHECKING:
+    from engine.protocol.replies import Answer
     from engine.session import Session
-    from engine.views import Answer
 
 _FAILED = 1
 
@@ -59,7 +59,7 @@ class _Run:
 
     def _do(self, command: str) -> Answer:
         if self._session is None:
-            from engine.experiment import Experiment
+            from engine.experiments.experiment import Experiment
 
             self._open(Experiment(model="neuron"))
         assert self._session is not None
@@ -120,7 +120,7 @@ def _as_given(question: Question, answer: object) -> str:
 
 def run_lesson(lesson: Lesson, as_json: bool) -> int:
     """Print a lesson's lines; the exit status: 0, or 1 where a command failed or an answer is not right."""
-    from engine.answers import for_json
+    from engine.lookup.answers import for_json
 
     run = _Run(lesson)
     for line in run.lines():

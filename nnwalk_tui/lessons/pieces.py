@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.command_table import parse as parse_command
 from engine.course.findings import number_text
 from engine.course.requests import parse_request
 from engine.errors import EngineError
+from engine.protocol.command_table import parse as parse_command
 from nnwalk_tui.lessons.document import Call
 
 _STYLE = re.compile(r"%\d?|\d|shape")

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.views import Snapshot
+from engine.protocol.views import Snapshot
 from nnwalk_tui import theme
 from nnwalk_tui.render.frame import Frame, framed, inner
 from nnwalk_tui.render.spelled import drawn

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.messages import BatchLook
-from engine.views import BatchView, Snapshot
+from engine.protocol.messages import BatchLook
+from engine.protocol.views import BatchView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import confusion, gallery
 from nnwalk_tui.render import digits as render

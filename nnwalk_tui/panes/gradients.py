@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.messages import GradientLook
-from engine.views import Distribution, Gradient, Gradients, Snapshot
+from engine.protocol.messages import GradientLook
+from engine.protocol.views import Distribution, Gradient, Gradients, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import distribution
 from nnwalk_tui.render import gradients as render

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 
-from engine.messages import GraphLook
-from engine.views import GraphView, Node, Snapshot
+from engine.protocol.messages import GraphLook
+from engine.protocol.views import GraphView, Node, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import graph as render
 from nnwalk_tui.render.frame import inner

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.views import Snapshot, Status
+from engine.protocol.positions import Status
+from engine.protocol.views import Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render.header import header
 from nnwalk_tui.render.text import Line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.views import Snapshot
+from engine.protocol.views import Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import here as render
 from nnwalk_tui.render.text import Line

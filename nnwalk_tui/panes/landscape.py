@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.messages import LandscapeLook
-from engine.views import LandscapeView, Snapshot
+from engine.protocol.messages import LandscapeLook
+from engine.protocol.views import LandscapeView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import landscape as render
 from nnwalk_tui.render.text import Line

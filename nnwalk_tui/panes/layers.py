@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.views import Layer, Layers, Snapshot
+from engine.protocol.views import Layer, Layers, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import layers as render
 from nnwalk_tui.render.frame import inner

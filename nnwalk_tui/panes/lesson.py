@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from engine.views import Snapshot
+from engine.protocol.views import Snapshot
 from nnwalk_tui.panes.base import MARGIN, Pane
 from nnwalk_tui.render.text import Line
 

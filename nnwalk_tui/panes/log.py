@@ -7,7 +7,7 @@ from itertools import islice
 
 from rich.text import Text
 
-from engine.views import Snapshot
+from engine.protocol.views import Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render.text import Line, clean
 

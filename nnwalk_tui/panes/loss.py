@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.messages import PlotLook
-from engine.views import LossView, Snapshot
+from engine.protocol.messages import PlotLook
+from engine.protocol.views import LossView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import loss as render
 from nnwalk_tui.render import numbers

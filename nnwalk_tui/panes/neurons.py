@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from engine.messages import NeuronsLook
-from engine.views import NeuronsView, Snapshot
+from engine.protocol.messages import NeuronsLook
+from engine.protocol.views import NeuronsView, Snapshot
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import neurons as render
 from nnwalk_tui.render.frame import inner

@@ -10,7 +10,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 
-from engine.views import Snapshot, TapeRow, TapeView
+from engine.protocol.views import Snapshot, TapeRow, TapeView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import tape as render
 from nnwalk_tui.render.frame import inner

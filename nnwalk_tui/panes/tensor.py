@@ -8,8 +8,8 @@ import msgspec
 from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
-from engine.messages import TensorLook
-from engine.views import Snapshot, TensorView
+from engine.protocol.messages import TensorLook
+from engine.protocol.views import Snapshot, TensorView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import tensor as render
 from nnwalk_tui.render.frame import inner

@@ -10,7 +10,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from engine.views import Snapshot, TapeView
+from engine.protocol.views import Snapshot, TapeView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render.text import Line
 from nnwalk_tui.render.timeline import event_at, timeline

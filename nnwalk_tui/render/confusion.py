@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.views import Confusion
+from engine.protocol.views import Confusion
 from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import percent
 from nnwalk_tui.render.spelled import drawn

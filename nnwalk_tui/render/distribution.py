@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.views import Distribution
+from engine.protocol.views import Distribution
 from nnwalk_tui.render.numbers import number, percent, power, shape
 from nnwalk_tui.render.spark import BLOCKS
 from nnwalk_tui.render.spelled import drawn

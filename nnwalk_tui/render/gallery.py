@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.views import Gallery, Picture
+from engine.protocol.views import Gallery, Picture
 from nnwalk_tui import theme
 from nnwalk_tui.render import digits, heat
 from nnwalk_tui.render.numbers import scientific

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from engine.views import Gradient
+from engine.protocol.views import Gradient
 from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import is_bad, missing, number, power, scientific
 from nnwalk_tui.render.spark import sparkline

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from engine.views import GraphView, Mark, Node
+from engine.protocol.positions import Mark
+from engine.protocol.views import GraphView, Node
 from nnwalk_tui import theme
 from nnwalk_tui.render.numbers import is_bad, number, shape
 from nnwalk_tui.render.spelled import drawn

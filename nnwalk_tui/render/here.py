@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.cells import cell_len
 
-from engine.views import Here, Term
+from engine.protocol.views import Here, Term
 from nnwalk_tui import theme
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, ends, fill, measure, wrap

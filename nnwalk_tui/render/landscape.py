@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 
-from engine.views import LandscapeView
+from engine.protocol.views import LandscapeView
 from nnwalk_tui import theme
 from nnwalk_tui.render import digits
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell

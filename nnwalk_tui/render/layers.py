@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from engine.views import Layer, Statistics
+from engine.protocol.views import Layer, Statistics
 from nnwalk_tui.render.numbers import SIGNED, WIDTH, is_bad, missing, number, percent, shape
 from nnwalk_tui.render.spark import sparkline
 from nnwalk_tui.render.spelled import spelled

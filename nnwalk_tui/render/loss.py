@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from engine.views import Curve, LossView
+from engine.protocol.views import Curve, LossView
 from nnwalk_tui import theme
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell
 from nnwalk_tui.render.numbers import missing, scientific

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.views import TapeRow
+from engine.protocol.views import TapeRow
 from nnwalk_tui.render.text import Line, fit
 
 _PHASE = 8

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
-from engine.views import Statistics, TensorView
+from engine.protocol.views import Statistics, TensorView
 from nnwalk_tui.render import heat
 from nnwalk_tui.render.numbers import Notation, missing, notation, number, percent, scientific, shape
 from nnwalk_tui.render.spelled import drawn

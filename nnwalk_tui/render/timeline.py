@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import NamedTuple
 
-from engine.views import Status, TapeView
+from engine.protocol.positions import Status
+from engine.protocol.views import TapeView
 from nnwalk_tui.render.text import Line, fit_line
 
 _SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}

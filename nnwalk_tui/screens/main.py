@@ -15,8 +15,8 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from engine.messages import Look
-from engine.views import Snapshot
+from engine.protocol.messages import Look
+from engine.protocol.views import Snapshot
 from nnwalk_tui.arrangement import Arrangement
 from nnwalk_tui.boxes import Box
 from nnwalk_tui.layout import Needs, Plan, plan

@@ -1,0 +1,1 @@
+"""What is trained: model, loss, optimizer and data, built in or a user's own."""

@@ -1,0 +1,268 @@
+"""What is trained, and how: the recipe of a run, its defaults, and whether its parts fit together.
+
+Importing this loads no torch, so that the command line can check an experiment before the engine starts.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import TypeVar
+
+import msgspec
+
+from engine.errors import ExperimentError
+from engine.experiments.losses import LOSSES
+from engine.experiments.optimizers import OPTIMIZERS, check_options
+from engine.experiments.schedules import SCHEDULES
+
+MODELS = {
+    "mlp": "fully connected layers",
+    "neuron": "one sigmoid neuron that tells two classes apart",
+    "convnet": "two convolutions and a linear layer",
+}
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky-relu", "linear")
+OUTPUTS = ("sigmoid", "softmax", "linear")
+INITS = {
+    "pytorch": "as torch.nn draws them: uniform in ±1/√n_in",
+    "zeros": "all zero",
+    "small-normal": "0.01·randn, b = 0",
+    "normal": "randn, b too",
+    "scaled-normal": "randn/√n_in, b = 0",
+    "xavier": "uniform in ±√(6/(n_in + n_out)), b = 0",
+    "kaiming": "√(2/n_in)·randn, b = 0",
+}
+PIXELS = 28 * 28
+DIGITS = 10
+WHOLE_SET = 0  # as a batch size
+MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
+
+_T = TypeVar("_T")
+
+
+class Experiment(msgspec.Struct, frozen=True):
+    """The recipe of a run. None leaves the choice to `resolve`, which takes the other fields into account."""
+
+    model: str = "mlp"  # of MODELS
+    layers: tuple[int, ...] | None = None  # sizes from the inputs on; convnet has none
+    activation: str = "relu"  # of ACTIVATIONS, of the hidden layers
+    output: str | None = None  # of OUTPUTS; softmax with cross-entropy gives logits
+    loss: str | None = None  # of losses.LOSSES
+    optimizer: str = "sgd"  # of optimizers.OPTIMIZERS
+    learning_rate: float | None = None
+    momentum: float | None = None  # None: the optimizer's own, if it has any
+    weight_decay: float | None = None
+    batch_size: int | None = None  # WHOLE_SET: all training examples in one batch
+    epochs: int = 4
+    seed: int = 0
+    threads: int = 1
+    init: str | None = None  # of INITS
+    data: str = "subset"  # or "mnist", or a folder of IDX files
+    classes: tuple[int, ...] | None = None  # None: all ten digits
+    dropout: float = 0.0
+    batch_norm: bool = False
+    schedule: str = "constant"  # of schedules.SCHEDULES
+
+
+def defaults(model: str) -> Experiment:
+    """What is trained, all fields chosen, when nothing but the model is said."""
+    return resolve(Experiment(model=model))
+
+
+def resolve(experiment: Experiment) -> Experiment:
+    """The experiment with every choice made that was left open; it is checked, too.
+
+    What stays None does not apply: `layers` of a convnet, `momentum` of an optimizer at its own, `classes` for all ten
+    digits. `resolve(resolve(e)) == resolve(e)`. Raises ExperimentError as `check` does.
+    """
+    _check_names(experiment)
+    neuron = experiment.model == "neuron"
+    optimizer = OPTIMIZERS[experiment.optimizer]
+    course_rate = 0.01 if neuron and optimizer.name == "sgd" else optimizer.learning_rate  # course §4.6
+    whole = msgspec.structs.replace(
+        experiment,
+        learning_rate=_given(experiment.learning_rate, course_rate),
+        weight_decay=_given(experiment.weight_decay, optimizer.weight_decay),
+        batch_size=_given(experiment.batch_size, WHOLE_SET if neuron else 64),
+        init=_given(experiment.init, "small-normal" if neuron else "pytorch"),
+        classes=_given(experiment.classes, (1, 7) if neuron else None),
+    )
+    whole = _with_output(msgspec.structs.replace(whole, layers=_layers(whole)))
+    _check_numbers(whole)
+    _check_shapes(whole)
+    check_options(optimizer, whole.momentum, whole.weight_decay)
+    return whole
+
+
+def check(experiment: Experiment) -> None:
+    """Raise ExperimentError for what cannot work, as far as that can be told without the data.
+
+    It names the option, or the two that do not fit with their shapes, and the cure.
+    """
+    resolve(experiment)
+
+
+def n_classes(experiment: Experiment) -> int:
+    """How many classes the labels have."""
+    return DIGITS if experiment.classes is None else len(experiment.classes)
+
+
+def _given(value: _T | None, default: _T) -> _T:
+    return default if value is None else value
+
+
+def _layers(experiment: Experiment) -> tuple[int, ...] | None:
+    if experiment.model == "convnet" or experiment.layers is not None:
+        return experiment.layers
+    return (PIXELS, 1) if experiment.model == "neuron" else (PIXELS, 32, 16, n_classes(experiment))
+
+
+def _with_output(experiment: Experiment) -> Experiment:
+    """The output activation follows from the loss, the loss from the output activation, and both from the outputs."""
+    loss, output = experiment.loss, experiment.output
+    if loss is None and output is None:
+        loss = "bce" if _n_outputs(experiment) == 1 else "cross-entropy"
+    elif loss is None:
+        loss = {"softmax": "cross-entropy", "sigmoid": "bce", "linear": "mse"}[str(output)]
+    return msgspec.structs.replace(experiment, loss=loss, output=_given(output, LOSSES[str(loss)].outputs[0]))
+
+
+def _n_outputs(experiment: Experiment) -> int:
+    return experiment.layers[-1] if experiment.layers else n_classes(experiment)
+
+
+def _check_names(experiment: Experiment) -> None:
+    _check_name("model", experiment.model, MODELS)
+    _check_name("activation", experiment.activation, ACTIVATIONS)
+    _check_name("output activation", experiment.output, OUTPUTS)
+    _check_name("loss", experiment.loss, LOSSES)
+    _check_name("optimizer", experiment.optimizer, OPTIMIZERS)
+    _check_name("initialisation", experiment.init, INITS)
+    _check_name("schedule", experiment.schedule, SCHEDULES)
+
+
+def _check_name(what: str, name: str | None, known: Iterable[str]) -> None:
+    if name is None or name in known:
+        return
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise ExperimentError(f"there is no {what} “{name}”", f"{hint}there are {', '.join(known)}")
+
+
+def _check_numbers(experiment: Experiment) -> None:
+    rate = experiment.learning_rate or 0.0
+    _require(rate > 0 and math.isfinite(rate), f"the learning rate {experiment.learning_rate} is not above 0")
+    momentum = experiment.momentum or 0.0
+    _require(0 <= momentum < 1, f"the momentum {momentum:g} is not in 0 … 1", "0.9 is usual")
+    decay = experiment.weight_decay or 0.0
+    _require(decay >= 0 and math.isfinite(decay), f"the weight decay {decay:g} is negative", "0.0001 is usual")
+    size = experiment.batch_size or 0
+    _require(size >= 0, f"the batch size {size} is negative", f"use 64, or {WHOLE_SET} for all examples in one batch")
+    _require(experiment.epochs >= 1, f"{experiment.epochs} epochs train nothing", "use a number from 1")
+    _require(experiment.epochs <= MOST_EPOCHS, f"{experiment.epochs} epochs are too many", f"use 1 to {MOST_EPOCHS}")
+    _require(
+        experiment.threads <= MOST_THREADS,
+        f"{experiment.threads} threads are too many",
+        "1 gives the same bits everywhere",
+    )
+    _require(experiment.threads >= 1, f"{experiment.threads} threads compute nothing", "use a number from 1")
+    _require(0 <= experiment.seed < 2**63, f"the seed {experiment.seed} is out of range", "use 0 to 2⁶³ − 1")
+    _require(0 <= experiment.dropout < 1, f"the dropout {experiment.dropout:g} is not in 0 … 1", "use for example 0.2")
+
+
+def _require(holds: bool, problem: str, cure: str = "use for example 0.01") -> None:
+    if not holds:
+        raise ExperimentError(problem, cure)
+
+
+def _check_shapes(experiment: Experiment) -> None:
+    _check_classes(experiment)
+    _check_layers(experiment)
+    _check_extras(experiment)
+    _check_loss(experiment)
+
+
+def _check_classes(experiment: Experiment) -> None:
+    classes = experiment.classes
+    if classes is None:
+        return
+    written = ",".join(map(str, classes))
+    unknown = [digit for digit in classes if not 0 <= digit < DIGITS]
+    _require(not unknown, f"classes {written}: there is no digit {unknown and unknown[0]}", "use the digits 0 to 9")
+    _require(len(set(classes)) == len(classes), f"classes {written} name a digit twice", "name each digit once")
+    _require(len(classes) >= 2, f"{len(classes)} classes leave nothing to tell apart", "name two or more, like 1,7")
+
+
+def _check_layers(experiment: Experiment) -> None:
+    layers = experiment.layers
+    if experiment.model == "convnet":
+        _require(layers is None, f"a convnet has no layer sizes {_shape(layers)}", "leave them out, or use the mlp")
+        return
+    sizes = layers or ()
+    _require(len(sizes) >= 2, f"layers {_shape(sizes)} are fewer than 2 sizes", "give inputs and outputs, like 784,10")
+    weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    _require(weights <= _MOST_WEIGHTS, f"layers {_shape(sizes)} have {weights:,} weights", "use smaller sizes")
+    _require(all(size >= 1 for size in sizes), f"layers {_shape(sizes)} have a size below 1", "use sizes from 1")
+    if experiment.model == "neuron":
+        _require(
+            len(sizes) == 2 and sizes[1] == 1,
+            f"layers {_shape(sizes)} are not those of one neuron",
+            "leave them out, or use the mlp",
+        )
+
+
+def _check_extras(experiment: Experiment) -> None:
+    hidden = experiment.model == "mlp" and len(experiment.layers or ()) > 2
+    _require(
+        hidden or not (experiment.dropout or experiment.batch_norm),
+        f"{_layers_text(experiment)} has no hidden layer for dropout or batch norm",
+        "leave them out, or use an mlp with a hidden layer, like 784,32,10",
+    )
+    _require(
+        not (experiment.batch_norm and experiment.batch_size == 1),
+        "batch norm has no spread to divide by in a batch of one example",
+        "use a batch size from 2",
+    )
+
+
+def _check_loss(experiment: Experiment) -> None:
+    loss, classes, outputs = LOSSES[str(experiment.loss)], n_classes(experiment), _n_outputs(experiment)
+    _require(
+        not (loss.class_indices and outputs == 1),
+        f"{loss.name} with one output, {_layers_text(experiment)}: softmax of one value is always 1",
+        f"use bce, or one output for each of the {classes} classes",
+    )
+    _require(
+        experiment.output in loss.outputs,
+        f"{loss.name} does not go with output {experiment.output}",
+        f"with {loss.name} use output {' or '.join(loss.outputs)}; with output {experiment.output} use "
+        f"{' or '.join(row.name for row in LOSSES.values() if experiment.output in row.outputs)}",
+    )
+    _require(
+        experiment.model != "convnet" or loss.class_indices,
+        f"a convnet gives logits, which {loss.name} does not take",
+        "use cross-entropy, or the mlp",
+    )
+    column = outputs == 1 and classes == 2
+    _require(
+        outputs == classes or column,
+        f"{_layers_text(experiment)} gives {outputs} outputs (N × {outputs}) but there are {classes} classes",
+        _sizes_cure(experiment),
+    )
+
+
+def _sizes_cure(experiment: Experiment) -> str:
+    if experiment.model == "neuron":
+        return "a neuron tells two classes apart: name two, like 1,7, or use the mlp"
+    sizes = (*(experiment.layers or ())[:-1], n_classes(experiment))
+    return f"use layers {','.join(map(str, sizes))}, or choose as many classes as outputs"
+
+
+def _layers_text(experiment: Experiment) -> str:
+    return f"{experiment.model} {_shape(experiment.layers)}".rstrip()
+
+
+def _shape(layers: tuple[int, ...] | None) -> str:
+    return "-".join(map(str, layers or ()))

@@ -1,0 +1,200 @@
+"""The built-in networks and the ways to draw their first parameters.
+
+A new model is a class here, a row of `experiment.MODELS` and a branch of `assemble.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Generator, Tensor, nn
+
+PIXELS_AFTER_POOLING = 7 * 7  # 28 × 28, halved twice
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module | None]] = {
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "linear": lambda: None,
+}
+
+
+class Layer(nn.Sequential):
+    """Z = A·Wᵀ + b, then A = g(Z): linear, norm, activation and dropout, in this order (Ioffe & Szegedy 2015, §3.2).
+
+    What a layer does not have is left out. Shapes: (N, n_in) → (N, n_out).
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, activation: str = "linear", *, batch_norm: bool = False, dropout: float = 0.0
+    ) -> None:
+        stages = {
+            "linear": nn.Linear(n_in, n_out),
+            "norm": nn.BatchNorm1d(n_out) if batch_norm else None,
+            "activation": ACTIVATIONS[activation](),
+            "dropout": nn.Dropout(dropout) if dropout else None,
+        }
+        super().__init__(OrderedDict((name, stage) for name, stage in stages.items() if stage is not None))
+
+    def stage(self, name: str) -> nn.Module | None:
+        """Its "linear", "norm", "activation" or "dropout"; None for what it does not have."""
+        return dict(self.named_children()).get(name)
+
+
+class MLP(nn.Module):
+    """Fully connected layers of `sizes` neurons, sizes[0] being the inputs (course §5.1).
+
+    Shapes: (N, sizes[0]) → (N, sizes[-1]). Neither norm nor dropout follows the last layer.
+
+    `output` is "sigmoid", "linear" or "softmax". With "softmax" the model gives logits, as nn.CrossEntropyLoss wants
+    them, and `output_activation` is "softmax": what turns its outputs into probabilities. Else it is "".
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], activation: str, output: str, dropout: float = 0.0, batch_norm: bool = False
+    ) -> None:
+        super().__init__()
+        *hidden, last = pairwise(sizes)
+        layers = [Layer(*shape, activation, batch_norm=batch_norm, dropout=dropout) for shape in hidden]
+        self.output_activation = output if output == "softmax" else ""
+        layers.append(Layer(*last, "linear" if self.output_activation else output))
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        for layer in self.layers:
+            inputs = layer(inputs)
+        return inputs
+
+
+class Neuron(MLP):
+    """One sigmoid neuron, ŷ = σ(X·w + b) with w = W[1]ᵀ (course §4). Shapes: (N, n_x) → (N, 1)."""
+
+    def __init__(self, n_inputs: int, output: str = "sigmoid") -> None:
+        super().__init__((n_inputs, 1), "linear", output)
+
+
+class ConvNet(nn.Module):
+    """Two convolutions, each halved by pooling, and a linear layer (after LeNet-5, LeCun et al. 1998).
+
+    Shapes: (N, 1, 28, 28) → (N, n_classes) logits; `output_activation` is as in MLP.
+    """
+
+    output_activation = "softmax"
+
+    def __init__(self, n_classes: int, activation: str = "relu", channels: tuple[int, int] = (8, 16)) -> None:
+        super().__init__()
+        first, second = channels
+        self.conv1 = nn.Conv2d(1, first, kernel_size=3, padding=1)
+        self.activation1 = ACTIVATIONS[activation]()
+        self.pool1 = nn.MaxPool2d(2)
+        self.conv2 = nn.Conv2d(first, second, kernel_size=3, padding=1)
+        self.activation2 = ACTIVATIONS[activation]()
+        self.pool2 = nn.MaxPool2d(2)
+        self.linear = nn.Linear(second * PIXELS_AFTER_POOLING, n_classes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        stages = (self.conv1, self.activation1, self.pool1, self.conv2, self.activation2, self.pool2)
+        for stage in stages:
+            if stage is not None:
+                inputs = stage(inputs)
+        logits: Tensor = self.linear(inputs.flatten(start_dim=1))
+        return logits
+
+
+class HalfMSELoss(nn.Module):
+    """ℒ = ½·mean((Ŷ − Y)²), whose derivative has no 2 (course §4.4). Shapes: (N, n_y) twice → scalar."""
+
+    def forward(self, predictions: Tensor, targets: Tensor) -> Tensor:
+        return 0.5 * (predictions - targets).square().mean()
+
+
+LOSS_MODULES: dict[str, type[nn.Module]] = {
+    "bce": nn.BCELoss,
+    "cross-entropy": nn.CrossEntropyLoss,
+    "mse": nn.MSELoss,
+    "half-mse": HalfMSELoss,
+    "mae": nn.L1Loss,
+}
+
+
+def make_loss(name: str) -> nn.Module:
+    """The loss as a module: called with predictions (N × n_y) and targets, it gives a scalar."""
+    return LOSS_MODULES[name]()
+
+
+def initialise(model: nn.Module, name: str, generator: Generator) -> None:
+    """Draw the weights and biases of all linear and convolutional modules anew, in the order of `model.modules()`.
+
+    Of each module the weight is drawn first, then the bias, both from `generator`. So a plain loop gets the same bits:
+    `torch.manual_seed(s)` and building the modules for "pytorch"; `torch.manual_seed(s)` and then, layer by layer,
+    `0.01 * torch.randn(n_out, n_in)` for "small-normal", and so on for the names of INITIALISATIONS.
+    """
+    draw = INITIALISATIONS[name]
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                bias = module.bias if module.bias is not None else module.weight.new_empty(0)
+                draw(module.weight, bias, generator)
+
+
+def _pytorch(weight: Tensor, bias: Tensor, generator: Generator) -> None:
+    """nn.Linear's and nn.Conv2d's own: both uniform in ±1/√n_in (LeCun et al. 1998, "Efficient BackProp")."""
+    nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+    bound = 1 / math.sqrt(_fan_in(weight))
+    nn.init.uniform_(bias, -bound, bound, generator=generator)
+
+
+def _zeros(weight: Tensor, bias: Tensor, generator: Generator) -> None:
+    """All zero: neurons of a layer stay alike, since their gradients are (Goodfellow et al. 2016, §8.4)."""
+    weight.zero_()
+    bias.zero_()
+
+
+def _small_normal(weight: Tensor, bias: Tensor, generator: Generator) -> None:
+    """0.01·randn, b = 0 (course §4.6)."""
+    weight.copy_(0.01 * torch.randn(weight.shape, generator=generator))
+    bias.zero_()
+
+
+def _normal(weight: Tensor, bias: Tensor, generator: Generator) -> None:
+    """Unscaled randn for both: sigmoids start saturated (course §5.3)."""
+    weight.copy_(torch.randn(weight.shape, generator=generator))
+    bias.copy_(torch.randn(bias.shape, generator=generator))
+
+
+def _scaled_normal(weight: Tensor, bias: Tensor, generator: Generator) -> None:
+    """randn/√n_in, b = 0: Z keeps the variance of its inputs (LeCun et al. 1998, "Efficient BackProp"; course §5.3)."""
+    weight.copy_(torch.randn(weight.shape, generator=generator) / math.sqrt(_fan_in(weight)))
+    bias.zero_()
+
+
+def _xavier(weight: Tensor, bias: Tensor, generator: Generator) -> None:
+    """Uniform in ±√(6/(n_in + n_out)), b = 0 (Glorot & Bengio 2010, equation 16)."""
+    nn.init.xavier_uniform_(weight, generator=generator)
+    bias.zero_()
+
+
+def _kaiming(weight: Tensor, bias: Tensor, generator: Generator) -> None:
+    """√(2/n_in)·randn, b = 0, for ReLU (He et al. 2015, equation 10)."""
+    nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+    bias.zero_()
+
+
+def _fan_in(weight: Tensor) -> int:
+    return weight[0].numel()
+
+
+INITIALISATIONS: dict[str, Callable[[Tensor, Tensor, Generator], None]] = {
+    "pytorch": _pytorch,
+    "zeros": _zeros,
+    "small-normal": _small_normal,
+    "normal": _normal,
+    "scaled-normal": _scaled_normal,
+    "xavier": _xavier,
+    "kaiming": _kaiming,
+}

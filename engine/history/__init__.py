@@ -1,0 +1,1 @@
+"""What has run: checkpoints and replay, the branches of a run, and what was changed on the way."""

@@ -1,0 +1,174 @@
+"""Changes made on the way: data, so that they can be logged, saved and replayed.
+
+An edit belongs to the border after a batch and is made again whenever the run passes; twice made is once made.
+A new kind of edit is a row of EDITS.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import CommandError, EngineError
+from engine.lookup.expressions import evaluate
+from engine.lookup.live import LiveValues
+from engine.recordings.recording import Edit
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+def apply_edit(session: Session, edit: Edit) -> None:
+    """Make the change in the trainer as it stands. Raises EngineError, having changed nothing, where it cannot be."""
+    change = EDITS.get(_plain_name(edit.name))
+    if change is not None:
+        change(session, edit.value)
+    elif _is_hyper_parameter(session, edit.name):
+        _set_hyper_parameter(session, edit.name, edit.value)
+    else:
+        _set_tensor(session, edit.name, edit.value)
+
+
+RATES = ("learning_rate", "lr", "η", "eta")  # one thing
+
+
+def _plain_name(name: str) -> str:
+    return "learning_rate" if name in RATES else name
+
+
+def _number(session: Session, expression: str) -> float:
+    value = evaluate(expression, LiveValues(session, {}))
+    if isinstance(value, str) or (isinstance(value, Tensor) and value.numel() != 1):
+        raise CommandError(f"“{expression}” is not one number", "for example: set learning_rate 0.1")
+    number = float(value)
+    if not math.isfinite(number):
+        raise CommandError(f"“{expression}” is {number}", "use a finite number")
+    return number
+
+
+def _learning_rate(session: Session, expression: str) -> None:
+    rate = _number(session, expression)
+    if rate <= 0:
+        raise CommandError(f"a learning rate of {rate:g} makes no sense", "use a number above 0")
+    for group in session.trainer.optimizer.param_groups:
+        group["lr"] = group["base_lr"] = rate
+
+
+def _batch_size(session: Session, expression: str) -> None:
+    size = batch_size_of(session, expression)
+    session.trainer.loader.batch_size = size  # type: ignore[attr-defined]
+
+
+def batch_size_of(session: Session, expression: str) -> int:
+    """The batch size that an expression means. Raises CommandError where this loader cannot take it."""
+    loader = session.trainer.loader
+    if not hasattr(loader, "inputs") or not hasattr(loader, "batch_size"):
+        raise CommandError("the batch size of this loader cannot be changed", "make the loader with another one")
+    size, most = (len(loader.inputs), len(loader.inputs)) if expression == "all" else (0, len(loader.inputs))
+    size = size or round(_number(session, expression))
+    if not 1 <= size <= most:
+        raise CommandError(f"a batch size of {size} does not fit", f"use 1 to {most}, or all")
+    return size
+
+
+def _optimizer(session: Session, name: str) -> None:
+    from engine.experiments.assemble import make_optimizer
+    from engine.experiments.optimizers import OPTIMIZERS
+
+    if name not in OPTIMIZERS:
+        raise CommandError(f"there is no optimizer “{name}”", f"there are {', '.join(OPTIMIZERS)}")
+    trainer = session.trainer
+    parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
+    trainer.replace_optimizer(make_optimizer(name, parameters, OPTIMIZERS[name].learning_rate))
+
+
+def _set_frozen(frozen: bool) -> Callable[[Session, str], None]:
+    def change(session: Session, where: str) -> None:
+        for parameter in parameters_at(session, where):
+            parameter.requires_grad_(not frozen)
+
+    return change
+
+
+def parameters_at(session: Session, where: str) -> list[torch.nn.Parameter]:
+    """The parameters of a layer by its number or module path, or one parameter by its name."""
+    model, naming = session.trainer.model, session.naming
+    named = dict(model.named_parameters())
+    full = naming.full_name.get(where, where)
+    if full in named:
+        return [named[full]]
+    layer = next((la for la in naming.layers if where in (str(la.index), la.path)), None)
+    if layer is not None:
+        return list(layer.module.parameters())
+    inside = [p for name, p in named.items() if name.startswith(where + ".")]
+    if not inside:
+        raise CommandError(f"there is no layer or parameter “{where}”", f"layers are 1 to {len(naming.layers)}")
+    return inside
+
+
+EDITS: dict[str, Callable[[Session, str], None]] = {
+    "learning_rate": _learning_rate,
+    "batch_size": _batch_size,
+    "optimizer": _optimizer,
+    "freeze": _set_frozen(True),
+    "unfreeze": _set_frozen(False),
+}
+
+
+def _is_hyper_parameter(session: Session, name: str) -> bool:
+    value = session.trainer.optimizer.param_groups[0].get(name)
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def _set_hyper_parameter(session: Session, name: str, expression: str) -> None:
+    number = _number(session, expression)
+    optimizer = session.trainer.optimizer
+    for group in optimizer.param_groups:
+        group[name] = number
+    if name == "momentum" and isinstance(
+        optimizer, torch.optim.RMSprop
+    ):  # it makes this with the rest of its state only
+        for parameter, state in optimizer.state.items():
+            state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+
+
+def _set_tensor(session: Session, name: str, expression: str) -> None:
+    """A parameter, or a slice of one: set W[1][3,5] 0.5."""
+    live = LiveValues(session, {})
+    target = _target(session, name, live)
+    value = evaluate(expression, live)
+    if isinstance(value, str):
+        raise CommandError(f"“{expression}” is a word", "use a number, or an expression of parameters")
+    with torch.no_grad():
+        tensor = torch.as_tensor(value, dtype=target.dtype)
+        try:
+            target.copy_(tensor.expand_as(target).clone())
+        except RuntimeError:
+            sizes = ["×".join(map(str, t.shape)) or "one number" for t in (tensor, target)]
+            raise CommandError(
+                f"{expression} is {sizes[0]}, {name} is {sizes[1]}", "give one number, or the shape"
+            ) from None
+
+
+def _target(session: Session, name: str, live: LiveValues) -> Tensor:
+    """The part of a live parameter that a name and index mean."""
+    try:
+        target = evaluate(name, live)
+    except EngineError as error:
+        raise CommandError(f"“{name}” cannot be set: {error.problem}", settable(session)) from None
+    storages = {p.untyped_storage().data_ptr() for p in session.trainer.model.parameters()}
+    if not isinstance(target, Tensor) or target.untyped_storage().data_ptr() not in storages:
+        raise CommandError(f"“{name}” cannot be set", settable(session))
+    return target
+
+
+def settable(session: Session) -> str:
+    """What `set` can change here."""
+    groups: dict[str, Any] = session.trainer.optimizer.param_groups[0]
+    hyper = [key for key in groups if _is_hyper_parameter(session, key) and key not in ("lr", "base_lr")]
+    names = [session.naming.short_name[name] for name in list(session.naming.short_name)[:8]]
+    return f"what can be set: learning_rate, batch_size, optimizer, {', '.join((*hyper, *names))} or a part, W[1][3,5]"

@@ -1,0 +1,1 @@
+"""Names and expressions, and the values that they have at a position."""

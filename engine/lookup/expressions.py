@@ -1,0 +1,337 @@
+"""The one expression language: print, stats, watches, breakpoints, set and plots.
+
+A whitelist over Python's own syntax tree: numbers, names, `+ - * / ** @ %`, comparisons, `and or not`, the functions of
+`functions.py`, `[…]` with indices and slices that count from 1 and include both ends, `.T`, and `f(*)`.
+The course's signs are understood too: `z₃[5](6123)`, `dW[1]·A[0]ᵀ`, `∗`, `−`, `ℒ`, `η`, ∂W[1].
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import ExpressionError
+from engine.lookup.functions import FUNCTIONS, Function, everywhere, state_function
+from engine.lookup.values import BARE, INDEXED, Ref, Values
+
+_LONGEST = 1000
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.MatMult: operator.matmul,
+    ast.Mod: operator.mod,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_SIGNS = {
+    "∗": "*",
+    "−": "-",
+    "·": "@",
+    "ᵀ": ".T",
+    "ℒ": "L",
+    "η": "learning_rate",
+    "γ": "gamma",
+    "β": "beta",
+    "∂_": "d",
+    "∂": "d",
+}
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_ADDRESS = re.compile(r"\b(d?)([xzawb])([₀-₉]+)(?:[,،]([₀-₉]+))?\[(\d+)\](?:\((\d+)\))?")
+_PATH = re.compile(r"\bpath\s*([=!]=)\s*([\w.]+)")  # of a module: layer1.0.conv1
+_ALL = "__everywhere__"
+
+
+def parse(text: str, names: list[str], row_of: Callable[[int], int] = lambda example: example) -> ast.expr:
+    """The syntax tree of an expression; `names` are the dotted parameter names that it may use.
+
+    `row_of` says in which row of the batch an example of the data set stands, both from 1.
+
+    Raises ExpressionError, naming the place that is wrong.
+    """
+    if len(text) > _LONGEST:
+        raise ExpressionError(f"the expression is {len(text)} characters long", f"the most is {_LONGEST}")
+    source = _plain(text, names, row_of)
+    try:
+        tree = ast.parse(source.strip(), mode="eval").body
+    except SyntaxError as error:
+        where = (error.text or source)[max(0, (error.offset or 1) - 1) :].strip() or "the end"
+        raise ExpressionError(f"“{text}” does not read: stuck at “{where[:20]}”", "see help print") from None
+    except (ValueError, MemoryError, RecursionError):
+        raise ExpressionError("the expression is too deeply nested, or has a zero byte", "shorten it") from None
+    return tree
+
+
+def evaluate(text: str, values: Values) -> Any:
+    """The value of an expression at the cursor: a number, a truth value, a string or a Tensor.
+
+    Raises ExpressionError or NotComputedYetError, naming the word that is wrong and listing what exists.
+    """
+    return evaluate_tree(parse(text, values.dotted_names(), values.row_of), values)
+
+
+def evaluate_tree(tree: ast.expr, values: Values) -> Any:
+    """The same for an expression that is parsed already."""
+    try:
+        value = _Evaluator(values).visit(tree)
+        return values.get(value) if isinstance(value, Ref) else value
+    except RecursionError:
+        raise ExpressionError("the expression is too deeply nested", "shorten it") from None
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ExpressionError(f"“{ast.unparse(tree)}” cannot be computed: {error}", "check its numbers") from None
+
+
+def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
+    text = _ADDRESS.sub(lambda match: _address(match, row_of), text)
+    text = _PATH.sub(r"path \1 '\2'", text)
+    for sign, plain in _SIGNS.items():
+        text = text.replace(sign, plain)
+    for name in sorted((n for n in names if "." in n), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.'\"]){re.escape(name)}(?![\w.'\"])", f"'{name}'", text)
+    return re.sub(r"\(\s*\*\s*\)", f"({_ALL})", text)
+
+
+def _address(match: re.Match[str], row_of: Callable[[int], int]) -> str:
+    """z₃[5](6123) → Z[5][row,3]; w₃,₅[1] → W[1][3,5]; b₃[1] → b[1][3] (course §5.1)."""
+    gradient, symbol, first, second, layer, example = match.groups()
+    row = row_of(int(example)) if example else 1
+    first, second = first.translate(_DIGITS), (second or "").translate(_DIGITS)
+    if symbol == "x":
+        return f"X[{row},{first}]"
+    if symbol in "za":
+        return f"{gradient}{symbol.upper()}[{layer}][{row},{first}]"
+    return f"{gradient}W[{layer}][{first},{second or 1}]" if symbol == "w" else f"{gradient}b[{layer}][{first}]"
+
+
+class _Evaluator(ast.NodeVisitor):
+    """Walks the tree; whatever it does not know is refused."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    def visit(self, node: ast.AST) -> Any:
+        method = _VISITS.get(type(node))
+        if method is None:
+            raise ExpressionError(
+                f"“{ast.unparse(node)[:40]}” is not part of the language",
+                "use numbers, names, + - * / ** @ %, and functions",
+            )
+        return method(self, node)
+
+    def _value(self, node: ast.AST) -> Any:
+        value = self.visit(node)
+        return self._values.get(value) if isinstance(value, Ref) else value
+
+    def visit_Constant(self, node: ast.Constant) -> Any:
+        if isinstance(node.value, str):
+            return Ref(node.value) if node.value in self._values.naming.layer_of else node.value
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            raise ExpressionError(f"“{node.value!r}” is not a number", "use numbers and names")
+        return node.value if isinstance(node.value, float) or abs(node.value) < 2**53 else float(node.value)
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        name = node.id
+        if name in self._values.scalars:
+            value = self._values.scalars[name]()
+            if value is None:
+                self._values.explain_scalar(name)
+            return value
+        if name in BARE or name in self._values.naming.layer_of or name.removeprefix("d") in BARE:
+            return Ref(name)
+        if name in ("inf", "nan"):
+            return float(name)
+        if name in INDEXED:
+            raise ExpressionError(f"{name} needs a layer", f"for example {name}[1]")
+        if name in FUNCTIONS:
+            raise ExpressionError(f"{name} is a function", f"for example {name}(W[1])")
+        known = ", ".join(self._values.names())
+        raise ExpressionError(f"there is no “{name}”", f"names are {known}; functions are {', '.join(FUNCTIONS)}")
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
+        value = self._value(node.operand)
+        if isinstance(node.op, ast.Not):
+            return not yes_or_no(value, node.operand)
+        if isinstance(node.op, ast.USub):
+            return _compute(operator.neg, node, value)
+        if isinstance(node.op, ast.UAdd):
+            return value
+        raise ExpressionError(f"“{ast.unparse(node)}” is not part of the language", "use - or not")
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        if type(node.op) not in _BINARY:
+            raise ExpressionError(f"“{ast.unparse(node)}” is not part of the language", "operators are + - * / ** @ %")
+        left, right = self._value(node.left), self._value(node.right)
+        if isinstance(node.op, ast.Pow) and not isinstance(left, Tensor):
+            left = float(left)  # whole numbers would grow without bound
+        return _compute(_BINARY[type(node.op)], node, left, right)
+
+    def visit_Compare(self, node: ast.Compare) -> Any:
+        left = self._word_or_value(node.left)
+        for op, right_node in zip(node.ops, node.comparators, strict=True):
+            right = self._word_or_value(right_node, beside=left)
+            if type(op) not in _COMPARE:
+                raise ExpressionError(
+                    f"“{ast.unparse(node)}” is not part of the language", "compare with < <= > >= == !="
+                )
+            holds = _compute(_COMPARE[type(op)], node, left, right)
+            if not yes_or_no(holds, node):
+                return False
+            left = right
+        return True
+
+    def _word_or_value(self, node: ast.AST, beside: Any = None) -> Any:
+        """A bare word beside a phase, operation or module is that word: `op == relu`."""
+        if isinstance(beside, str):
+            return node.value if isinstance(node, ast.Constant) else bare_word(node)
+        return self._value(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> bool:
+        stop = isinstance(node.op, ast.Or)
+        for part in node.values:
+            if yes_or_no(self._value(part), part) is stop:
+                return stop
+        return not stop
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        if node.attr != "T":
+            raise ExpressionError(f"“.{node.attr}” is not part of the language", "the only attribute is .T")
+        value = self._value(node.value)
+        return value.transpose(-1, -2) if isinstance(value, Tensor) and value.dim() > 1 else value
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        if isinstance(node.value, ast.Name) and node.value.id in INDEXED:
+            if not isinstance(node.slice, ast.Constant) or not isinstance(node.slice.value, int):
+                raise ExpressionError(
+                    f"“{ast.unparse(node)}” needs a layer's number", f"for example {node.value.id}[1]"
+                )
+            return Ref(f"{node.value.id}[{node.slice.value}]")
+        value = self._value(node.value)
+        if not isinstance(value, Tensor):
+            raise ExpressionError(f"“{ast.unparse(node.value)}” is one number", "leave the index away")
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return self._element(value, parts, ast.unparse(node.value))
+
+    def _element(self, tensor: Tensor, parts: list[ast.expr], name: str) -> Tensor:
+        if len(parts) > tensor.dim():
+            raise ExpressionError(
+                f"{name} has {tensor.dim()} dimensions, not {len(parts)}", f"its shape is {_shape(tensor)}"
+            )
+        index = tuple(self._index(part, size, name, tensor) for part, size in zip(parts, tensor.shape, strict=False))
+        return tensor[index]
+
+    def _index(self, part: ast.expr, size: int, name: str, tensor: Tensor) -> int | slice:
+        if isinstance(part, ast.Slice):
+            if part.step is not None:
+                raise ExpressionError("slices have no step", f"for example {name}[1:3]")
+            first = self._place(part.lower, size, name, tensor) if part.lower else 1
+            last = self._place(part.upper, size, name, tensor) if part.upper else size
+            return slice(first - 1, last)
+        return self._place(part, size, name, tensor) - 1
+
+    def _place(self, node: ast.AST, size: int, name: str, tensor: Tensor) -> int:
+        value = self._value(node)
+        value = int(value) if isinstance(value, Tensor) and value.numel() == 1 else value
+        if not isinstance(value, int) or not 1 <= value <= size:
+            raise ExpressionError(
+                f"there is no place {ast.unparse(node)} in {name}",
+                f"its shape is {_shape(tensor)}, and places count from 1",
+            )
+        return value
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+        function = self._function(name)
+        if node.keywords or len(node.args) != 1:
+            raise ExpressionError(f"{name} takes one value", f"for example {name}(W[1])")
+        argument = node.args[0]
+        if isinstance(argument, ast.Name) and argument.id == _ALL:
+            return everywhere(name, self._values)
+        if name == "changed":
+            return self._changed(argument)
+        if function.on_name:
+            ref = self.visit(argument)
+            if not isinstance(ref, Ref):
+                raise ExpressionError(f"{name} needs a name, not {ast.unparse(argument)}", f"for example {name}(W[1])")
+            return function.compute(self._values, ref)
+        return _compute(function.compute, node, self._value(argument))
+
+    def _changed(self, argument: ast.expr) -> bool:
+        """Whether parameters in an expression give another value than before this batch."""
+        now, before = self._value(argument), _Evaluator(self._values.before())._value(argument)
+        if isinstance(now, str):
+            raise ExpressionError(
+                f"changed needs a parameter, not {ast.unparse(argument)}", "for example changed(W[1])"
+            )
+        return not torch.equal(torch.as_tensor(now), torch.as_tensor(before))
+
+    def _function(self, name: str) -> Function:
+        if name in FUNCTIONS:
+            return FUNCTIONS[name]
+        symbols = optimizer_symbols(self._values)
+        if name in symbols:
+            return state_function(name)
+        raise ExpressionError(f"there is no function “{name}”", f"functions are {', '.join((*FUNCTIONS, *symbols))}")
+
+
+_VISITS: dict[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
+    getattr(ast, name.removeprefix("visit_")): method
+    for name, method in vars(_Evaluator).items()
+    if name.startswith("visit_")
+}
+
+
+def optimizer_symbols(values: Values) -> list[str]:
+    """The names of the optimizer's state, as functions of a parameter."""
+    from engine.experiments.optimizers import spec_of
+
+    spec = spec_of(values.optimizer)
+    if spec is None:
+        keys = {key for state in values.optimizer_state().values() for key in state}
+        return sorted(key for key in keys if key.isidentifier())
+    return [symbol.ascii for symbol in spec.symbols.values()]
+
+
+def _compute(function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any:
+    try:
+        if not any(isinstance(operand, Tensor) for operand in operands):
+            return function(*operands)  # a watch on plain numbers is asked after every batch of a run
+        with torch.no_grad():
+            return function(*operands)
+    except (RuntimeError, TypeError, IndexError) as error:
+        shapes = " and ".join(_shape(o) if isinstance(o, Tensor) else str(o) for o in operands)
+        reason = str(error).splitlines()[0]
+        raise ExpressionError(f"“{ast.unparse(node)}” does not fit: {shapes}", reason) from None
+
+
+def bare_word(node: ast.AST) -> str:
+    """A word with hyphens, which Python reads as a difference: log-softmax."""
+    return ast.unparse(node).replace(" - ", "-").replace(" ", "")
+
+
+def yes_or_no(value: Any, node: ast.AST) -> bool:
+    """A condition's value as true or false. Raises ExpressionError where it is neither."""
+    if isinstance(value, str):
+        raise ExpressionError(f"“{value}” is a word, not a condition", f"compare it: {ast.unparse(node)} == …")
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ExpressionError(
+            f"“{ast.unparse(node)}” has {value.numel()} answers", "take max(…), min(…) or norm(…) of the tensor first"
+        )
+    return bool(value)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(str(size) for size in tensor.shape) or "one number"

@@ -1,0 +1,89 @@
+"""Values read straight from the model after a batch of a free run: parameters, their gradients and changes; no tape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from engine.errors import HistoryError, NotComputedYetError
+from engine.lookup.scalars import scalars_here
+from engine.lookup.values import Values
+from engine.tape.tape import Tape
+from engine.training.state import all_buffers, optimizer_parameters
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+
+class LiveValues(Values):
+    """What can be had without recording. Values of the forward pass are not computed yet, as far as this goes."""
+
+    def __init__(self, session: Session, before: dict[str, Tensor]) -> None:
+        trainer = session.trainer
+        super().__init__(
+            session.naming,
+            trainer.model,
+            state=_none_held,
+            tape=lambda: None,
+            done=None,
+            scalars=scalars_here(session),
+            refresh=_no_tape,
+        )
+        self._trainer = trainer
+        self._parameters = dict(trainer.model.named_parameters())
+        self._before = before
+        self._then = False  # whether parameters are those of before the last batch
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The trainer's."""
+        return self._trainer.optimizer
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The live parameters and buffers."""
+        return {**{n: p.detach() for n, p in self._parameters.items()}, **all_buffers(self.model)}
+
+    def parameter(self, full_name: str) -> Tensor:
+        """A live parameter."""
+        if self._then and full_name in self._before:
+            return self._before[full_name]
+        return self._parameters[full_name].detach()
+
+    def parameter_gradient(self, full_name: str) -> Tensor:
+        """The gradient that the last batch left."""
+        gradient = self._parameters[full_name].grad
+        if gradient is None:
+            raise NotComputedYetError(f"no gradient has reached {full_name}", "it is frozen, or no batch has run")
+        return gradient
+
+    def parameter_gradients(self) -> list[Tensor]:
+        """Every gradient that the last batch left."""
+        return [p.grad for p in self._parameters.values() if p.grad is not None]
+
+    def change(self, full_name: str) -> tuple[Tensor, Tensor]:
+        """A parameter before and after the last batch."""
+        if full_name not in self._before:
+            raise NotComputedYetError(f"the change of {full_name} is not known", "step a batch")
+        return self._before[full_name], self.parameter(full_name)
+
+    def optimizer_state(self) -> dict[int, dict[str, Any]]:
+        """The optimizer's live state."""
+        parameters = optimizer_parameters(self.optimizer)
+        return {i: self.optimizer.state[p] for i, p in enumerate(parameters) if p in self.optimizer.state}
+
+    def before(self) -> Values:
+        """Parameters as they were before the last batch."""
+        earlier = LiveValues.__new__(LiveValues)
+        earlier.__dict__.update(self.__dict__)
+        earlier._then = True
+        return earlier
+
+
+def _none_held() -> Any:
+    raise NotComputedYetError("that is not at hand in a free run", "pause first")
+
+
+def _no_tape(numbers: frozenset[int]) -> Tape:
+    raise HistoryError("there is no tape in a free run", "pause first")

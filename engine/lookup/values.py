@@ -1,0 +1,408 @@
+"""The values at the cursor, by the names that a learner sees: W[1], dZ[2], loss, or a parameter's own name.
+
+A parameter is old until its update event is done. What is computed later in the batch, or never, is an error that
+says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from engine import statistics
+from engine.errors import ExpressionError, NotComputedYetError
+from engine.experiments.optimizers import spec_of
+from engine.tape.naming import Naming
+from engine.tape.tape import Tape, Value
+from engine.training.state import State
+
+Scalar = float | int | str | None
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A name that has not been looked up yet: "W[1]", "dZ[2]", "A[0]", "out[12]", "layer1.0.conv1.weight"."""
+
+    name: str
+
+    @property
+    def base(self) -> str:
+        """The name without the leading d of a gradient."""
+        return self.name[1:] if self.is_gradient else self.name
+
+    @property
+    def is_gradient(self) -> bool:
+        """Whether this is a gradient: dW[1], but not `delta`."""
+        return (
+            len(self.name) > 1 and self.name[0] == "d" and (self.name[1].isupper() or self.name[1:].startswith(GREEK))
+        )
+
+
+GREEK = ("b[", "gamma[", "beta[")
+SYMBOLS = ("W", "b", "Z", "A", "N", "D", "gamma", "beta")
+INDEXED = (*SYMBOLS, *(f"d{s}" for s in SYMBOLS), "out")
+BARE = ("X", "Y", "L")
+
+
+class Values:
+    """Lookup at one cursor: `state` is the run's before this batch, `tape` what the batch did, up to event `done`.
+
+    Before training there is no tape. `done` None means the whole batch.
+    """
+
+    def __init__(
+        self,
+        naming: Naming,
+        model: torch.nn.Module,
+        state: Callable[[], State],
+        tape: Callable[[], Tape | None],
+        done: int | None,
+        scalars: dict[str, Callable[[], Scalar]],
+        refresh: Callable[[frozenset[int]], Tape],
+    ) -> None:
+        self.naming = naming
+        self.model = model
+        self.scalars = scalars
+        self._state = state
+        self._get_tape = tape
+        self._done = done
+        self._refresh = refresh
+        self._tape_now: Tape | None = None
+
+    @property
+    def tape(self) -> Tape | None:
+        """The tape of the cursor's batch."""
+        if self._tape_now is None:
+            self._tape_now = self._get_tape()
+        return self._tape_now
+
+    @property
+    def done(self) -> int:
+        """How many events of the tape are done."""
+        tape = self.tape
+        return 0 if tape is None else len(tape) if self._done is None else self._done
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The one that makes the updates at the cursor."""
+        tape = self.tape
+        return (self._state() if tape is None else tape.before).optimizer_object
+
+    # ── names ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def names(self) -> list[str]:
+        """Everything that can be looked up, whether computed yet or not."""
+        found = [*self.scalars, *self.naming.full_name, *(f"d{name}" for name in self.naming.full_name)]
+        for layer in self.naming.layers:
+            found += [f"Z[{layer.index}]", f"A[{layer.index}]", f"dZ[{layer.index}]", f"dA[{layer.index}]"]
+        tape = self.tape
+        if tape is not None:
+            found += [n for value in tape.named() for n in (value.name, f"d{value.name}") if "ℒ" not in n]
+        if not self.naming.course:
+            found += self.naming.layer_of
+        return list(dict.fromkeys([*found, "X", "Y"]))
+
+    def parameter_name(self, ref: Ref) -> str | None:
+        """The full name of the parameter that a reference means, gradient or not."""
+        base = ref.base
+        return self.naming.full_name.get(base) or (base if base in self.naming.layer_of else None)
+
+    def dotted_names(self) -> list[str]:
+        """The names of parameters that expressions may use as they are; a course network's have symbols instead."""
+        return [] if self.naming.course else list(self.naming.layer_of)
+
+    def at(self, tape: Tape, done: int) -> Values:
+        """The values of a batch when so many of its events are done."""
+        scalars: dict[str, Callable[[], Scalar]] = {**self._place_scalars(tape, done), **self._loss_scalars(tape, done)}
+        return Values(
+            self.naming,
+            self.model,
+            self._state,
+            lambda: tape,
+            done,
+            self.scalars | scalars,
+            self._refresh,
+        )
+
+    def _place_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
+        event = tape.events[done - 1]
+        return {
+            "phase": lambda: str(event.phase),
+            "op": lambda: event.op.name,
+            "layer": lambda: event.layer,
+            "path": lambda: event.path,
+            "event": lambda: done,
+        }
+
+    def _loss_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
+        value = tape.values.get("ℒ")
+        taken = value is not None and value.event is not None and value.event.number <= done
+        if not taken:
+            return {"loss": lambda: None, "accuracy": lambda: None}
+        return {"loss": lambda: tape.loss, "accuracy": lambda: tape.accuracy}
+
+    def before(self) -> Values:
+        """The values before this batch: parameters only."""
+        tape = self._needs_tape("the change")
+        return Values(self.naming, self.model, lambda: tape.before, lambda: None, None, self.scalars, self._refresh)
+
+    def row_of(self, example: int) -> int:
+        """The row of the batch in which an example of the data set stands, both from 1.
+
+        Where the loader does not tell its indices, the example is the row. Raises ExpressionError for one elsewhere.
+        """
+        indices = self._needs_tape(f"example {example}").indices
+        if not indices:
+            return example
+        if example not in indices:
+            shown = ", ".join(str(index) for index in indices[:5])
+            raise ExpressionError(f"example {example} is not in this batch", f"its examples are {shown} …")
+        return indices.index(example) + 1
+
+    # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, ref: Ref) -> Tensor:
+        """The tensor that a reference means, at the cursor. Shares memory with the run: never write to it.
+
+        Raises NotComputedYetError or ExpressionError.
+        """
+        parameter = self.parameter_name(ref)
+        if parameter is not None:
+            return self.parameter_gradient(parameter) if ref.is_gradient else self.parameter(parameter)
+        if ref.name in self.naming.buffers:
+            return self.tensors()[ref.name]
+        return self.gradient(ref) if ref.is_gradient else self.activation(ref)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers by full name, as they are at the cursor."""
+        if self._done is None:
+            return self._state().tensors  # no tape is needed for it
+        tape = self.tape
+        if tape is None:
+            return self._state().tensors
+        tensors = dict(tape.before.tensors)
+        for event in tape.events[: self.done]:
+            for part in (*event.folded, event):
+                tensors.update(part.buffers)
+            if event.parameter:
+                tensors[event.parameter] = tape.after.tensors[event.parameter]
+        return tensors
+
+    def optimizer_state(self) -> dict[int, dict[str, Any]]:
+        """The optimizer's state by parameter index, as it is at the cursor."""
+        tape = self.tape
+        if tape is None:
+            return self._state().optimizer
+        if self._done is None:
+            return tape.border.optimizer
+        merged = dict(tape.before.optimizer)
+        for index, name in enumerate(self.optimizer_names()):
+            if self.updated(name) and index in tape.after.optimizer:
+                merged[index] = tape.after.optimizer[index]
+        return merged
+
+    def optimizer_names(self) -> list[str]:
+        """Full names of the optimizer's parameters, in its order."""
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        return [names[id(p)] for group in self.optimizer.param_groups for p in group["params"] if id(p) in names]
+
+    def updated(self, parameter: str) -> bool:
+        """Whether the cursor is past a parameter's update."""
+        tape = self.tape
+        return tape is not None and 0 < tape.updates().get(parameter, 0) <= self.done
+
+    def parameter(self, full_name: str) -> Tensor:
+        """A parameter's value at the cursor."""
+        tape = self.tape
+        if tape is None:
+            return self._state().tensors[full_name]
+        if self._done is None:
+            return tape.border.tensors[full_name]
+        return (tape.after if self.updated(full_name) else tape.before).tensors[full_name]
+
+    def change(self, full_name: str) -> tuple[Tensor, Tensor]:
+        """A parameter before and after this batch's update, which must be done."""
+        tape = self._needs_tape(full_name)
+        number = tape.updates().get(full_name)
+        short = self.naming.short_name[full_name]
+        if number is None:
+            raise NotComputedYetError(f"{short} is not updated in this batch", "it has no gradient, or is frozen")
+        self._check_done(number, f"the change of {short}")
+        return tape.before.tensors[full_name], tape.after.tensors[full_name]
+
+    def parameter_gradient(self, full_name: str) -> Tensor:
+        """ℒ's gradient towards a parameter."""
+        short = self.naming.short_name[full_name]
+        tape = self._needs_tape(f"d{short}")
+        found = tape.parameter_gradients.get(full_name)
+        if found is None:
+            raise NotComputedYetError(f"no gradient reaches {short}", "it is frozen, or ℒ does not depend on it")
+        self._check_done(found[1], f"the gradient of {short}")
+        return found[0]
+
+    def parameter_gradients(self) -> list[Tensor]:
+        """Every gradient towards a parameter that is computed at the cursor."""
+        tape = self.tape
+        return [] if tape is None else [g for g, number in tape.parameter_gradients.values() if number <= self.done]
+
+    def activation(self, ref: Ref) -> Tensor:
+        """A value of the forward pass."""
+        value = self.value(ref)
+        if value is None:
+            return self._derived(ref)
+        if value.event is not None:
+            self._check_done(value.event.number, ref.name)
+        return self._held(value, ref.name)
+
+    def value(self, ref: Ref) -> Value | None:
+        """The tape's value that a reference, or that of which it is the gradient, means; None if there is none."""
+        self._check_layer(ref)
+        tape = self._needs_tape(ref.name)
+        name = {"X": "A[0]", "L": "ℒ"}.get(ref.base, ref.base)
+        if name.startswith("out["):
+            number = int(name[4:-1])
+            if not 1 <= number <= len(tape):
+                raise ExpressionError(f"there is no event {number}", f"this batch has events 1 to {len(tape)}")
+            outputs = tape.events[number - 1].outputs
+            return outputs[0] if outputs else None
+        found = tape.values.get(name)
+        if found is None and name.startswith("A[") and self._passes_through(name):
+            return tape.values.get("Z" + name[1:])
+        return found
+
+    def gradient(self, ref: Ref) -> Tensor:
+        """ℒ's gradient towards a value of the forward pass."""
+        if self._is_derived(ref.base):
+            raise ExpressionError(
+                f"there is no {ref.name}",
+                f"{ref.base} is derived for display: cross-entropy is taken on the logits, see d{'Z' + ref.base[1:]}",
+            )
+        value = self.value(ref)
+        if value is None:
+            self._unknown(ref)
+        assert value is not None
+        if value.gradient is None and not value.gradient_event:
+            raise ExpressionError(
+                f"no gradient goes to {ref.base}", "it depends on no parameter, or ℒ does not depend on it"
+            )
+        self._check_done(value.gradient_event, ref.name)
+        if value.gradient is None:
+            self._tape_now = self._refresh(frozenset(range(value.gradient_event - 1, value.gradient_event + 2)))
+            value = self.value(ref)
+        if value is None or value.gradient is None:
+            raise ExpressionError(f"the gradient of {ref.base} is not seen by itself", "look at its operation's event")
+        return value.gradient
+
+    def reached(self, value: Value) -> bool:
+        """Whether the cursor is past the event that makes a value."""
+        return value.event is None or value.event.number <= self.done
+
+    def check(self, ref: Ref) -> None:
+        """Raise NotComputedYetError if the cursor has not reached what a reference means."""
+        tape, parameter = self._needs_tape(ref.name), self.parameter_name(ref)
+        if parameter is not None:
+            if ref.is_gradient:
+                self._check_done(tape.parameter_gradients[parameter][1], f"the gradient of {ref.base}")
+            return
+        value = self.value(ref) or (self.value(Ref("Z" + ref.base[1:])) if self._is_derived(ref.base) else None)
+        if value is not None and ref.is_gradient:
+            self._check_done(value.gradient_event, ref.name)
+        elif value is not None and value.event is not None:
+            self._check_done(value.event.number, ref.name)
+
+    def _held(self, value: Value, name: str) -> Tensor:
+        if value.parameter or value.buffer:
+            return self.tensors()[value.parameter or value.buffer]
+        if value.tensor is None:
+            makers = (value.event, value.root().event)
+            self._tape_now = self._refresh(frozenset(event.number for event in makers if event is not None))
+            again = self.value(Ref(name))
+            if again is None or again.tensor is None:
+                raise ExpressionError(f"{name} is too large to hold", "give the tape more room")
+            return again.tensor
+        return value.tensor
+
+    # ── what has no value of its own ──────────────────────────────────────────────────────────────────────────────────
+
+    def _is_derived(self, name: str) -> bool:
+        last = len(self.naming.layers)
+        return name == f"A[{last}]" and getattr(self.model, "output_activation", "") == "softmax"
+
+    def _passes_through(self, name: str) -> bool:
+        index = int(name[2:-1])
+        known = 1 <= index <= len(self.naming.layers)
+        return known and not self._is_derived(name)
+
+    def _derived(self, ref: Ref) -> Tensor:
+        if self._is_derived(ref.name):
+            return torch.softmax(self.activation(Ref("Z" + ref.name[1:])), dim=1)
+        self._unknown(ref)
+        raise AssertionError
+
+    def _check_layer(self, ref: Ref) -> None:
+        layers = len(self.naming.layers)
+        symbol, _, rest = ref.base.partition("[")
+        place = rest.rstrip("]")
+        if symbol not in SYMBOLS or ref.base == "A[0]" or not place.isdecimal():
+            return
+        if not 1 <= int(place) <= layers:
+            raise ExpressionError(f"there is no layer {place} for {ref.name}", f"layers are 1 to {layers}")
+
+    def _unknown(self, ref: Ref) -> None:
+        raise ExpressionError(f"there is no {ref.name} in this model", f"names are {', '.join(self.names()[:40])}")
+
+    def explain_scalar(self, name: str) -> NoReturn:
+        """Raise NotComputedYetError, saying when a plain number will be known."""
+        if name.startswith("valid_"):
+            raise NotComputedYetError(f"{name} is not known", "it needs a validation set, or a target of classes")
+        self._needs_tape(name)
+        loss = self.value(Ref("L"))
+        if loss is not None and loss.event is not None:
+            self._check_done(loss.event.number, name)
+        raise NotComputedYetError(f"{name} is not known here", "it needs predictions and targets that are classes")
+
+    def _needs_tape(self, name: str) -> Tape:
+        tape = self.tape
+        if tape is None:
+            raise NotComputedYetError(f"{name} is not computed yet: no batch has run", "step a batch first")
+        return tape
+
+    def _check_done(self, number: int, name: str) -> None:
+        tape = self._needs_tape(name)
+        if number > self.done:
+            event = tape.events[number - 1]
+            raise NotComputedYetError(
+                f"{name} is not computed yet",
+                f"it will be by event {number}, {event.phase} {event.op.name}; "
+                f"the cursor is at {self.done} of {len(tape)}",
+            )
+
+
+def ratio(values: Values, full_name: str) -> float:
+    """‖Δθ‖/‖θ‖ of a parameter's update in this batch."""
+    return statistics.update_ratio(*values.change(full_name))
+
+
+def optimizer_symbol(values: Values, symbol: str, full_name: str) -> Tensor | None:
+    """What the optimizer keeps for a parameter under a symbol ("m", "v", …); None if there is no such."""
+    spec = spec_of(values.optimizer)
+    if spec is None or full_name not in values.optimizer_names():
+        return None
+    state = values.optimizer_state().get(values.optimizer_names().index(full_name), {})
+    for key, item in state.items():
+        names = spec.symbols.get(key)
+        if names is not None and symbol in (key, *names) and item is not None:
+            return item if isinstance(item, Tensor) else torch.tensor(float(item))
+    return None
+
+
+def is_bad(tensor: Tensor) -> bool:
+    """Whether NaN or an infinity is among the values."""
+    if math.isfinite(statistics.norm(tensor)):
+        return False
+    return not bool(torch.isfinite(tensor).all())  # large values overflow the norm

@@ -1,0 +1,1 @@
+"""What is seen of one position: a module a pane."""

@@ -1,0 +1,198 @@
+"""A long series as a few buckets: what a plot of that many columns can show."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.history.branches import Branch
+from engine.history.replay import Replay
+from engine.panes.plots import NAMED
+from engine.protocol.messages import PlotLook
+from engine.protocol.positions import Position
+from engine.protocol.views import Curve, LossView
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Series = Sequence[float] | Array
+_MOST_MARKS = 60  # epochs that are marked
+_SHORTEST = 20  # batches that a plot spans at least
+_PARTS = 16
+_SMOOTHED = 40  # windows that a smoothed curve is made of, at least
+
+
+def decimate(name: str, series: Series, columns: int, first: int = 1) -> Curve:
+    """Least and greatest finite value of each of at most `columns` stretches; stretches with none are left out.
+
+    `series[i]` is the value at x = first + i.
+    """
+    values = np.asarray(series, dtype=np.float64)
+    count = len(values)
+    if count == 0 or columns < 1:
+        return Curve(name, [], [], [])
+    edges = np.unique(np.linspace(0, count, min(columns, count) + 1).astype(int))[:-1]
+    with np.errstate(invalid="ignore"):
+        low, high = np.minimum.reduceat(values, edges), np.maximum.reduceat(values, edges)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):  # looked at again only where it is needed
+        finite = np.isfinite(values)
+        low = np.minimum.reduceat(np.where(finite, values, np.inf), edges)
+        high = np.maximum.reduceat(np.where(finite, values, -np.inf), edges)
+    kept = [i for i in range(len(edges)) if math.isfinite(low[i])]
+    return Curve(
+        name, [float(edges[i] + first) for i in kept], [float(low[i]) for i in kept], [float(high[i]) for i in kept]
+    )
+
+
+def smoothed(name: str, series: Series, columns: int, window: int, first: int = 1) -> Curve:
+    """The mean of the finite values of the last `window` batches, at `columns` places at most.
+
+    Of wide windows a sixteenth is summed at once, and their ends lie where such a part ends.
+    """
+    values = np.asarray(series, dtype=np.float64)
+    count = len(values)
+    if count == 0 or columns < 1:
+        return Curve(name, [], [], [])
+    part = max(1, window // _PARTS)
+    ends = np.unique(np.linspace(min(count, 1), -(-count // part), min(columns, count)).astype(int))
+    starts = np.maximum(0, ends - max(1, window // part))
+    edges = np.arange(0, count, part)
+    finite = np.isfinite(values)
+    whole = bool(finite.all())
+    sums = _before(np.add.reduceat(values if whole else np.where(finite, values, 0.0), edges))
+    counts = _before(np.add.reduceat(np.ones(count) if whole else finite.astype(np.float64), edges))
+    known = counts[ends] - counts[starts]
+    means = (sums[ends] - sums[starts]) / np.maximum(known, 1)
+    kept = [i for i in range(len(ends)) if known[i]]
+    y = [float(means[i]) for i in kept]
+    return Curve(name, [float(min(ends[i] * part, count) - 1 + first) for i in kept], y, y)
+
+
+def _before(parts: Array) -> Array:
+    """The sum of all parts before each, and of all."""
+    return np.concatenate([[0.0], np.cumsum(parts)])
+
+
+def window_of(batches: int) -> int:
+    """How many batches are averaged where so many are in view: a power of two, so that it seldom changes."""
+    return 2 ** int(math.log2(batches / _SMOOTHED)) if batches >= 2 * _SMOOTHED else min(batches, 2)
+
+
+def loss_view(session: Session, look: PlotLook, columns: int) -> LossView:
+    """One quantity over all batches that have run, of the cursor's branch and of the others; validation likewise."""
+    session.plots.note_here(session)
+    replay, calendar = session.replay, session.calendar
+    first, last = _span(look, session)
+    series = _series(session, replay, look.quantity)
+    if series is None:
+        return LossView(Curve(look.quantity, [], [], []), session.total, [], [], [], look.quantity)
+    seen = series[first - 1 : last]
+    window = 1 if look.quantity == "learning_rate" else window_of(len(seen))
+    epochs = sorted(replay.validations)
+    places = [(calendar.iteration(epoch + 1, 0) if epoch else 0, replay.validations[epoch]) for epoch in epochs]
+    shown = [(place, taken) for place, taken in places if first - 1 <= place <= last]
+    return LossView(
+        decimate(look.quantity, seen, columns, first),
+        session.total,
+        [place for place, _ in shown],
+        [loss for _, (loss, _) in shown],
+        [accuracy for _, (_, accuracy) in shown],
+        look.quantity,
+        smoothed(look.quantity, seen, columns, window, first) if window > 1 else Curve("", [], [], []),
+        window,
+        _other_quantity(session, replay, first, last, columns),
+        first,
+        last,
+        session.iteration,
+        _epoch_marks(session, first, last),
+        [_branch(session, branch, look.quantity, first, last, columns) for branch in _others(session)],
+        _position(session, look.at),
+        _values(session, series, window, look.at),
+        [*NAMED, *session.plots.trees],
+    )
+
+
+def _span(look: PlotLook, session: Session) -> tuple[int, int]:
+    last = min(look.last, session.total) if look.last else _end(session)
+    return max(1, min(look.first, last)), max(1, last)
+
+
+def _end(session: Session) -> int:
+    """Where a span ends that doubles when any branch fills it, and is at most to the end of that epoch."""
+    furthest = max(max(branch.replay.reached, branch.replay.furthest) for branch in session.branches.all)
+    epoch, _ = session.calendar.place(min(max(1, furthest), session.total))
+    end = session.calendar.iteration(epoch + 1, 0)
+    doublings = math.ceil(math.log2(max(1, furthest / _SHORTEST)))
+    return min(end, _SHORTEST << doublings)
+
+
+def _series(session: Session, replay: Replay, quantity: str) -> Array | None:
+    """A copy of the series from batch 1 on; None where there is none."""
+    if quantity == "learning_rate":
+        return _rates(session, replay)
+    held: array[float] | None = {"loss": replay.losses, "accuracy": replay.accuracies}.get(
+        quantity, replay.plotted.get(quantity)
+    )
+    return None if held is None else np.array(held)
+
+
+def _rates(session: Session, replay: Replay) -> Array:
+    """The learning rate of each batch that has run: the edits' rate, times the schedule's factor."""
+    count = replay.furthest
+    rates = np.empty(count)
+    borders = [*sorted(replay.rates), count]
+    for start, stop in pairwise(borders):
+        rates[start:stop] = replay.rates[start]
+    schedule = session.trainer.schedule
+    if schedule is not None:
+        held = session.kept.setdefault("schedule", array("d"))
+        held.extend(schedule(iteration) for iteration in range(len(held) + 1, count + 1))
+        rates *= np.array(held[:count])
+    return rates
+
+
+def _other_quantity(session: Session, replay: Replay, first: int, last: int, columns: int) -> Curve:
+    """The batches' accuracy, smoothed, for the plot below the loss."""
+    seen = np.array(replay.accuracies[first - 1 : last])
+    return smoothed("accuracy", seen, columns, window_of(len(seen)), first)
+
+
+def _epoch_marks(session: Session, first: int, last: int) -> list[int]:
+    """Where epochs end, within the span; none where they would be a wall."""
+    calendar = session.calendar
+    low, high = calendar.epochs_done(first - 1), calendar.epochs_done(last)
+    if high - low > _MOST_MARKS:
+        return []
+    ends = [calendar.epoch_end(first - 1, count) for count in range(1, high - low + 1)]
+    return [end for end in ends if first <= end < last]
+
+
+def _others(session: Session) -> list[Branch]:
+    return [branch for branch in session.branches.all if branch is not session.branches.current]
+
+
+def _branch(session: Session, branch: Branch, quantity: str, first: int, last: int, columns: int) -> Curve:
+    series = _series(session, branch.replay, quantity)
+    seen = np.empty(0) if series is None else series[first - 1 : last]
+    return smoothed(branch.name, seen, columns, window_of(len(seen)), first)
+
+
+def _position(session: Session, at: int) -> Position | None:
+    if not 0 < at <= session.total:
+        return None
+    return Position(*session.calendar.place(at), at)
+
+
+def _values(session: Session, series: Array, window: int, at: int) -> list[float]:
+    """The quantity at a batch, and its mean over the window that ends there; nothing where it has not run."""
+    if not 0 < at <= len(series):
+        return []
+    part = series[max(0, at - window) : at]
+    part = part[np.isfinite(part)]
+    return [float(series[at - 1]), float(part.mean()) if len(part) else math.nan]

@@ -1,0 +1,113 @@
+"""Tape → compute graph: the lines that are looked at, and how far the cursor has got with each value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from torch import Tensor
+
+from engine.panes.gradients import gradient_norm
+from engine.panes.graph_plan import LEAVES, GraphPlan, Item, graph_plan
+from engine.protocol.messages import GraphLook
+from engine.protocol.positions import Mark, Phase
+from engine.protocol.views import GraphView, Node
+from engine.tape.tape import Event, Tape, Value
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+_MOST_FOUND = 500
+
+
+def graph_view(session: Session, look: GraphLook) -> GraphView | None:
+    """The graph of the cursor's batch; before training, that of the first batch, all still to come.
+
+    None where there is no batch to look at.
+    """
+    tape = session.tape() if session.iteration else session.first_tape()
+    if tape is None:
+        return None
+    done = 0 if session.iteration == 0 else len(tape) if session.event is None else session.event
+    plan = graph_plan(tape, look.level, look.toggled, session.naming.course)
+    current = tape.events[max(0, done - 1)]
+    here = _here(plan, current) if done else {}
+    at = min((item.line for item in here.values() if item.line), default=0)
+    first = _first_line(look, at)
+    shown = _between(plan, first, first + look.rows)
+    inside = {item.node.id for item in shown}
+    entering = dict.fromkeys(each for item in shown for each in item.node.inputs if each not in inside)
+    direction = current.phase if current.phase is not Phase.LOSS else Phase.FORWARD
+    return GraphView(
+        [_marked(item, tape, done, here) for item in shown],
+        direction,
+        [_marked(plan.by_id[each], tape, done, here) for each in entering],
+        shown[0].start if shown else 1,
+        plan.lines,
+        at,
+        plan.widths,
+        _found(plan, look.search),
+    )
+
+
+def _between(plan: GraphPlan, first: int, end: int) -> list[Item]:
+    """The values of which any line is in first … end − 1, and the one before them, which their edges come from."""
+    values = [item for item in plan.items if item.node.kind not in LEAVES]
+    begin = next((at for at, item in enumerate(values) if item.line >= first), len(values))
+    shown = [item for item in values[begin:] if item.start < end]
+    above = next((at for at in range(begin - 1, -1, -1) if values[at].node.kind != "side"), begin)
+    return values[above:begin] + shown
+
+
+def _first_line(look: GraphLook, at: int) -> int:
+    """The line that is asked for, or, where the cursor is followed out of the middle of what is seen, one before it."""
+    third = look.rows // 3
+    if look.follow and at and not look.first + third <= at < look.first + 2 * third:
+        return max(1, at - look.rows // 2)
+    return look.first
+
+
+def _found(plan: GraphPlan, search: str) -> list[int]:
+    wanted = search.lower().split()
+    if not wanted:
+        return []
+    lines = {item.line for item in plan.items if item.line and all(word in item.words for word in wanted)}
+    return sorted(lines)[:_MOST_FOUND]
+
+
+def _here(plan: GraphPlan, event: Event) -> dict[str, Item]:
+    """The items that the cursor's event has made, or sent gradients to, by id."""
+    values = {value.root() for value in event.outputs}
+    if event.phase is Phase.BACKWARD:
+        values = {target.root() for target, gradient in event.gradients_out if target and gradient is not None}
+    found = [plan.home[value] for value in values if value in plan.home]
+    return {item.node.id: item for item in found}
+
+
+def _marked(item: Item, tape: Tape, done: int, here: dict[str, Item]) -> Node:
+    backward = tape.events[done - 1].phase is Phase.BACKWARD
+    is_here = item.node.id in here
+    made = item.last or (item.value.event.number if item.value.event else 0)
+    updated = 0 < tape.updates().get(item.value.parameter, 0) <= done
+    passed = Mark.UPDATED if updated else Mark.DONE if made <= done else Mark.TODO
+    mark = Mark.HERE if is_here and not backward else passed
+    number, gradient = _gradient(item.value, tape)
+    if not number:
+        return msgspec.structs.replace(item.node, mark=mark)
+    arrived = 0 < number <= done
+    name = f"d{item.value.name}" if tape.values.get(item.value.name) is item.value else f"d{id(item.value)}"
+    norm = gradient_norm(tape, name, gradient) if arrived else None
+    return msgspec.structs.replace(
+        item.node,
+        mark=mark,
+        gradient=1.0 if arrived and item.value.symbol == "L" else norm,
+        gradient_mark=Mark.HERE if backward and is_here else Mark.DONE if arrived else Mark.TODO,
+    )
+
+
+def _gradient(value: Value, tape: Tape) -> tuple[int, Tensor | None]:
+    """The event that completes a value's gradient, 0 where none ever goes there, and the gradient if it is held."""
+    if value.symbol == "L":  # its own gradient is 1, there as soon as the backward pass begins
+        return next((event.number for event in tape.events if event.phase is Phase.BACKWARD), 0), None
+    found = tape.parameter_gradients.get(value.parameter) if value.parameter else None
+    return (found[1], found[0]) if found else (value.gradient_event, value.gradient)

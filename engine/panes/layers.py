@@ -1,0 +1,187 @@
+"""The layers at the cursor, as views."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+import torch
+from torch.nn import Parameter
+
+from engine.errors import ExpressionError
+from engine.experiments.models import Layer
+from engine.lookup.values import Ref, Values
+from engine.panes.health import Subject, badges
+from engine.protocol.messages import Look
+from engine.protocol.positions import Phase
+from engine.protocol.views import Layer as LayerView
+from engine.protocol.views import Layers, Statistics
+from engine.statistics import statistics
+from engine.tape.naming import LayerInfo
+from engine.tape.tape import Tape
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+NOTHING = Look([])
+QUANTITIES = ("W", "b", "Z", "A", "dZ", "dA", "dW", "db")
+_SHAPES = ("W", "b", "Z", "A")
+
+
+def layers_view(session: Session, look: Look) -> Layers:
+    """The layers that the screen shows, and what its table must have room for."""
+    values = session.values()
+    parameters = dict(values.model.named_parameters())
+    longest = [_bare(values, layer, parameters) for layer in _longest(values, session.naming.layers, parameters)]
+    return Layers(len(session.naming.layers), layer_views(session, look), longest)
+
+
+def layer_views(session: Session, look: Look = NOTHING) -> list[LayerView]:
+    """The layers in view: shapes, statistics of what is reached, badges, and past norms."""
+    values = session.values()
+    wanted = _in_view(session, values, look)
+    named = session.naming.layers
+    parameters = dict(values.model.named_parameters())
+    at_end = session.event is None  # then the norms of all are kept
+    views = {
+        layer.index: _layer(values, layer, parameters)
+        for layer in named
+        if at_end or layer.index in wanted or layer is named[-1]
+    }
+    if at_end:
+        _remember(session, views.values())
+    last = views[named[-1].index].tensors.get("dZ") if named else None
+    return [
+        msgspec.structs.replace(
+            views[layer.index],
+            badges=badges(Subject(layer, views[layer.index], len(named), None if last is None else last.norm, values)),
+            history=_history(session, views[layer.index], look),
+        )
+        for layer in named
+        if layer.index in wanted
+    ]
+
+
+def _longest(values: Values, layers: list[LayerInfo], named: Mapping[str, Parameter]) -> list[LayerInfo]:
+    """Layers that no other is longer than, in some column of a table; the same for the whole tape."""
+
+    def find() -> list[LayerInfo]:
+        found = {(layer.kind, _activation(values.tape, layer)): layer for layer in reversed(layers)}
+        sizes = {layer.index: _shapes(values, layer, named) for layer in layers}
+        for symbol in _SHAPES if layers else ():
+            found[symbol, ""] = max(layers, key=lambda layer: len(str(sizes[layer.index].get(symbol, ""))))
+        return list({layer.index: layer for layer in (*layers[-1:], *found.values())}.values())
+
+    return find() if values.tape is None else values.tape.once("longest", find)
+
+
+def _in_view(session: Session, values: Values, look: Look) -> range:
+    """The layers that the screen shows, moved so that the cursor's is among them, as the pane will move."""
+    count = len(session.naming.layers)
+    if look.layers is None:
+        return range(1, count + 1)
+    first, last = look.layers
+    cursor = 0 if values.tape is None else len(values.tape) if session.event is None else session.event
+    here = values.tape.events[cursor - 1].layer if values.tape is not None and cursor else 0
+    if here and not first <= here <= last:
+        first, last = here - (last - first), here + (last - first)
+    return range(first, last + 1)
+
+
+def _remember(session: Session, layers: Iterable[LayerView]) -> None:
+    norms = {known.name: known.norm for layer in layers for known in layer.tensors.values()}
+    session.replay.trace.note(session.iteration, norms)
+
+
+def _history(session: Session, layer: LayerView, look: Look) -> list[float]:
+    """Norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
+    if not look.points:
+        return []
+    name, known = f"{look.quantity}[{layer.index}]", layer.tensors.get(look.quantity)
+    before = session.replay.trace.series(name, session.finished, look.points)
+    return before if known is None or session.event is None else [*before, known.norm][-look.points :]
+
+
+def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:
+    tensors: dict[str, Statistics] = {}
+    missing: dict[str, str] = {}
+    for quantity in QUANTITIES:
+        symbol = quantity.removeprefix("d")
+        if symbol in ("W", "b") and symbol not in layer.parameters:
+            continue
+        try:
+            tensors[quantity] = _statistics(values, Ref(f"{quantity}[{layer.index}]"))
+        except ExpressionError as error:
+            missing[quantity] = str(error)
+    return msgspec.structs.replace(_bare(values, layer, named), tensors=tensors, missing=missing)
+
+
+def _bare(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:
+    """A layer without what the cursor has reached of it."""
+    own = [named[name] for name in layer.parameters.values()]
+    return LayerView(
+        layer.index,
+        layer.path,
+        layer.kind,
+        _activation(values.tape, layer),
+        sum(parameter.numel() for parameter in own),
+        {},
+        _shapes(values, layer, named),
+        {},
+        _memory(values.tape, layer, own),
+    )
+
+
+def _memory(tape: Tape | None, layer: LayerInfo, parameters: list[Parameter]) -> int:
+    """Bytes of a layer's parameters, and of what its forward pass makes of the batch."""
+    own = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+    made = 0.0 if tape is None else tape.once(f"memory {layer.index}", lambda: _made_by(tape, layer.index))
+    return own + int(made)
+
+
+def _made_by(tape: Tape, layer: int) -> float:
+    """Bytes of a layer's new tensors: views and what is overwritten in place share those of another."""
+    made = [
+        value
+        for event in tape.events
+        if event.layer == layer and event.phase is Phase.FORWARD and not event.aten.endswith("_")
+        for value in event.outputs
+        if value.base is None
+    ]
+    return float(sum(math.prod(value.shape) * getattr(torch, value.dtype).itemsize for value in made))
+
+
+def _statistics(values: Values, ref: Ref) -> Statistics:
+    """Statistics of a named value, computed once for each tape."""
+    tape = values.tape
+    if tape is None:
+        return statistics(ref.name, values.get(ref))
+    parameter = values.parameter_name(ref)
+    new = parameter is not None and not ref.is_gradient and values.updated(parameter)
+    key = f"{ref.name} new" if new else ref.name
+    if key not in tape.statistics:
+        value = None if parameter or ref.is_gradient else tape.values.get(ref.name)
+        lean = value.statistics if value is not None and values.reached(value) else None
+        tape.statistics[key] = lean or statistics(ref.name, values.get(ref))
+    elif not new:
+        values.check(ref)
+    return tape.statistics[key]
+
+
+def _activation(tape: Tape | None, layer: LayerInfo) -> str:
+    if isinstance(layer.module, Layer) and (activation := layer.module.stage("activation")) is not None:
+        return type(activation).__name__.lower().replace("leakyrelu", "leaky-relu")
+    value = tape.values.get(f"A[{layer.index}]") if tape else None
+    return value.event.op.name if value is not None and value.event is not None else ""
+
+
+def _shapes(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> dict[str, list[int]]:
+    shapes = {s: list(named[full].shape) for s, full in layer.parameters.items() if s in ("W", "b")}
+    tape = values.tape
+    for symbol in ("Z", "A") if tape else ():
+        value = tape.values.get(f"{symbol}[{layer.index}]") or tape.values.get(f"Z[{layer.index}]") if tape else None
+        if value is not None:
+            shapes[symbol] = list(value.shape)
+    return shapes | {f"d{symbol}": shape for symbol, shape in shapes.items()}

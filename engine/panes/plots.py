@@ -1,0 +1,79 @@
+"""Expressions that are plotted: a number for each batch that is run, or replayed, from when the plot was asked for."""
+
+from __future__ import annotations
+
+import ast
+import math
+from array import array
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from engine.errors import CommandError, EngineError, ExpressionError, NotComputedYetError
+from engine.lookup.expressions import evaluate_tree, parse
+from engine.lookup.live import LiveValues
+from engine.lookup.scalars import scalars_at
+from engine.lookup.values import Values
+
+if TYPE_CHECKING:
+    from engine.history.replay import Replay
+    from engine.session import Session
+
+NAMED = ("loss", "accuracy", "learning_rate")  # always at hand
+
+
+class Plots:
+    """The expressions, as they were typed, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self.trees: dict[str, ast.expr] = {}
+
+    def add(self, session: Session, text: str) -> None:
+        """Plot an expression from here on. Raises EngineError where it is none, or no single number."""
+        if text in NAMED:
+            return
+        values = session.values()
+        tree = parse(text, values.dotted_names(), values.row_of)
+        with suppress(NotComputedYetError):  # it will be
+            _one_number(evaluate_tree(tree, values), text)
+        self.trees[text] = tree
+        self.note_here(session)
+
+    def remove(self, text: str) -> None:
+        """Plot it no more. Raises CommandError where it is not plotted."""
+        if text not in self.trees:
+            raise CommandError(f"“{text}” is not plotted", f"plotted are {', '.join(self.trees) or 'none'}")
+        del self.trees[text]
+
+    def note(self, session: Session, replay: Replay, iteration: int) -> None:
+        """Keep what the expressions are at the end of the batch that the trainer has just done."""
+        if self.trees:
+            values = LiveValues(session, {})
+            values.scalars = scalars_at(session, iteration)
+            self._note(replay, iteration, values)
+
+    def note_here(self, session: Session) -> None:
+        """The same at the cursor, at the end of a batch: values of the forward pass are known there, too."""
+        if self.trees and session.iteration and session.event is None:
+            values = session.values()
+            values.scalars = scalars_at(session, session.iteration)
+            self._note(session.replay, session.iteration, values)
+
+    def _note(self, replay: Replay, iteration: int, values: Values) -> None:
+        for text, tree in self.trees.items():
+            series = replay.plotted.setdefault(text, array("d"))
+            series.extend([math.nan] * (iteration - len(series)))
+            if math.isnan(series[iteration - 1]):
+                try:
+                    series[iteration - 1] = _one_number(evaluate_tree(tree, values), text)
+                except EngineError:
+                    continue  # not known of this batch
+
+
+def _one_number(value: object, text: str) -> float:
+    if isinstance(value, Tensor) and value.numel() == 1:
+        return float(value)
+    if isinstance(value, bool | int | float):
+        return float(value)
+    raise ExpressionError(f"{text} is not one number", f"plot norm({text}), mean({text}) …")

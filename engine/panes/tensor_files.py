@@ -1,0 +1,87 @@
+"""A tensor as a file: NumPy's .npy, .safetensors, or .csv; whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import EngineError
+from engine.panes.tables import as_table
+
+
+class FileError(EngineError):
+    """A file that cannot be written."""
+
+
+def write_tensor(tensor: Tensor, name: str, file: str) -> Path:
+    """Write a tensor, of any shape, to a file whose ending says how; what stood there before is replaced.
+
+    CSV has a row for each index of the first dimension, the others side by side; `name` is the key in a safetensors
+    file. The file appears only when it is whole. Raises FileError, naming the file and the cure.
+    """
+    path = Path(file).expanduser()
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise FileError(f"“{file}” has no ending that is known", f"use one of {', '.join(_WRITERS)}")
+    if not path.parent.is_dir():
+        raise FileError(f"there is no folder “{path.parent}”", "make it first, or choose another")
+    held = tensor.detach().cpu().contiguous()
+    try:
+        _write_whole(path, lambda draft: writer(held, name, draft))
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror}", "choose another place") from error
+    return path
+
+
+def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write beside the file, then put it in its place."""
+    number, draft_name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(number)
+    draft = Path(draft_name)
+    try:
+        write(draft)
+        draft.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner may read
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_npy(tensor: Tensor, name: str, path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, _known_to_numpy(tensor).numpy())
+
+
+def _write_safetensors(tensor: Tensor, name: str, path: Path) -> None:
+    from safetensors.torch import save
+
+    path.write_bytes(save({name: tensor}))
+
+
+def _write_csv(tensor: Tensor, name: str, path: Path) -> None:
+    table = as_table(_known_to_numpy(tensor)).numpy()
+    digits = {"f2": "%.5g", "f4": "%.9g", "f8": "%.17g"}.get(table.dtype.str[1:], "%s")  # they read back bit for bit
+    np.savetxt(path, table, fmt=digits, delimiter=",")
+
+
+def _known_to_numpy(tensor: Tensor) -> Tensor:
+    """NumPy has no bfloat16; float32 holds the same numbers."""
+    return tensor.float() if tensor.dtype is torch.bfloat16 else tensor
+
+
+_WRITERS: dict[str, Callable[[Tensor, str, Path], None]] = {
+    ".npy": _write_npy,
+    ".safetensors": _write_safetensors,
+    ".csv": _write_csv,
+}

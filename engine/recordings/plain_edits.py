@@ -1,0 +1,113 @@
+"""Edits as lines of plain PyTorch, for the exported script."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from engine.errors import CommandError, EngineError
+from engine.experiments.optimizers import OPTIMIZERS
+from engine.history.edits import RATES, parameters_at
+from engine.lookup.expressions import parse
+from engine.lookup.values import Ref
+from engine.recordings.recording import Edit
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@", ast.Mod: "%"}
+_FUNCTIONS = ("abs", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "norm", "sum", "mean", "min", "max", "std")
+
+
+def plain_edit(session: Session, edit: Edit) -> list[str]:
+    """Lines that make an edit. Raises CommandError for one whose value plain code cannot compute."""
+    if edit.name in RATES:
+        return [
+            f"rate = float({_code(session, edit, edit.value)})",
+            "for group in optimizer.param_groups:",
+            "    group['lr'] = rate",
+        ]
+    if edit.name == "batch_size":
+        return [f"batch_size = {'len(X)' if edit.value == 'all' else f'round({_code(session, edit, edit.value)})'}"]
+    if edit.name == "optimizer":
+        return _optimizer(edit.value)
+    if edit.name in ("freeze", "unfreeze"):
+        chosen = {id(parameter) for parameter in parameters_at(session, edit.value)}
+        names = [name for name, p in session.trainer.model.named_parameters() if id(p) in chosen]
+        return [f"for name in {names!r}:", f"    P[name].requires_grad_({edit.name == 'unfreeze'})"]
+    try:
+        target = _code(session, edit, edit.name)
+    except CommandError:
+        return _hyper_parameter(session, edit)
+    return ["with torch.no_grad():", f"    {target}.copy_(torch.as_tensor({_code(session, edit, edit.value)}))"]
+
+
+def _hyper_parameter(session: Session, edit: Edit) -> list[str]:
+    lines = ["for group in optimizer.param_groups:", f"    group[{edit.name!r}] = {_code(session, edit, edit.value)}"]
+    if edit.name == "momentum":
+        lines += [
+            "if isinstance(optimizer, torch.optim.RMSprop):",
+            "    for parameter, state in optimizer.state.items():",
+            "        state.setdefault('momentum_buffer', torch.zeros_like(parameter))",
+        ]
+    return lines
+
+
+def _optimizer(name: str) -> list[str]:
+    from engine.recordings.plain_script import plain_optimizer
+
+    rate = OPTIMIZERS[name].learning_rate
+    return [f"optimizer = {plain_optimizer(name, rate)}", f"rate = {rate!r}"]
+
+
+def _code(session: Session, edit: Edit, expression: str) -> str:
+    """An expression of parameters and numbers as Python, with indices from 0."""
+    values = session.values()
+    try:
+        return _translate(session, parse(expression, values.dotted_names(), values.row_of))
+    except (EngineError, KeyError):
+        raise CommandError(
+            f"“{edit.text}”, made after batch {edit.iteration}, cannot be written as plain code",
+            "it takes numbers and parameters; the recording (save FILE) keeps everything",
+        ) from None
+
+
+def _translate(session: Session, node: ast.AST) -> str:
+    match node:
+        case ast.Constant(value=str(name)):
+            return f"P[{session.values().parameter_name(Ref(name)) or _unknown(name)!r}]"
+        case ast.Constant(value=value):
+            return repr(value)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return f"(-{_translate(session, operand)})"
+        case ast.BinOp(left=left, op=op, right=right):
+            return f"({_translate(session, left)} {_OPERATORS[type(op)]} {_translate(session, right)})"
+        case ast.Attribute(value=value, attr="T"):
+            return f"{_translate(session, value)}.T"
+        case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _FUNCTIONS:
+            return f"torch.{name}({_translate(session, argument)})"
+        case ast.Name() | ast.Subscript():
+            full_name = session.values().parameter_name(Ref(ast.unparse(node)))
+            return f"P[{full_name!r}]" if full_name else _element(session, node)
+    return _unknown(ast.unparse(node))
+
+
+def _element(session: Session, node: ast.AST) -> str:
+    if not isinstance(node, ast.Subscript):
+        return _unknown(ast.unparse(node))
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return f"{_translate(session, node.value)}[{', '.join(map(_index, parts))}]"
+
+
+def _index(part: ast.expr) -> str:
+    match part:
+        case ast.Constant(value=int(place)):
+            return str(place - 1)
+        case ast.Slice(lower=None | ast.Constant(), upper=None | ast.Constant(), step=None):
+            first = "" if part.lower is None else str(int(ast.literal_eval(part.lower)) - 1)
+            return f"{first}:{'' if part.upper is None else ast.literal_eval(part.upper)}"
+    return _unknown(ast.unparse(part))
+
+
+def _unknown(text: str) -> str:
+    raise KeyError(text)

@@ -1,0 +1,1 @@
+"""One batch, recorded: every operation, forward and backward, under its course name."""

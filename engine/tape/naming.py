@@ -1,0 +1,96 @@
+"""What the parts of a model are called: layers, and their parameters by the course's symbols.
+
+A layer is a `Layer` of our own models, or a module that holds parameters of its own and no others below it (for
+attention: the whole module). Layers count from 1 in the order of `model.modules()`. W and b stand for `weight` and
+`bias`, γ and β for those of the normalisation inside a Layer; every parameter also goes by its own name,
+`layer1.0.conv1.weight`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from engine.experiments.models import Layer
+
+_PARTS = {
+    "linear.weight": "W",
+    "linear.bias": "b",
+    "norm.weight": "gamma",
+    "norm.bias": "beta",
+    "weight": "W",
+    "bias": "b",
+}
+SYMBOLS = {"gamma": "γ", "beta": "β"}
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """A layer of the model. `parameters` maps a symbol (W, b, gamma, beta) or a local name to the full name."""
+
+    index: int
+    path: str
+    module: nn.Module
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What the layer is, in one word."""
+        main = self.module.stage("linear") if isinstance(self.module, Layer) else self.module
+        return type(main).__name__.lower()
+
+
+def _is_layer(module: nn.Module) -> bool:
+    if isinstance(module, Layer | nn.MultiheadAttention):
+        return True
+    own = any(True for _ in module.parameters(recurse=False))
+    return own and not any(True for child in module.children() for _ in child.parameters())
+
+
+def _layers(module: nn.Module, path: str, found: list[tuple[str, nn.Module]], seen: set[int]) -> None:
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    if _is_layer(module):
+        found.append((path, module))
+        return
+    for name, child in module.named_children():
+        _layers(child, f"{path}.{name}" if path else name, found, seen)
+
+
+class Naming:
+    """The names of one model's layers and parameters."""
+
+    def __init__(self, model: nn.Module) -> None:
+        found: list[tuple[str, nn.Module]] = []
+        _layers(model, "", found, set())
+        self.layers = [LayerInfo(i, path, module) for i, (path, module) in enumerate(found, 1)]
+        self.course = all(isinstance(layer.module, Layer) for layer in self.layers)
+        self.layer_of: dict[str, int] = {}  # parameter's full name → layer
+        self.full_name: dict[str, str] = {}  # "W[1]" → full name
+        self.short_name: dict[str, str] = {}  # full name → "W[1]"; the full name itself where there is no symbol
+        self.buffers = frozenset(name for name, _ in model.named_buffers())  # full names
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        for layer in self.layers:
+            for local, parameter in layer.module.named_parameters():
+                self._add(layer, local, names[id(parameter)])
+        for name in names.values():
+            self.short_name.setdefault(name, name)
+            self.layer_of.setdefault(name, 0)
+
+    def _add(self, layer: LayerInfo, local: str, full: str) -> None:
+        symbol = _PARTS.get(local, local)
+        layer.parameters[symbol] = full
+        self.layer_of.setdefault(full, layer.index)
+        if local in _PARTS:
+            self.full_name[f"{symbol}[{layer.index}]"] = full
+            if self.course:
+                self.short_name[full] = f"{SYMBOLS.get(symbol, symbol)}[{layer.index}]"
+
+    def layer_at(self, path: str) -> int:
+        """The layer that the module at `path` is, or is part of; 0 if none."""
+        for layer in self.layers:
+            if path == layer.path or path.startswith(layer.path + ".") or not layer.path:
+                return layer.index
+        return 0

@@ -1,0 +1,1 @@
+"""Runs one batch of a model, plainly or recorded, and holds everything that it depends on."""

@@ -1,0 +1,54 @@
+"""The model computed with other tensors than its own, for looking only: nothing of the run is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from engine.training.randomness import RandomState
+from engine.training.trainer import Trainer
+from engine.users_code import users_code
+
+
+def output_with(
+    trainer: Trainer, tensors: Mapping[str, Tensor], inputs: tuple[Any, ...], random: RandomState | None = None
+) -> Any:
+    """The model's output with these parameters and buffers, which stay as they are; in the mode that it is in.
+
+    `random` are the streams to draw from (for dropout, as a batch drew); the run's own are left where they were.
+    Raises ModelError if the user's code does.
+    """
+    copies = {name: tensor if _is_parameter(trainer, name) else tensor.clone() for name, tensor in tensors.items()}
+    with trainer.untouched(), users_code("computing the model"):
+        if random is not None:
+            random.restore()
+        return functional_call(trainer.model, copies, inputs)
+
+
+def predicted_with(trainer: Trainer, tensors: Mapping[str, Tensor], inputs: tuple[Any, ...]) -> Any:
+    """The same in evaluation mode, without gradients."""
+    copies = {name: tensor.clone() for name, tensor in tensors.items()}
+    with trainer.untouched(), torch.no_grad(), users_code("computing the model"):
+        trainer.model.eval()
+        return functional_call(trainer.model, copies, inputs)
+
+
+def loss_with(
+    trainer: Trainer,
+    tensors: Mapping[str, Tensor],
+    inputs: tuple[Any, ...],
+    targets: Any,
+    random: RandomState | None = None,
+) -> Tensor:
+    """The loss that a batch has with these tensors."""
+    output = output_with(trainer, tensors, inputs, random)
+    with trainer.untouched(), users_code("computing the loss"):
+        return trainer.loss(output, targets)
+
+
+def _is_parameter(trainer: Trainer, name: str) -> bool:
+    return name in trainer.parameter_names

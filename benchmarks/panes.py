@@ -25,7 +25,7 @@ from engine.protocol.messages import Look
 from engine.protocol.replies import Answer, Frame
 from engine.protocol.views import LossView, Snapshot
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.off_screen import AtOnce
+from nnwalk_tui.shots.off_screen import AtOnce
 
 SIZES = ((80, 24), (120, 40), (240, 78))
 _MOVES = "o" * 12 + "O" * 12

@@ -14,9 +14,9 @@ from engine.protocol.command_table import COMMANDS, Spec
 from engine.protocol.command_table import find as find_row
 from engine.protocol.commands import Command
 from engine.protocol.positions import Unit
-from nnwalk_tui import shot
-from nnwalk_tui.layouts import NAMES as LAYOUTS
-from nnwalk_tui.schemes import SCHEMES
+from nnwalk_tui.colours.schemes import SCHEMES
+from nnwalk_tui.places.layouts import NAMES as LAYOUTS
+from nnwalk_tui.shots import shot
 
 PANES = {
     "graph": "1",

@@ -25,11 +25,13 @@ from engine.experiments.experiment import Experiment
 from engine.protocol.commands import Command
 from engine.protocol.positions import Unit
 from engine.protocol.replies import Answer
-from nnwalk_tui import actions, keymap, shot, terminal, theme
+from nnwalk_tui import actions, terminal
 from nnwalk_tui.actions import ScreenCommand
-from nnwalk_tui.appearance import Appearance
-from nnwalk_tui.arrangement import Arrangement
-from nnwalk_tui.layouts import LARGE, LESSON
+from nnwalk_tui.colours import theme
+from nnwalk_tui.colours.appearance import Appearance
+from nnwalk_tui.colours.schemes import DARK, SCHEMES, Scheme
+from nnwalk_tui.config import keymap
+from nnwalk_tui.config.settings import Chosen
 from nnwalk_tui.listening import WALKS, ListeningApp
 from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
@@ -37,12 +39,13 @@ from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.places.arrangement import Arrangement
+from nnwalk_tui.places.layouts import LARGE, LESSON
 from nnwalk_tui.render.spelled import drawn
-from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
 from nnwalk_tui.screens.command_line import CommandLine
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
-from nnwalk_tui.settings import Chosen
+from nnwalk_tui.shots import shot
 from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
@@ -364,7 +367,7 @@ class NNWalkApp(ListeningApp):
 
     def screen_screenshot(self, text: str) -> None:
         """Save what is on screen."""
-        from nnwalk_tui import pictures
+        from nnwalk_tui.shots import pictures
 
         self.say(pictures.take(self, shot.parse(text)))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from textual import on
 
 from engine.errors import CommandError
-from nnwalk_tui.arrangement import Arrangement, Memory, for_recording
-from nnwalk_tui.layouts import LAYOUTS, LESSON, NAMES
+from nnwalk_tui.places.arrangement import Arrangement, Memory, for_recording
+from nnwalk_tui.places.layouts import LAYOUTS, LESSON, NAMES
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.teaching import TeachingApp
 

@@ -14,12 +14,12 @@ from engine.errors import EngineError, ModelError
 from engine.experiments.experiment import MODELS, Experiment, resolve
 from engine.recordings.recording import Job, Script, check_recording, read_recording
 from nnwalk_tui import __version__
+from nnwalk_tui.config.settings import Chosen, chosen
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
-from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import before_the_screen, can_show_screen
 
 _USAGE = 2
-_ELSEWHERE = {"config": "nnwalk_tui.config", "lesson": "nnwalk_tui.lessons.command"}
+_ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lessons.command"}
 
 
 class _Group(click.Group):
@@ -132,7 +132,7 @@ def _start(job: Job, program: Program) -> int:
 
 def _show(job: Job, program: Program, looks: Chosen) -> int:
     """Open the screen, which starts the engine when it has painted itself."""
-    from nnwalk_tui.engine_client import EngineClient
+    from nnwalk_tui.client.engine_client import EngineClient
     from nnwalk_tui.headless import script_lines
     from nnwalk_tui.runs import new_run
 
@@ -141,7 +141,7 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
         from nnwalk_tui.app import run
-        from nnwalk_tui.arrangement import of_recording
+        from nnwalk_tui.places.arrangement import of_recording
 
         kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
         return run(client, looks, script=script, arrangement=kept)

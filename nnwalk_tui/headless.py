@@ -22,11 +22,11 @@ from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
 from engine.recordings.recording import Job
 from nnwalk_tui import actions
-from nnwalk_tui.settings import USUAL, Chosen, Settings
+from nnwalk_tui.config.settings import USUAL, Chosen, Settings
 
 if TYPE_CHECKING:
     from engine.session import Session
-    from nnwalk_tui.off_screen import OffScreen
+    from nnwalk_tui.shots.off_screen import OffScreen
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -114,7 +114,7 @@ class _Screen:
 
     def _opened(self) -> OffScreen:
         if self._off_screen is None:
-            from nnwalk_tui.off_screen import OffScreen
+            from nnwalk_tui.shots.off_screen import OffScreen
 
             self._off_screen = OffScreen(self._session.do, self._see, self._settings)
         return self._off_screen

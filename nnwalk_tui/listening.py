@@ -15,7 +15,7 @@ from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log, Prog
 from engine.protocol.views import Snapshot
 from nnwalk_tui import actions
 from nnwalk_tui.arranging import ArrangingApp
-from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.client.engine_client import EngineDied
 from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.screens.command_line import Tone

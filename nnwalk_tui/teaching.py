@@ -17,7 +17,7 @@ from engine.protocol.messages import Look
 from engine.protocol.replies import Answer, FromEngine
 from engine.protocol.views import Snapshot
 from engine.recordings.recording import Job
-from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 from nnwalk_tui.in_turn import InTurnApp
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.screens.command_line import Tone

@@ -14,10 +14,10 @@ from engine.experiments.experiment import Experiment
 from engine.protocol.replies import Answer, FromEngine
 from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 from nnwalk_tui.lessons.guide import experiment_at
 from nnwalk_tui.lessons.library import find
-from nnwalk_tui.pictures import Picture, picture_of
+from nnwalk_tui.shots.pictures import Picture, picture_of
 from nnwalk_tui.teaching import Plan
 
 PATIENCE = 120.0  # seconds that one key may take; the first also waits for torch

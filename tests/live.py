@@ -16,9 +16,9 @@ from engine.protocol.messages import Look
 from engine.protocol.replies import Frame, FromEngine
 from engine.recordings.recording import Job
 from engine.session import Session
-from nnwalk_tui import theme
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.client.engine_client import EngineDied
+from nnwalk_tui.colours import theme
 from nnwalk_tui.panes.base import Pane
 
 

@@ -11,7 +11,7 @@ from engine.protocol.messages import Look
 from engine.protocol.replies import Answer, FromEngine
 from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.client.engine_client import EngineDied
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.teaching import Plan
 

@@ -8,8 +8,8 @@ from itertools import combinations
 import pytest
 from rich.color import Color
 
-from nnwalk_tui import theme
-from nnwalk_tui.schemes import SCHEMES, Scheme
+from nnwalk_tui.colours import theme
+from nnwalk_tui.colours.schemes import SCHEMES, Scheme
 from tests.test_themes import MEANINGS, contrast
 
 APART = 30  # in CIELAB: two hues that nobody takes for one another

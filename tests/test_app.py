@@ -25,7 +25,7 @@ from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log, Prog
 from engine.recordings.recording import Job
 from nnwalk_tui.actions import KEYS, PANES
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
-from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.screens.help import HelpScreen

@@ -9,8 +9,8 @@ import pytest
 
 from nnwalk_tui.actions import KEYS
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.arrangement import Arrangement, Memory, for_recording, of_recording
-from nnwalk_tui.layouts import LAYOUTS, NAMES
+from nnwalk_tui.places.arrangement import Arrangement, Memory, for_recording, of_recording
+from nnwalk_tui.places.layouts import LAYOUTS, NAMES
 from tests.live import LiveClient, live
 from tests.test_app import InProcess, stage
 

@@ -22,7 +22,7 @@ from engine.protocol.views import (
     Picture,
     Term,
 )
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.lessons.document import Question
 from nnwalk_tui.lessons.questions import hint
 from nnwalk_tui.panes.base import Pane

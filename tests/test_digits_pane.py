@@ -13,7 +13,7 @@ from engine.panes.snapshot import snapshot
 from engine.protocol.messages import BatchLook, Look
 from engine.protocol.views import BatchView, Example
 from engine.session import Session
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.panes.digits import KINDS, DigitsPane
 from nnwalk_tui.render import digits as render
 from tests.live import Live, live

@@ -19,7 +19,7 @@ from engine.experiments.experiment import Experiment
 from engine.protocol.messages import Look
 from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log
 from engine.recordings.recording import Job
-from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 
 FAKE = [sys.executable, "-m", "tests.fake_engine"]
 PATIENCE = 20.0  # seconds that a busy machine may take
@@ -160,7 +160,7 @@ def test_an_asked_for_end_is_not_reported_as_a_death(talk: Talk) -> None:
 
 def test_the_engine_ends_when_the_screen_is_killed() -> None:
     code = (
-        "import os, sys; from nnwalk_tui.engine_client import EngineClient;"
+        "import os, sys; from nnwalk_tui.client.engine_client import EngineClient;"
         "from engine.recordings.recording import Job; from engine.protocol.views import Answer;"
         f"c = EngineClient(Job(), {FAKE!r}); c.start(); c.do('print loss');"
         "c.on_message(lambda m: isinstance(m, Answer) and (print(c._engine._process.pid, flush=True)));"
@@ -191,5 +191,5 @@ def test_a_temporary_folder_too_deep_for_a_socket_is_named_with_its_cure(
 
 
 def test_the_client_imports_neither_textual_nor_torch() -> None:
-    code = "import nnwalk_tui.engine_life, sys; print({'textual', 'rich', 'torch'} & set(sys.modules))"
+    code = "import nnwalk_tui.client.engine_life, sys; print({'textual', 'rich', 'torch'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

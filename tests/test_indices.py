@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.lessons.answers import shape_of
 from nnwalk_tui.lessons.document import Equation, Question, Text, Verbatim
 from nnwalk_tui.lessons.library import lessons

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnwalk_tui.boxes import Box, moved, shared, split
-from nnwalk_tui.layout import LEAST_HEIGHT, LEAST_WIDTH, Needs, Wishes, plan
-from nnwalk_tui.layouts import LAYOUTS, LESSON, PANE_NAMES, Layout
+from nnwalk_tui.places.boxes import Box, moved, shared, split
+from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH, Needs, Wishes, plan
+from nnwalk_tui.places.layouts import LAYOUTS, LESSON, PANE_NAMES, Layout
 
 SIZES = [(80, 24), (120, 40), (200, 60), (240, 78)]
 widths, heights = st.integers(1, 400), st.integers(1, 200)

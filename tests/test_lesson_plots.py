@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table, number_text
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.lessons.document import Equation, Lesson, Verbatim
 from nnwalk_tui.lessons.library import lessons
 from nnwalk_tui.render.findings import finding_lines

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nnwalk_tui.layout import plan
-from nnwalk_tui.layouts import LESSON, PANE_NAMES
+from nnwalk_tui.places.layout import plan
+from nnwalk_tui.places.layouts import LESSON, PANE_NAMES
 from nnwalk_tui.screens.lessons import LessonsScreen
 from tests.school import School
 

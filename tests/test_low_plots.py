@@ -12,7 +12,7 @@ from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look
 from engine.protocol.views import Curve, LossView
 from engine.session import Session
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render import loss
 from tests.test_walk import small
 

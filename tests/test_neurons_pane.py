@@ -13,7 +13,7 @@ from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look, NeuronsLook
 from engine.protocol.views import NeuronColumn, NeuronsView
 from engine.session import Session
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render import neurons as render
 from tests.live import live
 from tests.test_walk import small

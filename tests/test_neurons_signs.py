@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.protocol.views import NeuronColumn, NeuronsView
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render import neurons
 
 MODES = [(False, theme.Colours.NONE), (True, theme.Colours.NONE), (True, theme.Colours.FULL)]

@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from engine.protocol.messages import GraphLook
 from engine.protocol.views import BatchView, LossView, Node, Snapshot
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
 from nnwalk_tui.panes.gradients import GradientsPane

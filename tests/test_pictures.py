@@ -12,9 +12,9 @@ from engine.errors import CommandError
 from engine.experiments.experiment import Experiment
 from engine.protocol.positions import Position
 from engine.recordings.recording import Job
-from nnwalk_tui import shot
 from nnwalk_tui.headless import run_script
-from nnwalk_tui.shot import Shot
+from nnwalk_tui.shots import shot
+from nnwalk_tui.shots.shot import Shot
 from tests.live import live
 
 SMALL = Job(experiment=Experiment(layers=(784, 6, 4, 2), classes=(1, 7), batch_size=100, epochs=2))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render import digits, loss
 from nnwalk_tui.render.text import measure
 from tests import fakes

@@ -13,7 +13,7 @@ from engine.launch import open_experiment
 from engine.protocol.messages import Look
 from engine.protocol.replies import Answer, Failed, Frame, FromEngine
 from engine.recordings.recording import Job
-from nnwalk_tui.engine_client import EngineClient, EngineDied
+from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 from tests.school import School
 
 PATIENCE = 60.0  # seconds that a busy machine may take

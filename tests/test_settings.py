@@ -10,12 +10,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnwalk_tui import actions, keymap, settings
+from nnwalk_tui import actions
 from nnwalk_tui.cli import commands
+from nnwalk_tui.config import keymap, settings
+from nnwalk_tui.config.settings import Problem, Settings
 from nnwalk_tui.options import Program
 from nnwalk_tui.screens.bars import hints
 from nnwalk_tui.screens.help import HelpText, help_lines
-from nnwalk_tui.settings import Problem, Settings
 from tests.live import live
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.lessons.document import Equation, Text
 from nnwalk_tui.lessons.library import lessons
 from nnwalk_tui.render.lesson import equation

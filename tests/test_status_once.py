@@ -6,7 +6,7 @@ import pytest
 
 from engine.protocol.positions import Status
 from engine.protocol.views import TapeView
-from nnwalk_tui.layout import LEAST_WIDTH
+from nnwalk_tui.places.layout import LEAST_WIDTH
 from nnwalk_tui.render.header import header
 from nnwalk_tui.render.text import Line, measure
 from nnwalk_tui.render.timeline import timeline

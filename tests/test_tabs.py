@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnwalk_tui.actions import PANES, SHORT
-from nnwalk_tui.layouts import LAYOUTS, PANE_NAMES
+from nnwalk_tui.places.layouts import LAYOUTS, PANE_NAMES
 from tests.test_app import Stage, stage
 
 

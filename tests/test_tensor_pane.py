@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.protocol.views import TensorView
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.render import tensor as render
 from tests.live import Live, live

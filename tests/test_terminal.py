@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from nnwalk_tui import terminal, theme
+from nnwalk_tui import terminal
+from nnwalk_tui.colours import theme
 from nnwalk_tui.pacing import Outlet, PacedDriver
 
 

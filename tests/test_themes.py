@@ -11,10 +11,11 @@ from rich.style import Style
 from textual.color import Color as TextualColor
 
 from engine.protocol.views import Curve, LossView
-from nnwalk_tui import actions, theme
-from nnwalk_tui.filters import NoColourFilter
+from nnwalk_tui import actions
+from nnwalk_tui.colours import theme
+from nnwalk_tui.colours.filters import NoColourFilter
+from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.render import loss
-from nnwalk_tui.schemes import SCHEMES
 from tests.live import live
 
 MEANINGS = ("here", "forward", "backward", "right", "wrong", "warning", "positive", "negative")
@@ -95,7 +96,7 @@ def test_without_colour_ink_and_paper_are_the_terminal_s_own() -> None:
 
 
 def test_everything_that_is_written_has_an_ascii_twin() -> None:
-    root = Path(theme.__file__).parent
+    root = Path(theme.__file__).parent.parent
     files = [*root.rglob("*.py"), *root.rglob("*.md"), *(root.parent / "engine").rglob("*.py")]
     written = {character for file in files for character in file.read_text(encoding="utf-8")}
     assert not [character for character in written if not character.isascii() and "?" in theme.to_ascii(character)]

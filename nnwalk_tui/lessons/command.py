@@ -15,6 +15,7 @@ import msgspec
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
 from engine.recordings.recording import Job
+from nnwalk_tui.config.settings import Chosen, chosen
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.library import find, lesson_files, lessons
@@ -22,7 +23,6 @@ from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
 from nnwalk_tui.options import looks_options
 from nnwalk_tui.render.text import wrap
-from nnwalk_tui.settings import Chosen, chosen
 from nnwalk_tui.terminal import before_the_screen, can_show_screen
 
 Say = Callable[[str], None]  # prints a line
@@ -80,7 +80,7 @@ def lesson(
 
 
 def _say_ascii(text: str) -> None:
-    from nnwalk_tui.theme import to_ascii
+    from nnwalk_tui.colours.theme import to_ascii
 
     click.echo(to_ascii(text))
 
@@ -177,7 +177,7 @@ def _headless(name: str, folder: Path, as_json: bool, reason: str | None, say: S
 def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     """Open the screen on a lesson, or on the list."""
     from engine.experiments.experiment import Experiment
-    from nnwalk_tui.engine_client import EngineClient
+    from nnwalk_tui.client.engine_client import EngineClient
     from nnwalk_tui.lessons.guide import experiment_at
 
     page = Progress(default_path()).of(wanted).page if wanted else 0

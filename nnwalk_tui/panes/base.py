@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.protocol.views import Snapshot
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.frame import Frame, framed, inner
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit_line, merge, wrap

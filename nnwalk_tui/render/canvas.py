@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.text import Line
 
 ACROSS, DOWN = 2, 4  # dots of a cell

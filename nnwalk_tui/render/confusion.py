@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.protocol.views import Confusion
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import percent
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, Span, fit, shorten

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from engine.protocol.views import Example, Picture
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import number
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, Span, fit

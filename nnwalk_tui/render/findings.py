@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.course.findings import Finding, Picture, table_of
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.digits import picture
 from nnwalk_tui.render.plot import plot_lines
 from nnwalk_tui.render.spelled import spelled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.protocol.views import Gallery, Picture
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render import digits, heat
 from nnwalk_tui.render.numbers import scientific
 from nnwalk_tui.render.spelled import drawn

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from engine.protocol.views import Gradient
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import is_bad, missing, number, power, scientific
 from nnwalk_tui.render.spark import sparkline
 from nnwalk_tui.render.spelled import drawn

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from engine.protocol.positions import Mark
 from engine.protocol.views import GraphView, Node
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import is_bad, number, shape
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, Span, fit, fit_line, shorten

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.protocol.views import Snapshot
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import is_bad, missing, number
 from nnwalk_tui.render.text import Line, ends, fit_line, measure
 

@@ -10,7 +10,7 @@ import msgspec
 from rich.cells import cell_len
 
 from engine.protocol.views import Here, Term
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, ends, fill, measure, wrap
 

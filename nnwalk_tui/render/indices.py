@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 
 _CAN = "0123456789aehijklmnoprstuvx"
 _LOWERED = str.maketrans(f"{_CAN}−+", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₋₊")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from engine.protocol.views import LandscapeView
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render import digits
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell
 from nnwalk_tui.render.numbers import number

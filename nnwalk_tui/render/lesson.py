@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.lessons.document import Block, Call, Computed, Equation, Question, Script, Text, Verbatim
 from nnwalk_tui.lessons.guide import PENDING, Given, Guide, Outcome
 from nnwalk_tui.lessons.questions import hint

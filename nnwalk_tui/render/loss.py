@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from engine.protocol.views import Curve, LossView
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell
 from nnwalk_tui.render.numbers import missing, scientific
 from nnwalk_tui.render.text import Line, fit, fit_line

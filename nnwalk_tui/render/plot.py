@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 from engine.course.findings import Plot, Series
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 BARS = BLOCKS[:-1]  # less than a line high, so that those of neighbouring lines stay apart

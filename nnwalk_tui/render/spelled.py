@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from nnwalk_tui import theme
-from nnwalk_tui.theme import to_ascii
+from nnwalk_tui.colours import theme
+from nnwalk_tui.colours.theme import to_ascii
 
 _WORDS = {
     "∂_": "d", "∂ℒ": "dL", "∂ŷ": "dyhat", "ŷ": "yhat", "Ŷ": "Yhat", "m̂": "mhat", "v̂": "vhat", "ŝ": "shat",

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nnwalk_tui import theme
 from nnwalk_tui.actions import PANES, SHORT, UNITS, key_table
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.spelled import drawn, key_names
 from nnwalk_tui.render.text import Line, fit_line, measure
 

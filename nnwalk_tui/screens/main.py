@@ -17,10 +17,6 @@ from textual.widget import Widget
 
 from engine.protocol.messages import Look
 from engine.protocol.views import Snapshot
-from nnwalk_tui.arrangement import Arrangement
-from nnwalk_tui.boxes import Box
-from nnwalk_tui.layout import Needs, Plan, plan
-from nnwalk_tui.layouts import LAYOUTS, LESSON, PANE_NAMES
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
 from nnwalk_tui.panes.gradients import GradientsPane
@@ -36,6 +32,10 @@ from nnwalk_tui.panes.neurons import NeuronsPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
+from nnwalk_tui.places.arrangement import Arrangement
+from nnwalk_tui.places.boxes import Box
+from nnwalk_tui.places.layout import Needs, Plan, plan
+from nnwalk_tui.places.layouts import LAYOUTS, LESSON, PANE_NAMES
 from nnwalk_tui.render import graph
 from nnwalk_tui.screens.bars import HINTS, LESSON_HINTS, AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History

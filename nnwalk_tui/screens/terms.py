@@ -8,7 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 
 from engine.course.terms import Term, search
-from nnwalk_tui import theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.lesson import WIDEST, wrap
 from nnwalk_tui.render.spelled import drawn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.strip import Strip
 
-from nnwalk_tui.layout import LEAST_HEIGHT, LEAST_WIDTH
+from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH
 from nnwalk_tui.screens.bars import Bar
 
 

@@ -18,14 +18,15 @@ from engine.protocol.messages import Look
 from engine.protocol.replies import Answer, Frame, FromEngine
 from engine.protocol.views import Snapshot
 from engine.recordings.recording import Job
-from nnwalk_tui import pictures, shot, terminal
+from nnwalk_tui import terminal
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.engine_client import EngineDied
-from nnwalk_tui.schemes import SCHEMES
+from nnwalk_tui.client.engine_client import EngineDied
+from nnwalk_tui.colours.schemes import SCHEMES
+from nnwalk_tui.config.settings import Settings
 from nnwalk_tui.screens.command_line import Tone
-from nnwalk_tui.settings import Settings
-from nnwalk_tui.shot import Shot
+from nnwalk_tui.shots import pictures, shot
+from nnwalk_tui.shots.shot import Shot
 
 SHOWING = (
     *("focus", "zoom", "unit", "inspect", "landscape", "find", "tape", "log", "theme"),

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from nnwalk_tui import keymap, settings
+from nnwalk_tui.config import keymap, settings
 
 
 @click.command("config", short_help="write or check the file of settings")

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.color import Color
 from rich.style import Style
 
-from nnwalk_tui.schemes import DARK, Scheme
+from nnwalk_tui.colours.schemes import DARK, Scheme
 
 GREYS = 8
 HEATS = 5  # steps of the diverging scale on each side of 0

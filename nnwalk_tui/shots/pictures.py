@@ -11,9 +11,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from engine.errors import CommandError
-from nnwalk_tui import shot, theme
+from nnwalk_tui.colours import theme
 from nnwalk_tui.render import svg
-from nnwalk_tui.shot import Shot
+from nnwalk_tui.shots import shot
+from nnwalk_tui.shots.shot import Shot
 
 if TYPE_CHECKING:
     from nnwalk_tui.app import NNWalkApp

@@ -7,7 +7,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-from nnwalk_tui.theme import DEFAULT, to_ascii
+from nnwalk_tui.colours.theme import DEFAULT, to_ascii
 
 _NONE = Style.from_color(DEFAULT, DEFAULT)
 _REVERSED = _NONE + Style(reverse=True)

@@ -15,9 +15,9 @@ import click
 
 from engine.errors import EngineError
 from nnwalk_tui import actions
-from nnwalk_tui.layouts import LAYOUTS
+from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.options import Bytes
-from nnwalk_tui.schemes import SCHEMES
+from nnwalk_tui.places.layouts import LAYOUTS
 
 
 class SettingsError(EngineError):

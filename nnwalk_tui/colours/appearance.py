@@ -8,9 +8,9 @@ from textual.app import App
 from textual.filter import LineFilter, Monochrome
 from textual.theme import Theme
 
-from nnwalk_tui import theme
-from nnwalk_tui.filters import AsciiFilter, NoColourFilter
-from nnwalk_tui.schemes import DARK, SCHEMES, Scheme
+from nnwalk_tui.colours import theme
+from nnwalk_tui.colours.filters import AsciiFilter, NoColourFilter
+from nnwalk_tui.colours.schemes import DARK, SCHEMES, Scheme
 
 
 class Appearance:

@@ -9,7 +9,7 @@ from engine.errors import CommandError
 from engine.protocol.positions import Unit
 from nnwalk_tui import actions
 from nnwalk_tui.actions import KEYS, Key
-from nnwalk_tui.settings import Problem, Settings
+from nnwalk_tui.config.settings import Problem, Settings
 
 if TYPE_CHECKING:
     from textual.app import App

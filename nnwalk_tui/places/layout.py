@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from nnwalk_tui.boxes import Box, hull, moved, shared, split
-from nnwalk_tui.layouts import LESSON, OVERVIEW, PANE_NAMES, Column, Layout, Place, Row
+from nnwalk_tui.places.boxes import Box, hull, moved, shared, split
+from nnwalk_tui.places.layouts import LESSON, OVERVIEW, PANE_NAMES, Column, Layout, Place, Row
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 WIDE, TALL = 120, 36  # from here on all panes of a layout are seen at once

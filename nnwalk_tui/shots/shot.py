@@ -10,8 +10,8 @@ from pathlib import Path
 
 from engine.errors import CommandError
 from engine.protocol.positions import Position
-from nnwalk_tui.layout import LEAST_HEIGHT, LEAST_WIDTH
-from nnwalk_tui.layouts import LESSON, PANE_NAMES
+from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH
+from nnwalk_tui.places.layouts import LESSON, PANE_NAMES
 
 USAGE = "screenshot [FILE.svg|FILE.txt] [PANE] [WIDTHxHEIGHT] [over]"
 USUAL = (120, 40)  # a slide's size

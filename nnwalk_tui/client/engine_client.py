@@ -20,7 +20,7 @@ from engine.protocol.replies import FromEngine, Log, Opened
 from engine.recordings.recording import Job
 
 if TYPE_CHECKING:
-    from nnwalk_tui.engine_life import EngineLife
+    from nnwalk_tui.client.engine_life import EngineLife
 
 ENGINE = (sys.executable, "-P", "-m", "engine.server")  # -P: a folder "engine" where the user works is not ours
 BACKLOG = 2000  # messages kept until somebody listens
@@ -53,7 +53,9 @@ class EngineClient:
         """Start the engine process, if it is not; returns at once. Raises EngineError when it cannot be started."""
         if self._engine is not None:
             return
-        from nnwalk_tui.engine_life import EngineLife  # the screen is painted before there is a process to talk to
+        from nnwalk_tui.client.engine_life import (
+            EngineLife,  # the screen is painted before there is a process to talk to
+        )
 
         self._engine = EngineLife(self._command, self._job, self._deliver)
         for message in self._early:

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from nnwalk_tui.layout import Wishes
-from nnwalk_tui.layouts import LAYOUTS, NAMES, PANE_NAMES
+from nnwalk_tui.places.layout import Wishes
+from nnwalk_tui.places.layouts import LAYOUTS, NAMES, PANE_NAMES
 
 
 class Changes(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from engine.protocol.messages import ToEngine
 from engine.protocol.replies import FromEngine, Log
 from engine.protocol.transport import Opening, ScreenEnd, screen_end
 from engine.recordings.recording import Job
-from nnwalk_tui.engine_client import EngineDied
+from nnwalk_tui.client.engine_client import EngineDied
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108, on macOS 104
 LAST_WORDS = 1.0  # seconds that messages and output may take to arrive after the process ended

@@ -1,0 +1,1 @@
+"""The user's file: settings, keys, and the command that writes and checks it."""

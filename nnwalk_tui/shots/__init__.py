@@ -1,0 +1,1 @@
+"""Pictures that are asked for, and the screen without a terminal."""

@@ -19,7 +19,7 @@ from benchmarks.harness import Benchmark, Reading
 from benchmarks.terminal import PROGRAM, Program
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.panes.curves import decimate, smoothed, window_of
+from engine.panes.loss import decimate, smoothed, window_of
 from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look
 from engine.protocol.replies import Answer, Frame

@@ -20,8 +20,8 @@ from engine.history.edits import RATES
 from engine.lookup.answers import readable
 from engine.lookup.expressions import evaluate
 from engine.lookup.functions import FUNCTIONS
-from engine.panes.inspector import place_of
 from engine.panes.layers import layer_views
+from engine.panes.tensor import place_of
 from engine.panes.tensor_files import write_tensor
 from engine.protocol import commands as ask
 from engine.protocol.command_table import help_text

@@ -27,9 +27,9 @@ from engine.lookup.answers import plain_value
 from engine.lookup.scalars import known, metrics, scalars_here
 from engine.lookup.values import Values
 from engine.panes.confusion import ConfusionHeld
-from engine.panes.inspector import Held
 from engine.panes.landscape import Landscape
 from engine.panes.plots import Plots
+from engine.panes.tensor import Held
 from engine.protocol.command_table import parse
 from engine.protocol.positions import Position, Status, Unit
 from engine.protocol.replies import Answer, Comparison, Hit

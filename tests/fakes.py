@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.panes.gradient_table import table
+from engine.panes.gradients import table
 from engine.protocol.messages import GradientLook
 from engine.protocol.positions import Mark, Phase, Position, Status
 from engine.protocol.views import (

@@ -12,7 +12,7 @@ from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
 from engine.lookup.values import Ref
 from engine.panes.distribution import DECADES, STEPS, distribution_view
-from engine.panes.gradient_table import gradients_view
+from engine.panes.gradients import gradients_view
 from engine.panes.snapshot import snapshot
 from engine.protocol.messages import GradientLook, Look
 from engine.protocol.positions import Unit

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.panes.curves import decimate, smoothed, window_of
+from engine.panes.loss import decimate, smoothed, window_of
 from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look, PlotLook
 from engine.protocol.views import LossView

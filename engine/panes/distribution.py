@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from engine.panes.gradients import reached_gradients
+from engine.panes.reached import reached_gradients
 from engine.protocol.messages import GradientLook
 from engine.protocol.views import Distribution
 

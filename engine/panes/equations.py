@@ -1,4 +1,4 @@
-"""The event under the cursor in the course's notation: its rule, the other direction's, and one value worked out."""
+"""Events in the course's notation: rules with the shapes of their terms, what is read and what is written."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from engine.experiments.optimizers import spec_of
-from engine.panes.worked import worked
 from engine.protocol.positions import Phase
-from engine.protocol.views import Here, Term
+from engine.protocol.views import Term
 from engine.tape.tape import Event, Tape, Value
 
 if TYPE_CHECKING:
@@ -20,30 +19,6 @@ NEW_LINE = Term("\n")
 _SLOT = re.compile(r"\{(d?)(out|\d)(\.T)?\}")
 
 
-def here_view(session: Session) -> Here | None:
-    """What the cursor's event computes; None before training."""
-    tape = session.tape()
-    if tape is None:
-        return None
-    number = len(tape) if session.event is None else session.event
-    event = tape.events[number - 1]
-    rule, other_title, other = _rules(session, tape, event)
-    return Here(
-        number,
-        len(tape),
-        event.phase,
-        event.op.name,
-        event.layer,
-        event.path,
-        event.source,
-        title(session, event),
-        rule,
-        other_title,
-        other,
-        worked(session, tape, event),
-    )
-
-
 def title(session: Session, event: Event) -> str:
     """The event in a few words: "backward · relu 2"."""
     if event.phase is Phase.UPDATE:
@@ -51,7 +26,8 @@ def title(session: Session, event: Event) -> str:
     return f"{event.phase} · {event.op.name}" + (f" {event.layer}" if event.layer else "")
 
 
-def _rules(session: Session, tape: Tape, event: Event) -> tuple[list[Term], str, list[Term]]:
+def rules(session: Session, tape: Tape, event: Event) -> tuple[list[Term], str, list[Term]]:
+    """The event's rule, and the other direction's with its name; none where there is no other direction."""
     if event.phase is Phase.LOAD:
         return _loaded(event), "", []
     if event.phase is Phase.UPDATE:

@@ -1,35 +1,110 @@
-"""The gradients that the cursor has reached, as tensors and norms."""
+"""The table of gradients at the cursor, as a view: norms, their past, and how far each update moved its parameter."""
 
 from __future__ import annotations
 
-from torch import Tensor
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from engine.lookup.values import Values
-from engine.statistics import norm
-from engine.tape.tape import Tape
+from engine.panes.distribution import remember
+from engine.panes.reached import gradient_norm, parameter_gradient, pre_activation_gradient, reached_gradients
+from engine.protocol.messages import GradientLook
+from engine.protocol.views import Gradient, Gradients
+from engine.statistics import norm, update_ratio
+from engine.tape.naming import Naming
+
+if TYPE_CHECKING:
+    from engine.session import Session
+
+_KINDS = {"dW": "W", "db": "b", "dZ": "Z"}  # by mode
 
 
-def parameter_gradient(values: Values, name: str) -> Tensor | None:
-    """∂ℒ/∂θ of a parameter by the optimizer's name; None where the cursor has not reached it."""
-    found = values.tape.parameter_gradients.get(name) if values.tape else None
-    return found[0] if found is not None and found[1] <= values.done else None
+def gradients_view(session: Session, look: GradientLook) -> Gradients:
+    """The rows in view of all parameters' gradients, or of those of each Z, as far as the cursor has reached."""
+    found = _all(session.values())
+    if session.event is None:
+        _remember(session, found)
+    view = table(found, look)
+    return msgspec.structs.replace(view, rows=[_with_history(session, row, look.points) for row in view.rows])
 
 
-def pre_activation_gradient(values: Values, layer: int) -> Tensor | None:
-    """dZ of a layer, where the cursor has reached it and the tape holds it."""
-    value = values.tape.values.get(f"Z[{layer}]") if values.tape else None
-    reached = value is not None and 0 < value.gradient_event <= values.done
-    return value.gradient if value is not None and reached else None
+def table(found: list[Gradient], look: GradientLook) -> Gradients:
+    """The rows that are looked at, and what is said of all those that are not."""
+    rows, parameters = _of_mode(found, look.mode), _of_mode(found, "dW db")
+    return Gradients(
+        look.mode,
+        len(rows),
+        look.first,
+        rows[look.first : look.first + look.rows],
+        len(parameters),
+        max((gradient.name for gradient in found), key=len, default=""),
+        _smallest(rows),
+        _span(rows if look.mode == "dZ" else parameters),
+    )
 
 
-def reached_gradients(values: Values) -> dict[str, Tensor]:
-    """All that the cursor has reached, by name: "dW[1]", "dZ[1]"."""
-    short = values.naming.short_name
-    found = {f"d{short[name]}": parameter_gradient(values, name) for name in values.optimizer_names()}
-    found |= {f"dZ[{layer.index}]": pre_activation_gradient(values, layer.index) for layer in values.naming.layers}
-    return {name: gradient for name, gradient in found.items() if gradient is not None}
+def _all(values: Values) -> list[Gradient]:
+    """Each parameter's gradient norm, norm and update ratio, then those of each Z."""
+    return [*(_parameter(values, name) for name in values.optimizer_names()), *_pre_activations(values)]
 
 
-def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | None:
-    """‖gradient‖, computed once for each tape; None where there is none."""
-    return None if gradient is None else tape.once(f"‖{name}‖ at", lambda: norm(gradient))
+def _of_mode(gradients: list[Gradient], mode: str) -> list[Gradient]:
+    wanted = _KINDS.get(mode)
+    return [each for each in gradients if (each.kind == wanted if wanted else each.kind != "Z")]
+
+
+def _smallest(rows: list[Gradient]) -> str:
+    known = [each for each in rows if each.norm is not None and math.isfinite(each.norm)]
+    return min(known, key=lambda each: each.norm or 0.0).name if len(known) > 1 else ""
+
+
+def _span(rows: list[Gradient]) -> tuple[float, float] | None:
+    norms = [each.norm for each in rows if each.norm and math.isfinite(each.norm)]
+    return (min(norms), max(norms)) if norms else None
+
+
+def _remember(session: Session, gradients: list[Gradient]) -> None:
+    known = {f"d{gradient.name}": gradient.norm for gradient in gradients if gradient.norm is not None}
+    session.replay.trace.note(session.iteration, known)
+    remember(session, reached_gradients(session.values()))
+
+
+def _with_history(session: Session, gradient: Gradient, points: int) -> Gradient:
+    if not points:
+        return gradient
+    before = session.replay.trace.series(f"d{gradient.name}", session.finished, points)
+    now = [] if session.event is None or gradient.norm is None else [gradient.norm]
+    return msgspec.structs.replace(gradient, history=[*before, *now][-points:])
+
+
+def _parameter(values: Values, name: str) -> Gradient:
+    short, tape = values.naming.short_name[name], values.tape
+    layer, kind = values.naming.layer_of[name], _kind(values.naming, name)
+    if tape is None:
+        return Gradient(short, layer, None, norm(values.parameter(name)), None, kind)
+    gradient = parameter_gradient(values, name)
+    return Gradient(
+        short,
+        layer,
+        None if gradient is None else tape.once(f"‖d{short}‖", lambda: norm(gradient)),
+        tape.once(f"‖{short}‖", lambda: norm(tape.before.tensors[name])),
+        tape.once(f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
+        kind,
+    )
+
+
+def _kind(naming: Naming, name: str) -> str:
+    layer = naming.layer_of[name]
+    parts = naming.layers[layer - 1].parameters if layer else {}
+    return next((symbol for symbol in ("W", "b") if parts.get(symbol) == name), "")
+
+
+def _pre_activations(values: Values) -> list[Gradient]:
+    tape, found = values.tape, []
+    for layer in values.naming.layers:
+        gradient = pre_activation_gradient(values, layer.index)
+        size = None if gradient is None or tape is None else gradient_norm(tape, f"dZ[{layer.index}]", gradient)
+        found.append(Gradient(f"Z[{layer.index}]", layer.index, size, 0.0, None, "Z"))
+    return found

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from torch import Tensor
 
-from engine.panes.gradients import gradient_norm
 from engine.panes.graph_plan import LEAVES, GraphPlan, Item, graph_plan
+from engine.panes.reached import gradient_norm
 from engine.protocol.messages import GraphLook
 from engine.protocol.positions import Mark, Phase
 from engine.protocol.views import GraphView, Node

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from engine.errors import CommandError, EngineError, ExpressionError
 from engine.lookup.values import Ref
-from engine.panes.inspector import place_of
+from engine.panes.tensor import place_of
 from engine.panes.worked import subscript
 from engine.protocol.messages import LandscapeLook
 from engine.protocol.positions import Status

@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.errors import ExpressionError
 from engine.lookup.values import Ref, Values
 from engine.panes.examples import class_name
-from engine.panes.inspector import example_at
+from engine.panes.tensor import example_at
 from engine.panes.worked import number, subscript
 from engine.protocol.messages import NeuronsLook
 from engine.protocol.views import NeuronColumn, NeuronsView

@@ -1,0 +1,35 @@
+"""The gradients that the cursor has reached, as tensors and norms."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from engine.lookup.values import Values
+from engine.statistics import norm
+from engine.tape.tape import Tape
+
+
+def parameter_gradient(values: Values, name: str) -> Tensor | None:
+    """∂ℒ/∂θ of a parameter by the optimizer's name; None where the cursor has not reached it."""
+    found = values.tape.parameter_gradients.get(name) if values.tape else None
+    return found[0] if found is not None and found[1] <= values.done else None
+
+
+def pre_activation_gradient(values: Values, layer: int) -> Tensor | None:
+    """dZ of a layer, where the cursor has reached it and the tape holds it."""
+    value = values.tape.values.get(f"Z[{layer}]") if values.tape else None
+    reached = value is not None and 0 < value.gradient_event <= values.done
+    return value.gradient if value is not None and reached else None
+
+
+def reached_gradients(values: Values) -> dict[str, Tensor]:
+    """All that the cursor has reached, by name: "dW[1]", "dZ[1]"."""
+    short = values.naming.short_name
+    found = {f"d{short[name]}": parameter_gradient(values, name) for name in values.optimizer_names()}
+    found |= {f"dZ[{layer.index}]": pre_activation_gradient(values, layer.index) for layer in values.naming.layers}
+    return {name: gradient for name, gradient in found.items() if gradient is not None}
+
+
+def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | None:
+    """‖gradient‖, computed once for each tape; None where there is none."""
+    return None if gradient is None else tape.once(f"‖{name}‖ at", lambda: norm(gradient))

@@ -12,7 +12,7 @@ from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import confusion, gallery
 from nnwalk_tui.render import digits as render
 from nnwalk_tui.render.frame import inner
-from nnwalk_tui.render.spelled import drawn
+from nnwalk_tui.render.spelled import awaited
 from nnwalk_tui.render.text import Line
 
 KINDS = ("examples", "input gradient", "first layer", "averages", "confusion")
@@ -103,21 +103,21 @@ class DigitsPane(Pane):
         layout = self._layout(width, height)
         if self.kind != "examples":
             if batch.gallery is None or layout is None:
-                return [[(drawn(" …") if batch.gallery is None else " no room for a picture", "quiet")]]
+                return [awaited() if batch.gallery is None else [(" no room for a picture", "quiet")]]
             picked = {"first layer": neuron, "input gradient": row}.get(self.kind, 0)
             return gallery.gallery(batch.gallery, layout, width, picked)
         losses = ORDERS[self._order] == "highest loss"
         if layout:
             return render.pictures(batch.examples, layout, width, row, losses)
         if not batch.examples:
-            return [[(" none is wrong", "quiet")] if ORDERS[self._order] == "wrong" else [(drawn(" …"), "quiet")]]
+            return [[(" none is wrong", "quiet")] if ORDERS[self._order] == "wrong" else awaited()]
         place = next((at for at, each in enumerate(batch.examples) if each.row == row), None)
         first = self.window(len(batch.examples), height, place)
         return [render.table_row(each, each.row == row) for each in batch.examples[first : first + height]]
 
     def _confusion(self, batch: BatchView, width: int, height: int) -> list[Line]:
         if batch.confusion is None:
-            return [[(drawn(" …"), "quiet")]]
+            return [awaited()]
         head, rows = confusion.heading(batch.confusion, width), confusion.rows(batch.confusion, width)
         first = self.window(len(rows), height - len(head))
         return [*head, *rows[first : first + height - len(head)]]

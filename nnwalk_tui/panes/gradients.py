@@ -12,6 +12,7 @@ from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import distribution
 from nnwalk_tui.render import gradients as render
 from nnwalk_tui.render.frame import inner
+from nnwalk_tui.render.spelled import awaited
 from nnwalk_tui.render.text import Line
 
 _FORMS = ("bars", "histogram", "over time")
@@ -87,17 +88,19 @@ class GradientsPane(Pane):
         for at in range(first, min(view.total, first + height - 1)):
             if at in gaps:
                 lines.append(render.between(where, across))
-            gradient = self._row(at)
-            least = gradient is not None and gradient.name == view.smallest
-            lines.append(
-                render.row(gradient, where, across, at == self._choice, least) if gradient else render.unknown()
-            )
+            lines.append(self._line(at, where, across))
         return [*lines, *self._legend(width, height - len(lines))]
 
     def _line(self, at: int, where: render.Columns, across: render.Scale) -> Line:
         gradient = self._row(at)
         if gradient is None:
-            return render.unknown()
+            return awaited()
+        return render.row(gradient, where, across, at == self._choice, gradient.name == self.data[0].smallest)
+
+    def _line(self, at: int, where: render.Columns, across: render.Scale) -> Line:
+        gradient = self._row(at)
+        if gradient is None:
+            return awaited()
         return render.row(gradient, where, across, at == self._choice, gradient.name == self.data[0].smallest)
 
     def _scale(self, view: Gradients) -> render.Scale:

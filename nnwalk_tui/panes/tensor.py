@@ -13,8 +13,8 @@ from engine.protocol.views import Snapshot, TensorView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import tensor as render
 from nnwalk_tui.render.frame import inner
-from nnwalk_tui.render.spelled import drawn
-from nnwalk_tui.render.text import Line
+from nnwalk_tui.render.spelled import awaited, drawn
+from nnwalk_tui.render.text import Line, wrap
 
 VIEWS = ("numbers", "heat map", "picture")
 _BORDER = 7  # cells of the border that no title takes
@@ -104,7 +104,8 @@ class TensorPane(Pane):
         """The chosen element and statistics, then the part in view."""
         view: TensorView = self.data
         if view.problem:
-            return [[(f" {view.problem}", "quiet")], [], [(" / another expression · h what the cursor makes", "quiet")]]
+            said = [[(f" {part}", "quiet")] for part in wrap(drawn(view.problem), width - 2)]
+            return [*said, [], [(" / another expression · h what the cursor makes", "quiet")]]
         head = render.head(view, width, height)
         return [*head, *self._body(view, width, height - len(head))]
 
@@ -113,7 +114,7 @@ class TensorPane(Pane):
             return render.picture(view, width, height)
         if VIEWS[self._view] == "heat map":
             if not view.whole:
-                return [[(drawn(" …"), "quiet")]]
+                return [awaited()]
             return render.heat_map(view, width, height)
         rows, columns = render.room(view, width, height)
         self._first = (
@@ -123,7 +124,7 @@ class TensorPane(Pane):
         self._beyond = (self._first[0] - 1, max(0, view.rows - self._first[0] - rows + 1))
         self._aside = (self._first[1] - 1, max(0, view.columns - self._first[1] - columns + 1))
         if view.whole:
-            return [[(drawn(" …"), "quiet")]]
+            return [awaited()]
         return render.grid(view, render.Window(*self._first, rows, columns), self.chosen, width, height)
 
     def _grid(self) -> tuple[int, int]:

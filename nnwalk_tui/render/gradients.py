@@ -112,11 +112,6 @@ def _plot(text: str, style: str, where: Columns, across: Scale) -> Line:
     return [(text, style), (rest.ljust(where.bar + where.gap - len(text)), "border")]
 
 
-def unknown() -> Line:
-    """A row that was scrolled to, and is asked for now."""
-    return [(drawn("  …"), "quiet")]
-
-
 def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False, least: bool = False) -> Line:
     """One gradient; `chosen`: its distribution can be seen; `least`: it is the smallest."""
     norm = gradient.norm

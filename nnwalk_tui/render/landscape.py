@@ -11,7 +11,7 @@ from nnwalk_tui.colours import theme
 from nnwalk_tui.render import digits
 from nnwalk_tui.render.canvas import ACROSS, DOWN, Canvas, cell
 from nnwalk_tui.render.numbers import number
-from nnwalk_tui.render.spelled import drawn
+from nnwalk_tui.render.spelled import awaited, drawn
 from nnwalk_tui.render.text import Line, fit, fit_line, measure
 
 GUTTER = 8
@@ -82,7 +82,7 @@ def _cells(width: int) -> int:
 def _curve(view: LandscapeView, width: int, height: int) -> list[Line]:
     points = _points(view)
     if not points or height < 4 or width < GUTTER + 10:
-        return [[(drawn(" …"), "quiet")]]
+        return [awaited()]
     cells, rows = _cells(width), height - 2
     losses = [loss for _, loss in points] + [loss for *_, loss in view.marks if math.isfinite(loss)]
     margin = (max(losses) - min(losses) or abs(losses[0]) or 1.0) * _MARGIN
@@ -148,7 +148,7 @@ def _axis(view: LandscapeView, cells: int) -> list[Line]:
 def _map(view: LandscapeView, width: int, height: int) -> list[Line]:
     known = [value for value in view.values if math.isfinite(value)]
     if not known:
-        return [[(drawn(" …"), "quiet")]]
+        return [awaited()]
     cells = max(1, min(width - 2, 2 * height))  # a cell is twice as high as wide: the map is square
     rows = max(1, min(height, cells // 2))
     low, high = _log(min(known)), _log(max(known))

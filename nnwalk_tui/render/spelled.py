@@ -9,6 +9,7 @@ import re
 
 from nnwalk_tui.colours import theme
 from nnwalk_tui.colours.theme import to_ascii
+from nnwalk_tui.render.text import Line
 
 _WORDS = {
     "∂_": "d", "∂ℒ": "dL", "∂ŷ": "dyhat", "ŷ": "yhat", "Ŷ": "Yhat", "m̂": "mhat", "v̂": "vhat", "ŝ": "shat",
@@ -71,6 +72,11 @@ def drawn(text: str) -> str:
     text = _MANTISSA.sub(lambda found: f"e{found.group(1).translate(_RAISED)}", text)
     text = _ROOT.sub(r"sqrt(\1)", _PRODUCT.sub("*", _MATRIX_PRODUCT.sub(" @ ", text)))
     return spelled(_LONGEST_DRAWN.sub(lambda found: _DRAWN[found.group()], text))
+
+
+def awaited() -> Line:
+    """What stands in place of what the engine was just asked for."""
+    return [(drawn(" …"), "quiet")]
 
 
 def key_names(keys: str) -> str:

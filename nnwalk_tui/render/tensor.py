@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.protocol.views import Statistics, TensorView
 from nnwalk_tui.render import heat
 from nnwalk_tui.render.numbers import Notation, missing, notation, number, percent, scientific, shape
-from nnwalk_tui.render.spelled import drawn
+from nnwalk_tui.render.spelled import awaited, drawn
 from nnwalk_tui.render.text import Line, Span, fit, fit_line, wrap
 
 CELL = 9  # cells of a number and the mark before it
@@ -287,7 +287,7 @@ def picture(view: TensorView, width: int, height: int) -> list[Line]:
     if not view.picture:
         return _no_picture(view, width)
     if not view.pixels:
-        return [[(drawn(" …"), "quiet")]]  # it is asked for now
+        return [awaited()]  # it is asked for now
     tall, wide = view.picture
     pictures = [(view.pixels, max(map(abs, filter(math.isfinite, view.pixels)), default=0.0))]
     if view.other_pixels:

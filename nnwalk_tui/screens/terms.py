@@ -11,7 +11,7 @@ from engine.course.terms import Term, search
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.lesson import WIDEST, wrap
-from nnwalk_tui.render.spelled import drawn
+from nnwalk_tui.render.spelled import awaited
 from nnwalk_tui.render.text import Line, fit
 from nnwalk_tui.screens.list import ListScreen, MarkedList, blank
 
@@ -77,7 +77,7 @@ class TermList(MarkedList[Term]):
         """The marked word in full, and the keys."""
         lines = entry(self.chosen, width) if self.chosen else []
         if len(lines) > _ENTRY:
-            lines[_ENTRY - 1 :] = [[(drawn(" …"), "quiet")]]
+            lines[_ENTRY - 1 :] = [awaited()]
         opens = "enter opens its lesson · " if self.opens else ""
         return [*lines, *blank(height - 1 - len(lines)), self.keys(f"↑ ↓ choose · {opens}esc back", width)]
 

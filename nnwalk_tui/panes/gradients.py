@@ -97,12 +97,6 @@ class GradientsPane(Pane):
             return awaited()
         return render.row(gradient, where, across, at == self._choice, gradient.name == self.data[0].smallest)
 
-    def _line(self, at: int, where: render.Columns, across: render.Scale) -> Line:
-        gradient = self._row(at)
-        if gradient is None:
-            return awaited()
-        return render.row(gradient, where, across, at == self._choice, gradient.name == self.data[0].smallest)
-
     def _scale(self, view: Gradients) -> render.Scale:
         """That of the parameters or of Z, so that it stays from dW to db; it moves only when a row changes."""
         pre_activations = view.mode == "dZ"

@@ -56,7 +56,7 @@ class NNWalkApp(ListeningApp):
     """The screen of a training run that is walked through."""
 
     TITLE = "nnwalk"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")  # also where a subclass stands in another folder
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"

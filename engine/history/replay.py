@@ -155,15 +155,19 @@ class Replay:
 
     def validate(self, interrupted: Callable[[], bool] = lambda: False) -> None:
         """Take validation loss and accuracy where the trainer stands, if they belong there and are missing."""
-        trainer = self.trainer
-        epochs = trainer.epoch if trainer.epoch_is_done else 0
-        due = trainer.iteration == 0 or epochs > 0
-        if self._validation is None or not due or epochs in self.validations:
+        epochs = self._epochs_here()
+        if self._validation is None or epochs is None or epochs in self.validations:
             return
-        with trainer.at_work:
-            outcome = trainer.validate(self._validation, interrupted)
+        with self.trainer.at_work:
+            outcome = self.trainer.validate(self._validation, interrupted)
         if outcome is not None:
             self.validations[epochs] = outcome
+
+    def _epochs_here(self) -> int | None:
+        """The epochs that are done where the trainer stands; None within one."""
+        if self.trainer.epoch_is_done:
+            return self.trainer.epoch
+        return 0 if self.trainer.iteration == 0 else None
 
     def _validate_first(self) -> None:
         if self.trainer.iteration == 0:
@@ -176,11 +180,10 @@ class Replay:
         self.on_arrival(self, iteration)
         if undo_to is not None:
             self.trainer.undo_update(undo_to)
-        if self.trainer.epoch_is_done:
-            self.validate(self.interrupted)  # before the border's edits, however often it is passed
         edits = [edit for edit in self.edits if edit.iteration == iteration]
         for edit in edits:
             self.make_edit(edit)
+        self.validate(self.interrupted)  # of what is seen at this border: after its edits
         if self.history.wants(iteration):
             self.history.add_checkpoint(self.trainer.capture())
         return bool(edits) or undo_to is not None
@@ -294,6 +297,9 @@ class Replay:
             self.make_edit(edit)
             self.edits.append(edit)
             self.forget_from(border)
+            if (epochs := self._epochs_here()) is not None:
+                self.validations.pop(epochs, None)
+                self.validate(self.interrupted)
             self.history.add_checkpoint(self.trainer.capture())
 
     def forget_from(self, border: int) -> None:

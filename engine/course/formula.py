@@ -25,7 +25,17 @@ from engine.errors import ExperimentError, ExpressionError
 _EQUAL = 1e-9
 _N = 7
 _PRIMES = (5, 3, 2, 11, 13, 17, 19, 23)
-_NEURON = {"w": "W[1]", "b": "b[1]", "z": "Z[1]", "yhat": "A[1]", "y": "Y", "dw": "dW[1]", "db": "db[1]", "dz": "dZ[1]"}
+_NEURON = {
+    "w": "W[1]",
+    "b": "b[1]",
+    "z": "Z[1]",
+    "yhat": "A[1]",
+    "a": "A[1]",
+    "y": "Y",
+    "dw": "dW[1]",
+    "db": "db[1]",
+    "dz": "dZ[1]",
+}
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -266,7 +276,7 @@ def _somewhere(setting: Setting, value: Tensor) -> str:
     wanted, given = float(setting.value.reshape(-1)[at]), float(value.reshape(-1)[at])
     width = value.shape[-1] if value.dim() else 1
     where = f" in row {at // width + 1}, column {at % width + 1}" if value.dim() == 2 else ""
-    return f"your {setting.shown} has the right shape, but{where} it is {given:.4g} and should be {wanted:.4g}"
+    return f"your {setting.shown} has the right shape, but on random numbers{where} it is {given:.4g} and should be {wanted:.4g}"
 
 
 def refused(network: str, target: str, formula: str) -> Judged:

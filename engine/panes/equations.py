@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,9 @@ def backward_rule(event: Event) -> list[Term]:
 
 
 def _fill(template: str, event: Event) -> list[Term]:
+    if "{n}" in template:
+        count = _averaged(event)
+        template = template.replace(" / {n}", f" / {count}" if count > 1 else "")
     terms: list[Term] = []
     end = 0
     for slot in _SLOT.finditer(template):
@@ -104,6 +108,12 @@ def _fill(template: str, event: Event) -> list[Term]:
         terms.append(_slot(event, *slot.groups()))
         end = slot.end()
     return [*terms, Term(template[end:])] if end < len(template) else terms
+
+
+def _averaged(event: Event) -> int:
+    """Of how many numbers each result of the event is the mean."""
+    given, made = (math.prod(value.shape) for value in (event.inputs[0], event.outputs[0]))
+    return given // max(1, made)
 
 
 def _slot(event: Event, gradient: str, which: str, transposed: str | None) -> Term:

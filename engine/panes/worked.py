@@ -6,6 +6,7 @@ the batch where that is not known.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -66,7 +67,7 @@ def _element(tensor: Tensor | None, row: int, neuron: int) -> float | None:
 def _forward(tape: Tape, event: Event, row: int, neuron: int) -> list[str]:
     out = event.outputs[0] if event.outputs else None
     if out is not None and out.symbol == "L" and out.tensor is not None:
-        return [f"ℒ = {number(float(out.tensor))}{_mean_over(tape)}"]
+        return [f"ℒ = {number(float(out.tensor))}{_mean_over(tape, event)}"]
     result = _element(out.tensor, row, neuron) if out is not None else None
     if out is None or result is None or "[" not in out.name:
         return []
@@ -80,11 +81,14 @@ def _forward(tape: Tape, event: Event, row: int, neuron: int) -> list[str]:
     return [f"{address} = {shown} = {number(result)}"] if "{" not in shown and "Σ" not in shown else []
 
 
-def _mean_over(tape: Tape) -> str:
+def _mean_over(tape: Tape, event: Event) -> str:
     targets = tape.targets
     if targets is None or targets.dim() == 0:
         return ""
-    return f", the mean over {len(targets)} examples"
+    given = [value.shape for value in event.inputs[:2]]
+    each = math.prod(given[0][1:]) if given[1:] == given[:1] else 1  # outputs, each compared with a target of its own
+    outputs = f"{each} outputs for each of " if each > 1 else ""
+    return f", the mean over {outputs}{len(targets)} examples"
 
 
 def _linear(tape: Tape, event: Event, row: int, neuron: int, address: str, result: float) -> list[str]:

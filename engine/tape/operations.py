@@ -74,14 +74,14 @@ OPERATIONS: dict[str, Operation] = {
     "binary_cross_entropy": Operation(
         "bce",
         "{out} = −mean({1} ∗ log {0} + (1 − {1}) ∗ log(1 − {0}))",
-        ((0, "{d0} = ({0} − {1}) / ({0} ∗ (1 − {0})) / n"),),
+        ((0, "{d0} = ({0} − {1}) / ({0} ∗ (1 − {0})) / {n}"),),
     ),
     "binary_cross_entropy_with_logits": Operation(
         "bce-logits",
         "{out} = mean(log(1 + exp({0})) − {1} ∗ {0})",
-        ((0, "{d0} = (σ({0}) − {1}) / n"),),
+        ((0, "{d0} = (σ({0}) − {1}) / {n}"),),
     ),
-    "mse_loss": Operation("mse", "{out} = mean(({0} − {1})²)", ((0, "{d0} = 2·({0} − {1}) / n"),)),
+    "mse_loss": Operation("mse", "{out} = mean(({0} − {1})²)", ((0, "{d0} = 2·({0} − {1}) / {n}"),)),
     "smooth_l1_loss": Operation("smooth-l1", "{out} = mean(smooth |{0} − {1}|)"),
     "huber_loss": Operation("huber", "{out} = mean(huber({0} − {1}))"),
     "add": _ADD,
@@ -99,7 +99,7 @@ OPERATIONS: dict[str, Operation] = {
     "pow": _unary("pow", "{0}ᵖ", "p·{0}ᵖ⁻¹"),
     "clamp": _unary("clamp", "min(max({0}, lo), hi)", "1[lo ≤ {0} ≤ hi]"),
     "sum": Operation("sum", "{out} = Σ {0}", ((0, "{d0} = {dout}, spread"),)),
-    "mean": Operation("mean", "{out} = mean({0})", ((0, "{d0} = {dout} / n, spread"),)),
+    "mean": Operation("mean", "{out} = mean({0})", ((0, "{d0} = {dout} / {n}, spread"),)),
     "native_batch_norm": Operation(
         "batch-norm", "{out} = γ ∗ ({0} − mean₀) / √(var₀ + ε) + β", ((0, "{d0} = batch-norm′({dout})"),)
     ),
@@ -112,9 +112,9 @@ OPERATIONS: dict[str, Operation] = {
     "max_pool2d_with_indices": Operation(
         "max-pool", "{out} = max over windows of {0}", ((0, "{d0} = {dout} at each window's maximum"),)
     ),
-    "avg_pool2d": Operation("avg-pool", "{out} = mean over windows of {0}", ((0, "{d0} = {dout} / n, spread"),)),
+    "avg_pool2d": Operation("avg-pool", "{out} = mean over windows of {0}", ((0, "{d0} = {dout} / {n}, spread"),)),
     "_adaptive_avg_pool2d": Operation(
-        "avg-pool", "{out} = mean over windows of {0}", ((0, "{d0} = {dout} / n, spread"),)
+        "avg-pool", "{out} = mean over windows of {0}", ((0, "{d0} = {dout} / {n}, spread"),)
     ),
     "cat": Operation("cat", "{out} = [{0}, …]", ((0, "{d0} = its part of {dout}"),)),
     "stack": Operation("stack", "{out} = [{0}, …]", ((0, "{d0} = its part of {dout}"),)),

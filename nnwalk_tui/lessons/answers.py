@@ -7,7 +7,7 @@ import unicodedata
 
 
 def number_of(text: str, percent: bool = False) -> float | None:
-    """The number in "0.25", "67 %", "1/4", "60,000"; with `percent` a bare number over 1 is one. None for none."""
+    """The number in "0.25", "67 %", "1/4", "60,000", "10^6"; with `percent` a bare number over 1 is one. None for none."""
     bare = re.sub(r"(?<=\d)[,_ ](?=\d{3}\b)", "", text.strip().replace("−", "-"))
     share = bare.endswith("%")
     bare = bare.rstrip("% ")
@@ -15,7 +15,8 @@ def number_of(text: str, percent: bool = False) -> float | None:
     if slash:
         over, under = _float(top), _float(bottom)
         return over / under if over is not None and under else None
-    value = _float(bare)
+    base, power, exponent = bare.replace("**", "^").partition("^")
+    value = _float(f"1e{exponent.strip()}" if power and base.strip() == "10" else bare)
     if value is None:
         return None
     return value / 100 if share or (percent and value > 1) else value

@@ -10,6 +10,8 @@ from nnwalk_tui.lessons.document import Call, Question
 from nnwalk_tui.lessons.pieces import text_of, written
 
 Resolve = Callable[[Call], object]  # the value that the engine gave
+_PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
+_FORMULAS_BEGIN = frozenset("(-0123456789AWXYZNdmy")  # their names' letters, but for those that step or show something
 _WITHIN = 0.01  # of a number, relative, where the lesson does not say
 
 
@@ -42,6 +44,13 @@ def right_answer(question: Question, resolve: Resolve) -> str:
     return question.answer
 
 
+def begins_answer(question: Question, character: str) -> bool:
+    """Whether a key that is pressed while a question is open is the beginning of its answer."""
+    letters = {name for name, _ in question.choices}
+    begin = {"choice": letters, "shape": {*"(0123456789nN"}, "formula": _FORMULAS_BEGIN}
+    return character in begin.get(question.kind, {*"0123456789-"})
+
+
 def hint(question: Question, signs: bool = True) -> str:
     """What kind of answer is wanted; with the course's `signs`, how a formula's are typed."""
     return {
@@ -59,6 +68,8 @@ def _number(question: Question, text: str, resolve: Resolve) -> Verdict:
     if given is None:
         return Verdict(None, f"“{text}” is not a number; write for example 0.25, 67 % or 1/4")
     wanted = _as_number(question.answer, resolve)
+    if question.guess:
+        return Verdict(True, f"it is {right_answer(question, resolve)}: {_guessed(given, wanted, question.within)}")
     if _close(given, wanted, question.within):
         return Verdict(True, f"right: {right_answer(question, resolve)}")
     for value, reason in question.wrong:
@@ -68,8 +79,16 @@ def _number(question: Question, text: str, resolve: Resolve) -> Verdict:
         return Verdict(False, "a share lies between 0 and 100 %")
     if wanted and _close(-given, wanted, question.within):
         return Verdict(False, "the size is right, the sign is not")
-    side = "too much" if given > wanted else "too little"
-    return Verdict(False, f"{side}: it is {right_answer(question, resolve)}" if question.guess else side)
+    return Verdict(False, _side(given, wanted))
+
+
+def _guessed(given: float, wanted: float, within: float | None) -> str:
+    """What is said of a guess, which is never wrong."""
+    return "a good guess" if _close(given, wanted, within) else f"you guessed {_side(given, wanted)}"
+
+
+def _side(given: float, wanted: float) -> str:
+    return "too much" if given > wanted else "too little"
 
 
 def _as_number(value: str | Call, resolve: Resolve) -> float:
@@ -94,11 +113,12 @@ def _shape(question: Question, text: str, resolve: Resolve) -> Verdict:
         if isinstance(value, str) and given == shape_of(value):
             return Verdict(False, text_of(reason, resolve))
     if given == wanted[::-1]:
-        return Verdict(False, "rows and columns are swapped: rows are examples, or, in W[l], the layer's own neurons")
+        rows = "examples" if "n" in wanted else "the layer's own neurons"  # N is typed in either case
+        return Verdict(False, f"rows and columns are swapped: rows are {rows}")
     if len(given) != len(wanted):
         return Verdict(False, f"it has {len(wanted)} sizes, not {len(given)}")
     at = next(at for at, (one, other) in enumerate(zip(given, wanted, strict=True)) if one != other)
-    return Verdict(False, f"size {at + 1} is {wanted[at]}, not {given[at]}")
+    return Verdict(False, f"the {_PLACES[at]} size is another one")
 
 
 def _choice(question: Question, text: str, resolve: Resolve) -> Verdict:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
+
 from engine.protocol.views import Snapshot
+from nnwalk_tui.lessons.questions import begins_answer
 from nnwalk_tui.panes.base import MARGIN, Pane
 from nnwalk_tui.render.text import Line
 
@@ -52,6 +55,15 @@ class LessonPane(Pane):
         follow = min(shown.follow, shown.latest + height - 1 - edge)
         top = self.window(len(shown.lines), height, follow if follow >= height - edge else None)
         return shown.lines[top : top + height]
+
+    def on_key(self, event: events.Key) -> None:
+        """What begins an answer, while a question is open, lets it be typed."""
+        guide: Guide | None = self.data
+        question = guide.open_question() if guide else None
+        if question is not None and event.character and begins_answer(question, event.character):
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Asked(f"command answer {event.character}"))
 
     def scroll_on(self) -> bool:
         """Scroll on towards what comes next, while that is below; False where it is in view."""

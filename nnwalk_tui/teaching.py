@@ -149,8 +149,16 @@ class TeachingApp(InTurnApp):
         except LessonError as error:
             self.say(str(error), "wrong")
             return
-        current = self.guide.lesson.slug if self.guide else ""
-        self.push_screen(LessonsScreen(every, self._learnt, current), self._chosen)
+        self.push_screen(LessonsScreen(every, self._learnt, self._marked(every)), self._chosen)
+
+    def _marked(self, every: tuple[Lesson, ...]) -> str:
+        """The lesson that the list marks: the open one, or, where that is done, the one after it."""
+        if self.guide is None:
+            return ""
+        slugs = [each.slug for each in every]
+        at = slugs.index(self.guide.lesson.slug) if self.guide.lesson.slug in slugs else 0
+        done = self.guide.is_last and self.guide.next_thing() is None
+        return slugs[min(at + 1, len(slugs) - 1) if done else at]
 
     def _chosen(self, name: str | None) -> None:
         if name is not None:

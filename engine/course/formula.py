@@ -276,7 +276,8 @@ def _somewhere(setting: Setting, value: Tensor) -> str:
     wanted, given = float(setting.value.reshape(-1)[at]), float(value.reshape(-1)[at])
     width = value.shape[-1] if value.dim() else 1
     where = f" in row {at // width + 1}, column {at % width + 1}" if value.dim() == 2 else ""
-    return f"your {setting.shown} has the right shape, but on random numbers{where} it is {given:.4g} and should be {wanted:.4g}"
+    differs = f"on random numbers{where} it is {given:.4g} and should be {wanted:.4g}"
+    return f"your {setting.shown} has the right shape, but {differs}"
 
 
 def refused(network: str, target: str, formula: str) -> Judged:

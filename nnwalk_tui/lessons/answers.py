@@ -7,7 +7,7 @@ import unicodedata
 
 
 def number_of(text: str, percent: bool = False) -> float | None:
-    """The number in "0.25", "67 %", "1/4", "60,000", "10^6"; with `percent` a bare number over 1 is one. None for none."""
+    """The number in "0.25", "67 %", "1/4", "60,000", "10^6"; None for none. With `percent` a bare one over 1 is one."""
     bare = re.sub(r"(?<=\d)[,_ ](?=\d{3}\b)", "", text.strip().replace("−", "-"))
     share = bare.endswith("%")
     bare = bare.rstrip("% ")

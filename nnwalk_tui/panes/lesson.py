@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 
 from engine.protocol.views import Snapshot
-from nnwalk_tui.lessons.questions import begins_answer
 from nnwalk_tui.panes.base import MARGIN, Pane
 from nnwalk_tui.render.text import Line
 
@@ -58,6 +57,8 @@ class LessonPane(Pane):
 
     def on_key(self, event: events.Key) -> None:
         """What begins an answer, while a question is open, lets it be typed."""
+        from nnwalk_tui.lessons.questions import begins_answer
+
         guide: Guide | None = self.data
         question = guide.open_question() if guide else None
         if question is not None and event.character and begins_answer(question, event.character):

@@ -93,7 +93,7 @@ def _next(guide: Guide) -> str:
     if isinstance(now, Call):
         return f"enter does: {now.command} · . leaves it · , the page before"
     if guide.is_last:
-        return f"That was “{guide.lesson.title}”. enter: the list of lessons · or go on playing with what is here"
+        return f"That was “{guide.lesson.title}”. enter: what comes next · or go on playing with what is here"
     return "enter the next page · , the page before"
 
 

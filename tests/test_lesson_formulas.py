@@ -66,7 +66,7 @@ def test_a_right_formula_is_right_in_any_form(network: str, target: str, formula
         (TWO, "dZ[2]", "A[2].T - Y", "one of them wants ᵀ"),
         (TWO, "db[1]", "mean(dZ[1])", "your ∂ℒ/∂b[1] is (one number), it must be (n_1)"),
         (TWO, "db[1]", "sum0(dZ[1])", "lacks the 1/N"),
-        (TWO, "dZ[1]", "Z[1] * 2", "has the right shape, but in row"),
+        (TWO, "dZ[1]", "Z[1] * 2", "has the right shape, but on random numbers in row"),
         (TWO, "dZ[1]", "dZ[1]", "there is no “dZ[1]” here"),
         (TWO, "dZ[2]", "A2 - Y", "did you mean A[2]?"),
         (TWO, "dZ[2]", "A[2] - y", "did you mean Y?"),

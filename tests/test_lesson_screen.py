@@ -8,7 +8,7 @@ import pytest
 
 from nnwalk_tui.places.layout import plan
 from nnwalk_tui.places.layouts import LESSON, PANE_NAMES
-from nnwalk_tui.screens.lessons import LessonsScreen
+from nnwalk_tui.screens.lessons import LessonList, LessonsScreen
 from tests.school import School
 
 
@@ -78,7 +78,7 @@ async def test_an_answer_that_comes_before_its_value_is_judged_when_that_comes(t
         assert "✓ right: 10 %" in school.page()
 
 
-async def test_a_guess_is_settled_by_the_first_answer_and_counts_as_wrong(tmp_path: Path) -> None:
+async def test_a_guess_is_settled_by_the_first_answer_and_blamed_on_nobody(tmp_path: Path) -> None:
     school = School(tmp_path, "ethics")
     async with school.app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
@@ -86,7 +86,7 @@ async def test_a_guess_is_settled_by_the_first_answer_and_counts_as_wrong(tmp_pa
         await pilot.press("enter", *"50", "enter")
         await pilot.pause()
         await pilot.pause()
-        assert "✗ too little: it is 81.00 %" in school.page()
+        assert "· it is 81.00 %: you guessed too little" in school.page()
         assert "That still sounds" in school.page()
         assert "enter the next page" in school.page()
         guide = school.app.guide
@@ -208,3 +208,38 @@ async def test_keys_in_a_list_do_nothing_to_the_run_behind_it(opens: str, tmp_pa
         await pilot.press(opens, "b", "o", "full_stop", "right")
         await pilot.pause()
         assert school.own.asked == []
+
+
+async def test_what_begins_an_answer_lets_it_be_typed_and_steps_nothing(tmp_path: Path) -> None:
+    school = School(tmp_path, "similarity")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await pilot.press(*"10", "space", *"%", "enter", "full_stop")
+        await pilot.pause()
+        await pilot.press("b", "enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert "✗ an 8 and a 0 have about as much ink" in school.page()
+        assert not [asked for asked in school.own.asked if asked.startswith("step")]
+        await pilot.press("o")
+        await pilot.pause()
+        assert school.own.asked[-1] == "step op", "what begins no answer is a key as ever"
+
+
+async def test_after_a_lesson_the_next_one_is_marked(tmp_path: Path) -> None:
+    school = School(tmp_path, "ethics")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        guide = school.app.guide
+        assert guide is not None
+        for question in guide.lesson.questions:
+            guide._progress.answered(guide.lesson, question.name, right=True)
+        school.app.perform(f"page {len(guide.lesson.pages)}")
+        for _ in range(3):
+            school.app.perform("try")
+        await pilot.pause()
+        await pilot.press("full_stop")
+        await pilot.pause()
+        screen = school.app.screen
+        assert isinstance(screen, LessonsScreen)
+        assert screen.query_one(LessonList).opens == "data"

@@ -130,8 +130,8 @@ def landscape(rate: float, steps: int) -> Finding:
         "w",
         "ℒ",
     )
-    rows: list[list[Cell]] = [[str(k), float(p), float(_wavy(p)), float(_wavy_slope(p)), float(-rate * _wavy_slope(p))]
-                              for k, p in enumerate(path[:9])]  # fmt: skip
+    shown = [*range(min(9, len(path))), *([len(path) - 1] if len(path) > 9 else [])]  # the first ones, and the last
+    rows: list[list[Cell]] = [_step_row(k, path[k], rate) for k in shown]
     value = {
         "slope": float(slope),
         "step": float(-rate * slope),
@@ -143,6 +143,11 @@ def landscape(rate: float, steps: int) -> Finding:
         "deepest_loss": float(_wavy(w).min()),
     }
     return Finding(value, Table(["step", "w", "ℒ", "slope", "−η·slope"], rows), plot)
+
+
+def _step_row(number: int, at: Tensor, rate: float) -> list[Cell]:
+    slope = float(_wavy_slope(at))
+    return [str(number), float(at), float(_wavy(at)), slope, -rate * slope]
 
 
 def _wavy(w: Tensor) -> Tensor:

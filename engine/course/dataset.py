@@ -58,7 +58,7 @@ def samples(count: int, first: int) -> Finding:
     """Some training images with their labels."""
     part = digits("subset").train
     chosen = range(first - 1, first - 1 + count)
-    shown = [picture(part.images[at], f"{at + 1} is a {int(part.labels[at])}") for at in chosen]
+    shown = [picture(part.images[at], f"label {int(part.labels[at])}") for at in chosen]
     return Finding([int(part.labels[at]) for at in chosen], pictures=shown)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -98,12 +99,12 @@ def gradients(activation: str, init: str, layers: int, batch_norm: str) -> Findi
     rows: list[list[Cell]] = [[str(k), f"{norm:.1e}", _bar(norm)] for k, norm in enumerate(norms, 1)]
     ratio = norms[0] / norms[-1] if norms[-1] else 0.0
     return Finding(
-        {"first": norms[0], "last": norms[-1], "ratio": ratio}, Table(["layer", "‖dW‖", "10⁻¹⁰ … 10²"], rows)
+        {"first": norms[0], "last": norms[-1], "ratio": ratio}, Table(["layer", "‖dW‖", "10⁻¹⁰ … 10⁸"], rows)
     )
 
 
 def _bar(norm: float) -> str:
-    return "█" * max(0, min(24, round(2 * (10 + torch.log10(torch.tensor(max(norm, 1e-12))).item()))))
+    return "█" * max(0, min(24, round((10 + math.log10(max(norm, 1e-12))) * 4 / 3)))
 
 
 def table(layers: int) -> Finding:

@@ -87,8 +87,8 @@ def optimizers(surface: str, steps: int) -> Finding:
         reached = next((k for k, height in enumerate(heights) if height < 0.05), None)
         rows.append([name, path[-1][0], path[-1][1], f"{heights[-1]:.1e}", "" if reached is None else str(reached)])
         series.append(Series(name, [p[0] for p in path], [p[1] for p in path]))
-    heads = ["optimizer", "u", "v", "height", "steps to 0.05"]
-    return Finding(value, Table(heads, rows), Plot(series, "u", "v"))
+    heads = ["optimizer", "θ₁", "θ₂", "height", "steps to 0.05"]
+    return Finding(value, Table(heads, rows), Plot(series, "θ₁", "θ₂"))
 
 
 def _walk(name: str, surface: str, steps: int) -> tuple[list[tuple[float, float]], list[float]]:
@@ -113,7 +113,7 @@ def path(optimizer: str, surface: str, steps: int) -> Finding:
     walked, heights = _walk(optimizer, surface, steps)
     series = Series(optimizer, [p[0] for p in walked], [p[1] for p in walked])
     start = Series("start, valley", [-4.0, 0.0], [1.5, 0.0], marks=True)
-    return Finding({"height": heights[-1], "steps": len(heights) - 1}, plot=Plot([series, start], "u", "v"))
+    return Finding({"height": heights[-1], "steps": len(heights) - 1}, plot=Plot([series, start], "θ₁", "θ₂"))
 
 
 def digits(epochs: int, seed: int) -> Finding:
@@ -155,11 +155,11 @@ def agree(steps: int) -> Finding:
 
 RULES = {
     "sgd": "θ ← θ − η·g",
-    "momentum": "v ← μ·v + g;  θ ← θ − η·v",
-    "nesterov": "v ← μ·v + g;  θ ← θ − η·(g + μ·v)",
-    "adagrad": "s ← s + g²;  θ ← θ − η·g/(√s + ε)",
-    "rmsprop": "s ← ρ·s + (1 − ρ)·g²;  θ ← θ − η·g/(√s + ε)",
-    "adam": "m ← β₁·m + (1 − β₁)·g;  s ← β₂·s + (1 − β₂)·g²;  θ ← θ − η·m̂/(√ŝ + ε)",
+    "momentum": "u ← μ·u + g;  θ ← θ − η·u",
+    "nesterov": "u ← μ·u + g;  θ ← θ − η·(g + μ·u)",
+    "adagrad": "G ← G + g²;  θ ← θ − η·g/(√G + ε)",
+    "rmsprop": "v ← α·v + (1 − α)·g²;  θ ← θ − η·g/(√v + ε)",
+    "adam": "m ← β₁·m + (1 − β₁)·g;  v ← β₂·v + (1 − β₂)·g²;  θ ← θ − η·m̂/(√v̂ + ε)",
 }
 
 

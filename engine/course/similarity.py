@@ -64,8 +64,9 @@ def mistakes(source: str, distance: str) -> Finding:
     for digit, row in enumerate(table):
         wrong = row.clone()
         wrong[digit] = 0
-        rows.append([digit, float(row[digit] / row.sum()), int(wrong.argmax()), int(wrong.max())])
-    shares = [row[1] for row in rows]
+        taken_for: Cell = int(wrong.argmax()) if wrong.any() else "–"
+        rows.append([digit, float(row[digit] / row.sum()), taken_for, int(wrong.max())])
+    shares = [float(row[digit] / row.sum()) for digit, row in enumerate(table)]
     shown = []
     for at in (guesses != part.labels).nonzero().flatten()[:8].tolist():
         shown.append(picture(part.images[at], f"{int(part.labels[at])}→{int(guesses[at])}"))

@@ -69,7 +69,9 @@ def _number(question: Question, text: str, resolve: Resolve) -> Verdict:
         return Verdict(None, f"“{text}” is not a number; write for example 0.25, 67 % or 1/4")
     wanted = _as_number(question.answer, resolve)
     if question.guess:
-        return Verdict(True, f"it is {right_answer(question, resolve)}: {_guessed(given, wanted, question.within)}")
+        close = _close(given, wanted, question.within)
+        how = "a good guess" if close else f"you guessed {_side(given, wanted)}"
+        return Verdict(close, f"it is {right_answer(question, resolve)}: {how}")
     if _close(given, wanted, question.within):
         return Verdict(True, f"right: {right_answer(question, resolve)}")
     for value, reason in question.wrong:
@@ -80,11 +82,6 @@ def _number(question: Question, text: str, resolve: Resolve) -> Verdict:
     if wanted and _close(-given, wanted, question.within):
         return Verdict(False, "the size is right, the sign is not")
     return Verdict(False, _side(given, wanted))
-
-
-def _guessed(given: float, wanted: float, within: float | None) -> str:
-    """What is said of a guess, which is never wrong."""
-    return "a good guess" if _close(given, wanted, within) else f"you guessed {_side(given, wanted)}"
 
 
 def _side(given: float, wanted: float) -> str:
@@ -124,6 +121,8 @@ def _shape(question: Question, text: str, resolve: Resolve) -> Verdict:
 def _choice(question: Question, text: str, resolve: Resolve) -> Verdict:
     letter = text.strip("() .").lower()
     letters = [name for name, _ in question.choices]
+    if letter not in letters and letter[:1] == "a":
+        letter = letter[1:]  # the key that opens an answer began this one, too
     if letter not in letters:
         return Verdict(None, f"choose one of {', '.join(letters)}")
     if letter == question.answer:

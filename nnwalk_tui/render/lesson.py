@@ -236,23 +236,24 @@ def _question(guide: Guide, question: Question, width: int) -> list[Line]:
         lines += _hanging((f"  {letter}  ", "title"), styled(text), width)
     given = guide.given(question)
     if given is not None:
-        lines += _given(given, width)
+        lines += _given(given, width, "  · " if question.guess else "  ✗ ")
     if is_open:
         if given is None:
             lines.append([(spelled(f"  your answer: {hint(question, signs=not theme.ascii_only())}"), "quiet")])
         return lines
     answer, because = guide.solution(question)
-    if given is None or given.verdict is None or not given.verdict.right:
+    if given is None or given.verdict is None or not (given.verdict.right or question.guess):
         lines += _hanging(("  = ", "right"), [(indexed(answer), "title")], width)
     return [*lines, *_hanging(("    ", "text"), styled(because), width)]
 
 
-def _given(given: Given, width: int) -> list[Line]:
+def _given(given: Given, width: int, wrong: str) -> list[Line]:
+    """An answer and its verdict; `wrong` marks one that is not right, which a guess cannot be blamed for."""
     lines: list[Line] = [[("  > ", "quiet"), (given.text, "text")]]
     verdict = given.verdict
     if verdict is None:
         return [*lines, [(spelled(f"    checking {PENDING}"), "quiet")]]
-    sign, style = {True: ("  ✓ ", "right"), False: ("  ✗ ", "wrong"), None: ("  · ", "quiet")}[verdict.right]
+    sign, style = {True: ("  ✓ ", "right"), False: (wrong, "wrong"), None: ("  · ", "quiet")}[verdict.right]
     said: Line = [(verdict.said, "text")] if verdict.right is None else styled(verdict.said)  # None: how to type it
     lines += _hanging((sign, style), said, width)
     if given.look is not None:

@@ -22,6 +22,7 @@ from engine.course.formula_language import Evaluator, parse, plain
 from engine.course.networks import Description, describe
 from engine.errors import ExperimentError, ExpressionError
 
+MEAN = "1/N"  # the factor that is in no matrix
 _EQUAL = 1e-9
 _N = 7
 _PRIMES = (5, 3, 2, 11, 13, 17, 19, 23)
@@ -169,6 +170,7 @@ class Mistake(NamedTuple):
 
     apply: Callable[[Tensor], Tensor]
     said: str
+    factor: str = ""  # that is wrong, where it is not the target itself
 
 
 def _diagnosis(setting: Setting, value: Tensor) -> tuple[str, str]:
@@ -176,7 +178,7 @@ def _diagnosis(setting: Setting, value: Tensor) -> tuple[str, str]:
     slope = _slope_of(setting, setting.target)
     for mistake in _mistakes(slope):
         if _same(value, mistake.apply(setting.value)):
-            return f"your {own} {mistake.said}", own
+            return f"your {own} {mistake.said}", mistake.factor or own
     earlier = _wrong_before(setting, value)
     if earlier is not None:
         return earlier
@@ -194,8 +196,8 @@ def _slope_of(setting: Setting, name: str) -> Factor | None:
 def _mistakes(slope: Factor | None) -> Iterator[Mistake]:
     simple = (
         Mistake(lambda t: -t, "has the wrong sign"),
-        Mistake(lambda t: t * _N, "lacks the 1/N: it is the sum over the batch, so the step would grow with N"),
-        Mistake(lambda t: t / _N, "has a 1/N too many: the mean is taken once, in ∂ℒ/∂W and ∂ℒ/∂b"),
+        Mistake(lambda t: t * _N, "lacks the 1/N: it is the sum over the batch, so the step would grow with N", MEAN),
+        Mistake(lambda t: t / _N, "has a 1/N too many: the mean is taken once, in ∂ℒ/∂W and ∂ℒ/∂b", MEAN),
         Mistake(lambda t: 2 * t, "is twice too large: the ½ of half-MSE cancels the 2"),
         Mistake(lambda t: t / 2, "is half of what it should be: where does the ½ come from?"),
         Mistake(lambda t: -t * _N, "has the wrong sign, and lacks the 1/N"),

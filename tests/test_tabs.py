@@ -8,6 +8,7 @@ import pytest
 
 from nnwalk_tui.actions import PANES, SHORT
 from nnwalk_tui.places.layouts import LAYOUTS, PANE_NAMES
+from tests.school import School
 from tests.test_app import Stage, stage
 
 
@@ -86,3 +87,16 @@ async def test_a_click_on_the_dots_chooses_the_next_tab_that_did_not_fit(tmp_pat
             await on.pilot.pause()
         assert on.main.current == PANE_NAMES[-1]
         assert row(on).rstrip().endswith("[x log]")
+
+
+async def test_tabs_that_come_back_have_their_room(tmp_path: Path) -> None:
+    school = School(tmp_path, "backprop-2")
+    async with school.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        school.app.perform("page 6")  # alone
+        await pilot.pause()
+        school.app.perform("lesson backprop-1")
+        for _ in range(4):
+            await pilot.pause()
+        bar = school.app.main.tab_bar
+        assert bar.render_line(0).text.split() == ["[t", "lesson]", "1", "graph", "here"]

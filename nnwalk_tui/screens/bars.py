@@ -103,10 +103,16 @@ class TabBar(Bar):
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._starts: list[tuple[int, str]] = []
+        self._shown: tuple[tuple[str, ...], str] = ((), "")
 
     def tabs(self, names: tuple[str, ...], chosen: str) -> None:
         """Show these tabs: with short names where the row is narrow, and "…" for those for which it has no room."""
-        width = self.size.width
+        self._shown = names, chosen
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        """Fit the width, which a bar that was hidden learns when it is laid out again."""
+        (names, chosen), width = self._shown, self.size.width
         labels = [_label(name) for name in names]
         for at in sorted(range(len(names)), key=lambda at: len(_label(names[at], short=True)) - len(labels[at])):
             if _cells(labels) > width:

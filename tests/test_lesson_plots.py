@@ -119,7 +119,7 @@ def test_a_table_without_room_wraps_words_and_cuts_no_number(width: int) -> None
 
 def test_a_table_with_room_has_a_line_for_each_row() -> None:
     shown = table_lines(Table(["name", "value"], [["a", 1.5], ["longer", 20.25]]), 60)
-    assert ["".join(part for part, _ in line) for line in shown] == ["name    value", "a         1.5", "longer  20.25"]
+    assert ["".join(part for part, _ in line) for line in shown] == ["name    value", "a        1.5", "longer  20.25"]
 
 
 @pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.slug)

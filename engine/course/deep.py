@@ -93,10 +93,15 @@ def _grad(module: nn.Linear) -> Tensor:
     return module.weight.grad
 
 
+_ROWS = 12  # of more layers only every fifth is listed
+
+
 def gradients(activation: str, init: str, layers: int, batch_norm: str) -> Finding:
     """The gradient's norm in each layer, the last layer as the measure."""
     norms = _gradient_norms(activation, init, layers, batch_norm == "on")
-    rows: list[list[Cell]] = [[str(k), f"{norm:.1e}", _bar(norm)] for k, norm in enumerate(norms, 1)]
+    last = len(norms)
+    shown = [k for k in range(1, last + 1) if last <= _ROWS or k in (1, last) or k % 5 == 0]
+    rows: list[list[Cell]] = [[str(k), f"{norms[k - 1]:.1e}", _bar(norms[k - 1])] for k in shown]
     ratio = norms[0] / norms[-1] if norms[-1] else 0.0
     return Finding(
         {"first": norms[0], "last": norms[-1], "ratio": ratio}, Table(["layer", "‖dW‖", "10⁻¹⁰ … 10⁸"], rows)

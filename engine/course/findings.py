@@ -29,6 +29,7 @@ class Plot(msgspec.Struct, frozen=True):
     series: list[Series]
     x_label: str = ""
     y_label: str = ""
+    logarithmic: bool = False  # y: of what spans decades
 
 
 class Picture(msgspec.Struct, frozen=True):

@@ -151,7 +151,8 @@ def rates(seed: int) -> Finding:
         for rate, run in runs.items()
     ]
     value = {f"{rate:g}".replace(".", "_"): float(run.losses[-1, 0]) for rate, run in runs.items()}
-    return Finding(value, Table(["η", "loss, epoch 1", "loss, epoch 20", "accuracy"], rows), Plot(series, "epoch", "ℒ"))
+    table = Table(["η", "loss, epoch 1", "loss, epoch 20", "accuracy"], rows)
+    return Finding(value, table, Plot(series, "epoch", "ℒ", logarithmic=True))
 
 
 def _finite(values: list[float]) -> list[float]:

@@ -46,7 +46,7 @@ def batches(epochs: int, rate: float, seed: int) -> Finding:
         key = name.split()[0].removesuffix("-batch")
         value |= {f"{key}_updates": updates, f"{key}_loss": per_epoch[-1], f"{key}_accuracy": accuracy}
     heads = ["descent", "updates/epoch", "loss, 1 epoch", f"loss, {epochs}", "accuracy", "time/epoch"]
-    return Finding(value, Table(heads, rows), Plot(series, "examples seen", "ℒ"))
+    return Finding(value, Table(heads, rows), Plot(series, "examples seen", "ℒ", logarithmic=True))
 
 
 def _descend(size: int, epochs: int, rate: float, seed: int) -> tuple[list[float], float, int]:

@@ -31,5 +31,5 @@ def exact(n: int, features: int, seed: int) -> Finding:
         "first": float(solution[0]),
     }
     names = [f"θ_{k}" for k in range(1, features + 1)]
-    plot = Plot([Series("distance to θ*", [float(k) for k in range(60)], distances[:60])], "step", "")
+    plot = Plot([Series("distance to θ*", [float(k) for k in range(60)], distances[:60])], "step", "", logarithmic=True)
     return Finding(value, Table(["step", *names, "distance"], rows), plot)

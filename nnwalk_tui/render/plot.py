@@ -29,14 +29,14 @@ def plot_lines(plot: Plot, width: int, height: int = HEIGHT) -> list[Line]:
     """Curves with a legend: one plain, the second dashed; more than two carry their numbers, points a mark."""
     import plotext
 
-    curves = [(series, _finite(series)) for series in plot.series]
+    curves = [(series, _points(series, plot.logarithmic)) for series in plot.series]
     plotext.clear_figure()
     plotext.limit_size(False, False)
     plotext.plot_size(min(width, WIDEST), height)
     plotext.theme("clear")
     plotext.xaxes(True, False)
     plotext.yaxes(True, False)
-    _set_ticks(plotext, [point for _, points in curves for point in points])
+    _set_ticks(plotext, [point for _, points in curves for point in points], plot.logarithmic)
     signs = _signs(plot.series)
     drawn = [
         (at, series.marks, points, sign)
@@ -72,8 +72,10 @@ def _dot(sign: str) -> str:
     return sign if theme.ascii_only() else "braille"
 
 
-def _finite(series: Series) -> Points:
-    return [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
+def _points(series: Series, logarithmic: bool) -> Points:
+    """The finite points; where asked for, with the logarithms of what is above 0."""
+    points = [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
+    return [(x, math.log10(y)) for x, y in points if y > 0] if logarithmic else points
 
 
 def _draw(plotext: object, points: Points, marker: str, at: int) -> None:
@@ -106,12 +108,26 @@ def _spread(points: Points, at: int) -> Points:
     return [dense[min(len(dense) - 1, int(step * (k + (at + 1) / 7)))] for k in range(_LABELS)] if step >= 1 else points
 
 
-def _set_ticks(plotext: object, points: Points) -> None:
+def _set_ticks(plotext: object, points: Points, logarithmic: bool) -> None:
     if not points:
         return
-    for values, most, put in zip(zip(*points, strict=True), _TICKS, ("xticks", "yticks"), strict=True):
-        ticks = round_ticks(min(values), max(values), most)
-        getattr(plotext, put)(ticks, [f"{tick:g}" for tick in ticks])
+    across, up = ((min(values), max(values)) for values in zip(*points, strict=True))
+    ticks = round_ticks(*across, _TICKS[0])
+    plotext.xticks(ticks, [f"{tick:g}" for tick in ticks])  # type: ignore[attr-defined]
+    labels = log_ticks(*up, _TICKS[1]) if logarithmic else round_ticks(*up, _TICKS[1])
+    ticks = [math.log10(label) for label in labels] if logarithmic else labels
+    plotext.yticks(ticks, [f"{label:g}" for label in labels])  # type: ignore[attr-defined]
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most so many round numbers whose logarithms lie from `low` to `high`: 1, 2, 5, or only powers of ten."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [factor * 10.0**decade for decade in decades for factor in factors]
+        inside = [tick for tick in ticks if low - 1e-9 <= math.log10(tick) <= high + 1e-9]
+        if len(inside) <= most:
+            return inside
+    return inside[:: math.ceil(len(inside) / most)]
 
 
 def round_ticks(low: float, high: float, most: int) -> list[float]:
@@ -133,7 +149,8 @@ def _legend(plot: Plot, signs: list[str], width: int) -> list[Line]:
     ]
     if plot.x_label:
         across, up = spelled(indexed(plot.x_label)), spelled(indexed(plot.y_label))
-        entries.append((f"→ {across}" + (f"  ↑ {up}" if up else ""), "quiet"))
+        up += " log scale" if plot.logarithmic else ""
+        entries.append((f"→ {across}" + (f"  ↑ {up.strip()}" if up else ""), "quiet"))
     lines: list[Line] = [[]]
     for entry in entries:
         if lines[-1] and measure(lines[-1]) + measure([entry]) + 3 > width:

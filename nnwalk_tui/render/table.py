@@ -13,6 +13,7 @@ from nnwalk_tui.render.text import Line, fit
 _GAP = 2
 _NARROWEST = 12  # cells of a column of words
 _NUMBER = re.compile(r"[-−+]?[\d.]+(e[-+]?\d+)?( ?[a-zµ%]+)?|", re.ASCII)
+_PLAIN = re.compile(r"[-−+]?\d[\d,]*(\.\d+)?|", re.ASCII)
 
 Column = list[str]  # the head, then the cells
 
@@ -20,13 +21,21 @@ Column = list[str]  # the head, then the cells
 def table_lines(table: Table, width: int) -> list[Line]:
     """A table with its head; columns of numbers stand to the right."""
     columns = [
-        [spelled(head), *(spelled(cell_text(row[at])) for row in table.rows)]  # of one table, so of equal length
+        [spelled(head), *_aligned([spelled(cell_text(row[at])) for row in table.rows])]  # of one table: of equal length
         for at, head in enumerate(table.columns)
     ]
     lines: list[Line] = []
     for block in _blocks(columns, width):
         lines += ([[]] if lines else []) + _block(block, width)
     return lines
+
+
+def _aligned(cells: list[str]) -> list[str]:
+    """Plain numbers of a column with their points beneath each other."""
+    if not all(_PLAIN.fullmatch(cell) for cell in cells):
+        return cells
+    behind = [len(cell.partition(".")[2]) + ("." in cell) for cell in cells]
+    return [cell + " " * (max(behind) - own) for cell, own in zip(cells, behind, strict=True)]
 
 
 def _blocks(columns: list[Column], width: int) -> list[list[Column]]:
@@ -80,7 +89,7 @@ def _width(column: Column, *, narrow: bool) -> int:
 
 
 def _is_numeric(column: Column) -> bool:
-    return all(_NUMBER.fullmatch(cell) for cell in column[1:])
+    return all(_NUMBER.fullmatch(cell.rstrip()) for cell in column[1:])
 
 
 def _wrapped(text: str, width: int) -> list[str]:

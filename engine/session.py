@@ -39,7 +39,7 @@ from engine.tape.tape import Event, Tape
 from engine.training.calendar import Calendar
 from engine.training.state import State, digest
 from engine.training.trainer import Trainer
-from engine.watching.search import Lookout, first_hit, reverse
+from engine.watching.search import forward, reverse
 from engine.watching.watches import Condition, Watches, check_places
 
 HISTORY_BYTES = 256 * 2**20
@@ -229,7 +229,7 @@ class Session:
         target = self.total if count is None else self._batches_ahead(unit, count)
         self.status = Status.RUNNING
         try:
-            return self._rest_of_batch(conditions) or (self._run_to(target, conditions) if self._ready() else None)
+            return forward(self, conditions, target)
         finally:
             self.status = Status.PAUSED
 
@@ -243,33 +243,13 @@ class Session:
         check_places(self, condition)
         return condition
 
-    def _rest_of_batch(self, conditions: list[Condition]) -> Hit | None:
-        return None if self.event is None else first_hit(self, conditions, self.event)
-
-    def _ready(self) -> bool:
-        """Bring the trainer to the end of the cursor's batch."""
+    def catch_up(self) -> bool:
+        """Bring the trainer, and the cursor, to the end of the cursor's batch; False where interrupted on the way."""
         if not self.replay.go(self.iteration, self.interrupted, self._report("replaying")):
             return False
         self.stand(self.iteration, None)
         self.replay.validate(self.interrupted)
         return True
-
-    def _run_to(self, target: int, conditions: list[Condition]) -> Hit | None:
-        replay, interrupted = self.replay, self.interrupted
-        lookout, record_next = Lookout(self, conditions), False
-        with self.trainer.at_work:
-            while self.iteration < target and not interrupted():
-                lookout.before_batch()
-                if record_next or lookout.needs_tape:
-                    replay.record_batch()
-                else:
-                    replay.train_batch()
-                self.stand(self.trainer.iteration, None)
-                candidates = lookout.candidates()
-                if candidates and (hit := first_hit(self, candidates)):
-                    return hit
-                record_next = self.on_batch()
-        return None
 
     def reverse_run(self, until: str = "") -> Hit | None:
         """Go to the latest earlier position at which `until`, or a watch, is true; to the start where there is none.
@@ -287,7 +267,7 @@ class Session:
         if target <= self.replay.furthest:
             self.stand(target, None)
             return True
-        if not self._ready():
+        if not self.catch_up():
             return False
         self.status = Status.TRAVELLING
         try:

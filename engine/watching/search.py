@@ -54,6 +54,29 @@ class Lookout:
         return replay.audit or any(edit.iteration == iteration for edit in replay.edits)
 
 
+def forward(session: Session, conditions: Sequence[Condition], target: int) -> Hit | None:
+    """Train to the end of a batch; what comes true in the rest of the cursor's batch, or after it, stops there."""
+    if session.event is not None and (hit := first_hit(session, conditions, session.event)):
+        return hit
+    if not session.catch_up():
+        return None
+    replay, interrupted = session.replay, session.interrupted
+    lookout, record_next = Lookout(session, conditions), False
+    with session.trainer.at_work:
+        while session.iteration < target and not interrupted():
+            lookout.before_batch()
+            if record_next or lookout.needs_tape:
+                replay.record_batch()
+            else:
+                replay.train_batch()
+            session.stand(session.trainer.iteration, None)
+            candidates = lookout.candidates()
+            if candidates and (hit := first_hit(session, candidates)):
+                return hit
+            record_next = session.on_batch()
+    return None
+
+
 def first_hit(session: Session, conditions: Sequence[Condition], after: int = 0) -> Hit | None:
     """The first event after one, in the cursor's batch, at which a condition is true; the cursor moves there."""
     found = [f for f in (_found(session, condition, after) for condition in conditions) if f]

@@ -22,7 +22,7 @@ Column = list[str]  # the head, then the cells
 def table_lines(table: Table, width: int) -> list[Line]:
     """A table with its head; columns of numbers stand to the right."""
     columns = [
-        [spelled(indexed(head)), *_aligned([spelled(cell_text(row[at])) for row in table.rows])]  # of one table: of equal length
+        [spelled(indexed(head)), *_aligned([spelled(cell_text(row[at])) for row in table.rows])]
         for at, head in enumerate(table.columns)
     ]
     lines: list[Line] = []

@@ -32,9 +32,10 @@ _POLL_EVERY = 0.004  # seconds between looks at the connection while training
 _SLICE = 0.02  # seconds of work that a landscape takes between looks at the connection
 _FRAME_EVERY = 0.1  # seconds between frames of a run
 _PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
+_PROGRESS_EVERY = 0.05  # seconds between two words about it
 _LOOKING = (
     *(ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Pick, ask.Place, ask.Write),
-    *(ask.Compute, ask.CheckFormula, ask.Terms),
+    *(ask.Compute, ask.CheckFormula, ask.Terms, ask.ListBranches, ask.ListWatches),
 )
 
 
@@ -49,7 +50,7 @@ class Server:
         self._sent: Snapshot | None = None
         self._stop = False
         self._running = False
-        self._polled = self._framed = self._began = 0.0
+        self._polled = self._framed = self._began = self._told = 0.0
         self._progress: Progress | None = None
         self._autosave: Autosave | None = None
         self._layout: dict[str, Any] | None = None
@@ -113,7 +114,7 @@ class Server:
     def _carry_out(self, session: Session, request: Do) -> None:
         self._stop = False
         self._began = time.monotonic()
-        self._running = request.text.split()[:1] == ["run"]
+        self._running = isinstance(parse_or_none(request.text), ask.RunOn)
         answer = session.do(request.text, request.id)
         self._running = False
         self._end_progress()
@@ -150,10 +151,12 @@ class Server:
                 self._asides.clear()
 
     def _take(self, request: Do) -> None:
+        command = parse_or_none(request.text)
+        if isinstance(command, ask.Pause):
+            self._stop = True
         if not self._running:
             self._queue.append(request)
             return
-        command = parse_or_none(request.text)
         aside = command is None or isinstance(command, _LOOKING)  # an error is answered without stopping the run
         if aside:
             self._asides.append(request)
@@ -218,9 +221,8 @@ class Server:
 
     def _report(self, label: str, done: int, total: int) -> None:
         now = time.monotonic()
-        last = self._progress
-        if now - self._began > _PROGRESS_AFTER and (last is None or now - self._polled < _POLL_EVERY):
-            self._progress = Progress(label, done, total)
+        if now - self._began > _PROGRESS_AFTER and now - self._told > _PROGRESS_EVERY:
+            self._progress, self._told = Progress(label, done, total), now
             self._channel.send(self._progress)
 
     def _report_loading(self, label: str, done: int, total: int) -> None:

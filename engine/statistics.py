@@ -9,6 +9,8 @@ from torch import Tensor
 
 from engine.protocol.views import Statistics
 
+_LOST = 1e-3  # of the mean of squares: below it, 32 bits leave a variance less than four digits
+
 
 def statistics(name: str, tensor: Tensor) -> Statistics:
     """Mean, standard deviation (of the population), extremes, Euclidean norm, fraction of zeros and of NaN or infinity.
@@ -25,9 +27,18 @@ def statistics(name: str, tensor: Tensor) -> Statistics:
     least, most = (float(extreme) for extreme in torch.aminmax(values))
     zeros = 1.0 - int(torch.count_nonzero(values)) / n
     bad = 0.0 if math.isfinite(norm) else 1.0 - int(torch.isfinite(values).sum()) / n
-    variance = norm * norm / n - mean * mean
-    std = math.sqrt(max(0.0, variance)) if math.isfinite(variance) else math.nan
+    std = _deviation(values, mean, norm * norm / n)
     return Statistics(name, shape, mean, std, least, most, norm, zeros, bad)
+
+
+def _deviation(values: Tensor, mean: float, mean_of_squares: float) -> float:
+    """√(mean of squares − mean²), from the differences themselves where hardly a digit of that would be left."""
+    variance = mean_of_squares - mean * mean
+    if not math.isfinite(variance):
+        return math.nan
+    if variance < _LOST * mean_of_squares:
+        return float(torch.linalg.vector_norm(values - mean)) / math.sqrt(values.numel())
+    return math.sqrt(variance)
 
 
 def norm(tensor: Tensor) -> float:

@@ -1,6 +1,6 @@
 """The same engine without a screen: commands in, one line of text or JSON out for each.
 
-The one module of this package that runs the engine in its own process; it imports it when it is called.
+It runs the engine in its own process, imported when it is called; `lessons/headless.py` does that for lessons.
 """
 
 from __future__ import annotations

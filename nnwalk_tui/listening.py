@@ -57,7 +57,7 @@ class ListeningApp(ArrangingApp):
         """Show another engine's run."""
         self.client.on_message(lambda _: None)
         self.client = client
-        for waiting in (self._inbox, self._pending, self._silent):
+        for waiting in (self._inbox, self._pending, self._silent, self._replies):
             waiting.clear()
         self._progress = None
         self.over, self.snapshot, self._look_is_out, self._begun = "", snapshot, False, monotonic()

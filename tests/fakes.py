@@ -172,10 +172,10 @@ def parameters(done: int, norm: float = 0.03) -> list[Gradient]:
     names = [(f"{name}[{layer}]", layer) for layer in (1, 2, 3) for name in "Wb"]
     history = [norm * step for step in range(1, 9)]
     found = [
-        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, 3.0 + layer, None, name[0], history)
+        Gradient(name, layer, norm * 2**at if at >= len(names) - done else None, None, name[0], history)
         for at, (name, layer) in enumerate(names)
     ]
-    found += [Gradient(f"Z[{layer}]", layer, norm * layer if done else None, 0.0, None, "Z") for layer in (1, 2, 3)]
+    found += [Gradient(f"Z[{layer}]", layer, norm * layer if done else None, None, "Z") for layer in (1, 2, 3)]
     return found
 
 
@@ -443,8 +443,7 @@ def broken() -> Snapshot:
     gradients = dict.fromkeys(["ℒ", "Z[3]", "A[2]"], nan) | {"Z[2]": inf}
     norms = [nan, inf, -inf, 0.0, 1e-45, 3e38]
     parameters_ = [
-        Gradient(it.name, it.layer, norm, nan, norm, it.kind, norms)
-        for it, norm in zip(parameters(6), norms, strict=False)
+        Gradient(it.name, it.layer, norm, norm, it.kind, norms) for it, norm in zip(parameters(6), norms, strict=False)
     ]
     return _with(
         backward(),

@@ -124,9 +124,9 @@ def test_labels_stand_under_each_other_picked_or_not_right_or_wrong(ascii: bool,
 def test_no_sign_of_the_gradients_has_two_meanings() -> None:
     across = gradients.Scale(-4, 0)
     rows = [
-        Gradient("W[1]", 1, 0.1, 1.0, 0.1, "W", [0.1]),
-        Gradient("b[1]", 1, 0.001, 1.0, 1e-5, "b", [0.1]),
-        Gradient("W[2]", 2, None, 1.0, None, "W", [0.1, 0.2]),
+        Gradient("W[1]", 1, 0.1, 0.1, "W", [0.1]),
+        Gradient("b[1]", 1, 0.001, 1e-5, "b", [0.1]),
+        Gradient("W[2]", 2, None, None, "W", [0.1, 0.2]),
     ]
     where = gradients.columns("W[1]", 80, across)
     large, small, unknown = plain([gradients.row(each, where, across, least=each is rows[1]) for each in rows])

@@ -479,3 +479,21 @@ def test_whatever_is_edited_where_every_place_of_every_branch_keeps_its_bits(wal
         session.go_to(iteration, event)
         look()
     assert not session.replay.divergence
+
+
+def test_the_trainer_s_own_note_of_the_rate_cannot_be_set() -> None:
+    session = small()
+    before = session.learning_rate
+    assert session.do("set base_lr 0.5").error
+    assert session.learning_rate == before
+
+
+def test_the_validation_at_a_border_is_that_of_the_edited_weights() -> None:
+    session = small()
+    before = session.do("print valid_loss").value
+    session.do("set W[1] 0*W[1]")
+    edited = session.do("print valid_loss").value
+    assert edited != before
+    session.do("step batch")
+    session.do("goto start")
+    assert session.do("print valid_loss").value == edited

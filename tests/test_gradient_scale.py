@@ -20,7 +20,7 @@ from tests.test_walk import small
 
 def gradients(**norms: float | None) -> list[Gradient]:
     kinds = {"W": "W", "b": "b", "Z": "Z"}
-    return [Gradient(f"{name}[1]", 1, norm, 1.0, None, kinds[name]) for name, norm in norms.items()]
+    return [Gradient(f"{name}[1]", 1, norm, None, kinds[name]) for name, norm in norms.items()]
 
 
 def axis(pane: GradientsPane, found: list[Gradient], mode: str = "dW db") -> str:

@@ -19,7 +19,7 @@ from engine.protocol.messages import Look
 from engine.protocol.positions import Unit
 from engine.protocol.views import Badge
 from engine.session import Session
-from engine.statistics import dead, saturated
+from engine.statistics import dead, saturated, statistics
 from tests.zoo import ZOO, make
 
 WIDTH, EXAMPLES = 64, 64
@@ -288,3 +288,9 @@ def test_of_many_layers_the_longest_are_named() -> None:
         whole = [str(layer.shapes[key]) for layer in layer_views(trained(mixed))]
         assert max(map(len, whole)) == max(len(str(layer.shapes[key])) for layer in view.longest)
     assert {layer.activation for layer in view.longest} == {"relu", "tanh"}
+
+
+@pytest.mark.parametrize("values", [torch.ones(10), 3 + 1e-4 * torch.tensor([1.0, -1.0] * 500), torch.randn(1000) + 2])
+def test_a_deviation_that_is_small_beside_the_mean_is_right_too(values: Tensor) -> None:
+    wanted = float(values.double().std(correction=0))
+    assert statistics("x", values).std == pytest.approx(wanted, rel=1e-2, abs=1e-9)

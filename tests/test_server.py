@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from engine import Session
-from engine.protocol.messages import Look
-from engine.protocol.replies import Log
+from engine.protocol.messages import Do, Look
+from engine.protocol.replies import Log, Progress
 from engine.protocol.transport import EngineEnd
 from engine.server import Server
 
@@ -24,6 +24,9 @@ class Quiet:
 
     def waiting(self) -> bool:
         return False
+
+    def receive(self) -> Any:
+        raise AssertionError("nothing was sent")
 
     def send(self, message: Any) -> None:
         self.heard.append(message)
@@ -61,3 +64,25 @@ def test_a_model_that_stops_working_is_not_run_for_every_picture_of_its_batch() 
     assert len(first.curves.train.x) == 4
     assert first.graph is None
     assert [type(message) for message in line.heard] == [Log]
+
+
+def test_a_long_jump_tells_how_far_it_is_some_times_a_second_and_not_with_every_batch() -> None:
+    line = Quiet()
+    server = Server(cast(EngineEnd, line))
+    server._began -= 1
+    for done in range(2000):
+        server._interrupted()
+        server._report("training", done, 2000)
+    assert 1 <= len([each for each in line.heard if isinstance(each, Progress)]) < 20
+
+
+def test_pause_stops_a_jump_and_what_only_looks_ends_no_run() -> None:
+    server = Server(cast(EngineEnd, Quiet()))
+    server._take(Do(1, "pause"))
+    assert server._stop
+    server._running, server._stop = True, False
+    for text in ("branches", "watches", "print loss"):
+        server._take(Do(2, text))
+    assert not server._stop
+    server._take(Do(3, "step"))
+    assert server._stop

@@ -248,3 +248,10 @@ def test_validation_at_an_epoch_s_end_is_there_however_it_was_reached() -> None:
     straight.step(Unit.EPOCH)
     assert session.validation() == straight.validation() is not None
     assert session.do("print valid_loss").value != session.replay.validations[0][0]
+
+
+@pytest.mark.parametrize("place", ["1:0:0", "1:0:5"])
+def test_before_training_there_is_no_event_to_go_to(place: str) -> None:
+    session = small()
+    assert "is not in this run" in session.do(f"goto {place}").error
+    assert not session.do("step op").error

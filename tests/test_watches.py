@@ -551,3 +551,9 @@ def test_a_mutated_expression_does_nothing_but_give_a_clear_line(seed: int) -> N
         at = choose.randint(0, len(text))
         text = text[:at] + choose.choice(pieces) + text[at + choose.randint(0, 3) :]
     refused(hostile_session(), text.replace("\n", " "))
+
+
+def test_a_layer_that_there_is_not_is_named_before_the_run() -> None:
+    session = small()
+    assert "there is no layer “99”" in session.do("run until layer == 99").error
+    assert session.iteration == 0

@@ -33,6 +33,7 @@ def apply_edit(session: Session, edit: Edit) -> None:
         _set_tensor(session, edit.name, edit.value)
 
 
+_BASE_RATE = "base_lr"  # the trainer's own note in torch's groups: it is set as the learning rate
 RATES = ("learning_rate", "lr", "η", "eta")  # one thing
 
 
@@ -120,7 +121,7 @@ EDITS: dict[str, Callable[[Session, str], None]] = {
 
 
 def _is_hyper_parameter(session: Session, name: str) -> bool:
-    value = session.trainer.optimizer.param_groups[0].get(name)
+    value = None if name == _BASE_RATE else session.trainer.optimizer.param_groups[0].get(name)
     return isinstance(value, float | int) and not isinstance(value, bool)
 
 
@@ -169,6 +170,6 @@ def _target(session: Session, name: str, live: LiveValues) -> Tensor:
 def settable(session: Session) -> str:
     """What `set` can change here."""
     groups: dict[str, Any] = session.trainer.optimizer.param_groups[0]
-    hyper = [key for key in groups if _is_hyper_parameter(session, key) and key not in ("lr", "base_lr")]
+    hyper = [key for key in groups if _is_hyper_parameter(session, key) and key != "lr"]
     names = [session.naming.short_name[name] for name in list(session.naming.short_name)[:8]]
     return f"what can be set: learning_rate, batch_size, optimizer, {', '.join((*hyper, *names))} or a part, W[1][3,5]"

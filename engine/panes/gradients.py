@@ -83,13 +83,12 @@ def _parameter(values: Values, name: str) -> Gradient:
     short, tape = values.naming.short_name[name], values.tape
     layer, kind = values.naming.layer_of[name], _kind(values.naming, name)
     if tape is None:
-        return Gradient(short, layer, None, norm(values.parameter(name)), None, kind)
+        return Gradient(short, layer, None, None, kind)
     gradient = parameter_gradient(values, name)
     return Gradient(
         short,
         layer,
         None if gradient is None else tape.once(f"‖d{short}‖", lambda: norm(gradient)),
-        tape.once(f"‖{short}‖", lambda: norm(tape.before.tensors[name])),
         tape.once(f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
         kind,
     )
@@ -106,5 +105,5 @@ def _pre_activations(values: Values) -> list[Gradient]:
     for layer in values.naming.layers:
         gradient = pre_activation_gradient(values, layer.index)
         size = None if gradient is None or tape is None else gradient_norm(tape, f"dZ[{layer.index}]", gradient)
-        found.append(Gradient(f"Z[{layer.index}]", layer.index, size, 0.0, None, "Z"))
+        found.append(Gradient(f"Z[{layer.index}]", layer.index, size, None, "Z"))
     return found

@@ -111,7 +111,7 @@ def _with_element(view: TensorView, session: Session, held: Held, look: TensorLo
     """The view with the chosen element, its row as a picture where one is looked at, and where to go on from it."""
     at_row, at_column = max(1, min(look.at_row, view.rows)), max(1, min(look.at_column, view.columns))
     at = tables.indices(held.shape, at_row, at_column)
-    height, width = _picture(session, held)
+    height, width = _picture(held)
     known, here = held.statistics, (at_row - 1) * view.columns + at_column - 1
     assert known is not None
     return msgspec.structs.replace(
@@ -189,11 +189,11 @@ def _just_made(session: Session) -> tuple[str, Tensor | None]:
     if tape is None:
         raise NotComputedYetError("no batch has run", "step, or name a parameter: inspect W[1]")
     event = tape.events[(len(tape) if session.event is None else session.event) - 1]
-    name, tensor = _product(session, tape, event)
+    name, tensor = _product(session, event)
     return name or f"event {event.number}, {event.op.name}", tensor
 
 
-def _product(session: Session, tape: Tape, event: Event) -> tuple[str, Tensor | None]:
+def _product(session: Session, event: Event) -> tuple[str, Tensor | None]:
     if event.phase is Phase.UPDATE:
         return session.naming.short_name[event.parameter], session.values().parameter(event.parameter)
     if event.phase is Phase.BACKWARD:
@@ -316,7 +316,7 @@ def _row_and_column(held: Held, place: int | None) -> list[int]:
     return [] if place is None else [part + 1 for part in divmod(place, held.table.shape[1])]
 
 
-def _picture(session: Session, held: Held) -> tuple[int, int]:
+def _picture(held: Held) -> tuple[int, int]:
     """Height and width of a row as a picture; (0, 0) where it is none."""
     shape, columns = held.shape, held.table.shape[1]
     if len(shape) >= 3 and min(shape[-2:]) > 1:

@@ -81,7 +81,6 @@ class Gradient(msgspec.Struct, frozen=True):
     name: str  # "W[1]"
     layer: int
     norm: float | None  # ‖∂ℒ/∂θ‖; None while it is not computed yet
-    value_norm: float  # ‖θ‖ before the update; 0 for what is no parameter
     ratio: float | None  # ‖Δθ‖/‖θ‖ of the real Δθ; None while it is not updated yet
     kind: str = ""  # "W", "b", "Z"; "" for other parameters
     history: list[float] = []  # norms up to the cursor, the latest last

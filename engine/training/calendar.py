@@ -81,7 +81,9 @@ class Calendar:
         if len(words) not in (2, 3) or not all(word.isdecimal() for word in words):
             raise CommandError(f"“{text}” is not a place", "use EPOCH:BATCH, EPOCH:BATCH:EVENT, start, end or last")
         epoch, batch = int(words[0]), int(words[1])
-        inside = 1 <= epoch <= self.epochs and (1 <= batch <= self.batches(epoch) or (epoch, batch) == (1, 0))
+        inside = 1 <= epoch <= self.epochs and (
+            1 <= batch <= self.batches(epoch) or (epoch, batch, len(words)) == (1, 0, 2)
+        )
         if not inside:
             most = self.batches(min(max(epoch, 1), self.epochs))
             raise CommandError(

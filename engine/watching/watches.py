@@ -291,6 +291,8 @@ def _known_places(session: Session, place: str) -> list[str]:
     if place == "op":
         tapes = (session.tape(), session.first_tape())
         return list(dict.fromkeys(event.op.name for tape in tapes if tape is not None for event in tape.events))
+    if place == "layer":
+        return [str(layer) for layer in range(len(session.naming.layers) + 1)]
     return []
 
 

@@ -59,7 +59,7 @@ DARK = Scheme(
     False,
     _meanings("#f0e442", "#56b4e9", "#e69f00", "#009e73", "#d55e00"),
     _many(227, 74, 208, 36, 196),
-    _meanings("bright_yellow", "bright_cyan", "yellow", "green", "bright_red"),
+    _meanings("bright_yellow", "bright_cyan", "bright_magenta", "green", "bright_red"),
     _strengths(0.55, 0.3),
 )
 LIGHT = Scheme(
@@ -81,7 +81,7 @@ CONTRAST = Scheme(
     False,
     _meanings("#ffff00", "#7fd4ff", "#ffb000", "#3fe0a8", "#ff8f5a"),
     _many(226, 117, 208, 43, 203),
-    _meanings("bright_yellow", "bright_cyan", "bright_yellow", "bright_green", "bright_red"),
+    _meanings("bright_yellow", "bright_cyan", "bright_magenta", "bright_green", "bright_red"),
     _strengths(0.85, 0.65),
     "default",
     frozenset({"here", "title", "wrong", "warning", "right"}),

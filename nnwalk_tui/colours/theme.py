@@ -106,7 +106,9 @@ class Palette:
             return Style(bgcolor=_short(self.background, 0))
         strength = self.scheme.strengths.get(name)
         colour = Color.parse(self._hue(name)) if strength is None else self._strength(strength)
-        return Style(color=colour, bgcolor=_short(self.background, 0), bold=name in self.scheme.bold or None)
+        dim = self.colours is Colours.NONE and strength is not None and strength < 1  # there is no grey
+        bold = name in self.scheme.bold
+        return Style(color=colour, bgcolor=_short(self.background, 0), bold=bold or None, dim=dim or None)
 
     def _hue(self, name: str) -> str:
         of = {Colours.FULL: self.scheme.hues, Colours.MANY: self.scheme.many}

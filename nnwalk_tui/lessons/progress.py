@@ -76,11 +76,6 @@ class Progress:
         self._end(lesson)
         return self.of(lesson).done
 
-    def forget(self, lesson: Lesson) -> None:
-        """Begin a lesson anew."""
-        self._lessons.pop(_key(lesson), None)
-        self.save()
-
     def save(self) -> None:
         """Write it; a disk that is full or read-only must not end a lesson."""
         with contextlib.suppress(OSError):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import msgspec
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from engine.protocol.views import Snapshot, TapeView
@@ -18,19 +16,13 @@ from nnwalk_tui.render.timeline import event_at, timeline
 _EMPTY = TapeView(phases=[], cursor=0, total=0, first=1, rows=[], lines=0, at=0)
 
 
-class TimelinePane(Pane, can_focus=True):
+class TimelinePane(Pane, can_focus=False):
     """One line: the phases as long as they have events, done heavy, to come thin, the cursor between them."""
 
     DEFAULT_CSS = "TimelinePane { height: 1; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "go(-1)", "Event back", show=False),
-        Binding("right", "go(1)", "Event on", show=False),
-        Binding("home", "edge(False)", "Start of batch", show=False),
-        Binding("end", "edge(True)", "End of batch", show=False),
-    ]
     pane_name = "timeline"
     pane_title = "time line"
-    about = "the events of this batch by phase: ━ done, ─ to come, ◉ the cursor; click, ← → Home End move it"
+    about = "the events of this batch by phase: ━ done, ─ to come, ◉ the cursor; a click moves it"
     looks = frozenset({"tape"})
     bordered = False
 
@@ -63,17 +55,6 @@ class TimelinePane(Pane, can_focus=True):
         """The line."""
         tape, status = self.data
         return [timeline(tape, status, self._unit, width, self.has_focus)]
-
-    def action_go(self, events_on: int) -> None:
-        """Ask for the next event or the one before."""
-        if self.data:
-            tape = self.data[0]
-            self._ask(max(0, min(tape.total, tape.cursor + events_on)))
-
-    def action_edge(self, end: bool) -> None:
-        """Ask for the start or end of the batch."""
-        if self.data:
-            self._ask(self.data[0].total if end else 0)
 
     def on_click(self, event: events.Click) -> None:
         """Ask for the event under the mouse."""

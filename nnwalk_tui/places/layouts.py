@@ -1,6 +1,6 @@
 """The named layouts: which panes stand where, as data; `layout.plan` gives them their cells.
 
-A new layout is a row of LAYOUTS, and, for a key of its own, a row of `actions.KEYS`.
+A new layout is a row of LAYOUTS; they have the keys F2, F3 … in this order.
 """
 
 from __future__ import annotations

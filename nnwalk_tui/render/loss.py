@@ -14,7 +14,6 @@ from nnwalk_tui.render.text import Line, fit, fit_line
 GUTTER = 7
 _LEAST_HEIGHT = 4
 _AXES = 2  # lines of the axis and its numbers
-_LOW = 8  # rows: with fewer a curve above 0 could not be seen to fall
 _LEAST_SPAN = 0.1  # of the greatest value, so that small changes stay small
 _STEPS = 5  # of a fitted axis, about
 _TINY = 1e-300  # what is smaller, or its inverse greater, has no round steps
@@ -71,7 +70,7 @@ def losses(view: LossView, width: int, height: int, options: Options = USUAL) ->
     curves = [view.train, view.smooth, *view.branches]
     values = [value for curve in curves for value in (*curve.low, *curve.high)]
     known = [value for value in (*values, *valid) if math.isfinite(value)]
-    scale = _scale(known, view.quantity, options.log, is_low(height))
+    scale = _scale(known, view.quantity, options.log)
     return _plot(view, view.train, valid, scale, width, height, options)
 
 
@@ -91,34 +90,22 @@ def accuracies(view: LossView, width: int, height: int, options: Options = USUAL
     return _plot(bare, view.accuracy, view.valid_accuracy, Scale(0.0, 1.0), width, height, options)
 
 
-def is_low(height: int) -> bool:
-    """Whether a plot of so many lines has so few rows that its axis is fitted to what is drawn."""
-    return height - _AXES < _LOW
-
-
-def batch_at(view: LossView, column: int, width: int) -> int:
-    """The batch at a column of the plot, counted from its left edge."""
-    first, last = _span(view)
-    return round(first + column * (last - first) / max(1, width - 1))
-
-
 def _span(view: LossView) -> tuple[int, int]:
     """The batches at the left and right edge; a plot of the whole run begins before training."""
     last = view.last or max(1, view.iterations)
     return (0 if view.first <= 1 else view.first), max(last, view.first + 1)
 
 
-def _scale(values: list[float], quantity: str, log: bool, fitted: bool) -> Scale:
+def _scale(values: list[float], quantity: str, log: bool) -> Scale:
     positive = [value for value in values if value > 0]
     if log and positive:
         low, high = math.floor(math.log10(min(positive))), math.ceil(math.log10(max(positive)))
         return Scale(low, max(high, low + 1), True)
     if quantity == "accuracy":
         return Scale(0.0, 1.0)
-    if fitted and _TINY < max(map(abs, values), default=0.0) < 1 / _TINY:
+    if _TINY < max(map(abs, values), default=0.0) < 1 / _TINY:
         return _fitted(min(values), max(values))
-    top, bottom = max(values, default=1.0), min([0.0, *values])
-    return Scale(-_round_up(-bottom) if bottom < 0 else 0.0, _round_up(top) if top > 0 else 0.0 if bottom < 0 else 1.0)
+    return Scale(0.0, 1.0)
 
 
 def _fitted(low: float, high: float) -> Scale:
@@ -128,14 +115,6 @@ def _fitted(low: float, high: float) -> Scale:
     step = next(power * factor for factor in (1, 2, 5, 10, 20) if span <= power * factor * _STEPS)
     first, last = math.floor(min(low, high - span) / step + 1e-9), math.ceil(high / step - 1e-9)
     return Scale(first * step, last * step)
-
-
-def _round_up(value: float) -> float:
-    """The next of 1, 1.5, 2, 3, 5, 7 times a power of ten, so that the axis seldom moves."""
-    if value <= 0:
-        return 1.0
-    base = 10.0 ** math.floor(math.log10(value))
-    return next((base * step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 7) if value <= base * step), base * 10)
 
 
 def _plot(

@@ -13,7 +13,8 @@ _SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", 
 _STATUS = max(map(len, Status))
 _STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
 _NAME_ROOM = 2  # cells of a phase beside its name
-_TITLE, _TITLED = 22, 110  # cells of the event's name, and of the line from which there is room for it
+_TITLE, _SHORT = 22, 11  # cells of the event's name; without its phase, which the track shows
+_TITLED = 110  # cells of the line from which there is room for the whole of it, and for the status in words
 
 
 class Segment(NamedTuple):
@@ -38,25 +39,28 @@ def timeline(tape: TapeView, status: Status, unit: str, width: int, focused: boo
     track = track_width(tape, width)
     style = "quiet" if status in (Status.PAUSED, Status.ENDED) else "forward"
     mark = ("▶" if focused else " ", "here")
-    state = (f"{_SIGNS[status]} {status:<{_STATUS}}", style)
+    whole = width >= _TITLED
+    state = (f"{_SIGNS[status]} {status:<{_STATUS}}" if whole or track < 1 else _SIGNS[status], style)
     if track < 1:
         return fit_line([mark, state, ("  ", "text"), (where, "text")], width)
-    right: Line = [("  ", "text"), *fit_line([(tape.title, "here")], _TITLE)] if width >= _TITLED else []
-    right += [("  ", "text"), state, ("  unit ", "quiet")]
-    right += [(f"{unit:<5}  ", "text"), (where, "text")]
-    return fit_line([mark, *_track(tape, track), *right], width)
+    title = tape.title if whole else tape.title.rpartition(" · ")[2]
+    named = fit_line([(title, "here")], _TITLE if whole else _SHORT)
+    by = [("  unit ", "quiet"), (f"{unit:<5}  ", "text")] if whole else [("  by ", "quiet"), (f"{unit:<5} ", "text")]
+    return fit_line(
+        [mark, *_track(tape, track), ("  ", "text"), *named, ("  ", "text"), state, *by, (where, "text")], width
+    )
 
 
 def track_width(tape: TapeView, width: int) -> int:
     """How many cells the phases take, from the second one on."""
-    title = _TITLE + 2 if width >= _TITLED else 0
-    return width - (25 + title + _STATUS + 2 * len(str(tape.total)))
+    beside = _TITLE + _STATUS + 27 if width >= _TITLED else _SHORT + 23
+    return width - beside - 2 * len(str(tape.total))
 
 
 def event_at(tape: TapeView, x: int, width: int) -> int | None:
     """How many events are done at a cell of the line; None beside the track."""
     track = track_width(tape, width)
-    if x == 1 <= track:
+    if x == 1 <= track and tape.total:
         return 0
     for segment in _segments(tape.phases, track):
         if segment.start <= x - 1 < segment.end:

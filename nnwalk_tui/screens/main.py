@@ -121,7 +121,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """All children; the plan decides which are seen."""
-        self.header.can_focus = self.timeline.can_focus = False
+        self.header.can_focus = False
         yield self.header
         yield self.timeline
         for kind in PANES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,9 @@ def neurons_view(session: Session, look: NeuronsLook) -> NeuronsView:
     at = layer - first + 1  # of the columns
     sizes = [layers[0].weight.shape[1], *(dense.weight.shape[0] for dense in layers)]
     neuron = max(1, min(session.picked[1], sizes[at]))
-    shown = [_even(size, look.rows, neuron if place == at else None) for place, size in enumerate(sizes)]
+    kept = [[neuron - 1] if place == at else [] for place in range(len(sizes))]
+    kept[-1] += _answers(session, layers[-1], row)
+    shown = [_even(size, look.rows, keep) for size, keep in zip(sizes, kept, strict=True)]
     strongest = at > 0 and sizes[at - 1] > look.rows and layers[at - 1].before is not None
     if strongest:
         shown[at - 1] = sorted(_strongest(layers[at - 1], neuron)[: look.rows])
@@ -148,15 +151,26 @@ def _read(session: Session, values: Values, layer: int, row: int) -> Tensor | No
     return found.tensor[row - 1]
 
 
-def _even(size: int, room: int, picked: int | None) -> list[int]:
-    """Numbers from 0 at even distances, the picked one, which counts from 1, among them."""
+def _answers(session: Session, last: _Dense, row: int) -> list[int]:
+    """The outputs that matter for an example of a class: its label, and, once it is computed, the prediction."""
+    tape = session.tape()
+    if tape is None or not isinstance(tape.targets, Tensor) or not are_classes(tape.output, tape.targets):
+        return []
+    label = int(target_classes(tape.targets)[row - 1])
+    found = [label] if last.after is None else [label, int(last.after.argmax())]
+    return [answer for answer in found if answer < last.weight.shape[0]]
+
+
+def _even(size: int, room: int, keep: Sequence[int]) -> list[int]:
+    """Numbers from 0 at even distances, those to keep among them, in place of their neighbours."""
     if size <= room:
         return list(range(size))
     found = [at * (size - 1) // max(1, room - 1) for at in range(room)]
-    if picked is not None and picked - 1 not in found:
-        nearest = min(range(room), key=lambda at: abs(found[at] - picked + 1))
-        found[nearest] = picked - 1
-    return found
+    for wanted in dict.fromkeys(keep):
+        free = [at for at in range(room) if found[at] not in keep]
+        if wanted not in found and free:
+            found[min(free, key=lambda at: abs(found[at] - wanted))] = wanted
+    return sorted(found)
 
 
 def _strongest(dense: _Dense, neuron: int) -> list[int]:

@@ -75,14 +75,14 @@ OVERVIEW = Layout(
 )
 
 _BACKWARD = (
-    Column((Row((("graph", "neurons"),), 1),), 42, 50),
+    Column((Row((("graph", "neurons"),), 1),), 38, 46),
     Column((Row((("here",),)), Row((("gradients",),)), Row((("tape", "log"),), 1))),
 )
 BACKPROP = Layout(
     "the graph in full, the rule, the tape",
     columns=_BACKWARD,
     abreast=(
-        Column((Row((("graph", "neurons"),), 1),), 36, 45),
+        Column((Row((("graph", "neurons"),), 1),), 30, 45),
         Column((Row((("here",),)), Row((("gradients",), ("tape", "log")), 1))),
     ),
     upper=(("graph", "neurons"), ("here",)),
@@ -91,7 +91,7 @@ BACKPROP = Layout(
     guests=("gradients", "tape"),
 )
 
-_TABLES = (Column((Row((("layers",),)), Row((("gradients",), ("tensor",)), 1, (11, 9)))),)
+_TABLES = (Column((Row((("layers",),)), Row((("gradients",), ("tensor",)), 1, (1, 1)))),)
 GRADIENTS = Layout(
     "how large they are, and one of them value by value",
     columns=_TABLES,

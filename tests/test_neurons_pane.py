@@ -9,6 +9,8 @@ import msgspec
 import pytest
 import torch
 
+from engine.experiments.experiment import Experiment
+from engine.launch import open_experiment
 from engine.lookup.values import Ref
 from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look, NeuronsLook
@@ -52,7 +54,7 @@ def test_wide_layers_are_sampled_the_picked_neuron_among_them(session: Session) 
 
 
 def test_label_and_prediction_are_among_the_outputs_that_are_shown() -> None:
-    session = small()
+    session = open_experiment(Experiment(layers=(784, 6, 4, 10), batch_size=32))
     session.do("step batch")
     values = session.values()
     for row in range(1, 9):

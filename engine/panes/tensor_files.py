@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import EngineError
+from engine.files import whole
 from engine.panes.tables import as_table
 
 
@@ -33,29 +32,11 @@ def write_tensor(tensor: Tensor, name: str, file: str) -> Path:
         raise FileError(f"there is no folder “{path.parent}”", "make it first, or choose another")
     held = tensor.detach().cpu().contiguous()
     try:
-        _write_whole(path, lambda draft: writer(held, name, draft))
+        with whole(path) as draft:
+            writer(held, name, draft)
     except OSError as error:
         raise FileError(f"{path} cannot be written: {error.strerror}", "choose another place") from error
     return path
-
-
-def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write beside the file, then put it in its place."""
-    number, draft_name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(number)
-    draft = Path(draft_name)
-    try:
-        write(draft)
-        draft.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner may read
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write_npy(tensor: Tensor, name: str, path: Path) -> None:

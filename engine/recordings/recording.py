@@ -6,8 +6,6 @@ deterministic, so this is enough to get it back; `digest` tells whether this mac
 
 from __future__ import annotations
 
-import os
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import msgspec
 
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
+from engine.files import whole
 
 VERSION = 1
 _LARGEST = 16 * 2**20  # bytes
@@ -97,16 +96,10 @@ def write_recording(path: Path, recording: Recording) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file by another content in one step. Raises RecordingError where that cannot be."""
-    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        with whole(path) as draft:
+            draft.write_bytes(content)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise RecordingError(f"{path} cannot be written: {error.strerror}", "choose another place") from None
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 import msgspec
 
+from engine.files import whole
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson
 
@@ -80,9 +80,8 @@ class Progress:
         """Write it; a disk that is full or read-only must not end a lesson."""
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(f".{os.getpid()}")
-            fresh.write_bytes(msgspec.json.format(msgspec.json.encode(self._lessons)))
-            fresh.replace(self._path)
+            with whole(self._path) as draft:
+                draft.write_bytes(msgspec.json.format(msgspec.json.encode(self._lessons)))
 
     def _end(self, lesson: Lesson) -> None:
         visited = self.of(lesson)

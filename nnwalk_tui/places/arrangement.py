@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from engine.files import whole
 from nnwalk_tui.places.layout import Wishes
 from nnwalk_tui.places.layouts import LAYOUTS, NAMES, PANE_NAMES
 
@@ -86,14 +85,11 @@ class Memory:
 
     def write(self, arrangement: Arrangement) -> str:
         """Keep it, whole or not at all; what went wrong, or ""."""
-        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new.write_bytes(msgspec.json.format(msgspec.json.encode(arrangement)))
-            new.replace(self._path)
+            with whole(self._path) as draft:
+                draft.write_bytes(msgspec.json.format(msgspec.json.encode(arrangement)))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                new.unlink()
             return f"the layout cannot be kept in {self._path}: {error.strerror}"
         return ""
 

@@ -85,7 +85,7 @@ def test_equal_values_lie_in_one_row_as_points_and_as_marks(width: int, height: 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_a_value_on_the_middle_tick_lies_in_its_row(width: int, height: int) -> None:
-    view = msgspec.structs.replace(run(1, -400, [], 1.25), valid_iterations=[0, 300], valid_loss=[2.5, 1.25])
+    view = msgspec.structs.replace(run(1, -400, [], 1.0), valid_iterations=[0, 300], valid_loss=[2.5, 1.75])
     lines = loss.losses(view, width, height)
     ticks = [row for row, _ in rows_of(lines, "┤")]
     assert [row for row, _ in rows_of(lines, "●")] == ticks[:2]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.protocol.positions import Status
 from engine.protocol.views import TapeView
-from nnwalk_tui.render.text import Line, fit_line
+from nnwalk_tui.render.text import Line, Span, fit_line
 
 _SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}
 _STATUS = max(map(len, Status))
@@ -39,21 +39,22 @@ def timeline(tape: TapeView, status: Status, unit: str, width: int, focused: boo
     track = track_width(tape, width)
     style = "quiet" if status in (Status.PAUSED, Status.ENDED) else "forward"
     mark = ("▶" if focused else " ", "here")
-    whole = width >= _TITLED
-    state = (f"{_SIGNS[status]} {status:<{_STATUS}}" if whole or track < 1 else _SIGNS[status], style)
+    gap: Span = ("  ", "text")
     if track < 1:
-        return fit_line([mark, state, ("  ", "text"), (where, "text")], width)
-    title = tape.title if whole else tape.title.rpartition(" · ")[2]
-    named = fit_line([(title, "here")], _TITLE if whole else _SHORT)
-    by = [("  unit ", "quiet"), (f"{unit:<5}  ", "text")] if whole else [("  by ", "quiet"), (f"{unit:<5} ", "text")]
-    return fit_line(
-        [mark, *_track(tape, track), ("  ", "text"), *named, ("  ", "text"), state, *by, (where, "text")], width
-    )
+        return fit_line([mark, (f"{_SIGNS[status]} {status}", style), gap, (where, "text")], width)
+    if width >= _TITLED:
+        named = fit_line([(tape.title, "here")], _TITLE)
+        right: Line = [*named, gap, (f"{_SIGNS[status]} {status:<{_STATUS}}", style), ("  unit ", "quiet")]
+        return fit_line([mark, *_track(tape, track), gap, *right, (f"{unit:<5}  {where}", "text")], width)
+    # The operation is wanted while it stands still, the word for what goes on while it does.
+    word = (tape.title.rpartition(" · ")[2], "here") if status is Status.PAUSED else (str(status), style)
+    right = [(f"{_SIGNS[status]} ", style), *fit_line([word], _SHORT), ("  by ", "quiet")]
+    return fit_line([mark, *_track(tape, track), gap, *right, (f"{unit:<5} {where}", "text")], width)
 
 
 def track_width(tape: TapeView, width: int) -> int:
     """How many cells the phases take, from the second one on."""
-    beside = _TITLE + _STATUS + 27 if width >= _TITLED else _SHORT + 23
+    beside = _TITLE + _STATUS + 27 if width >= _TITLED else _SHORT + 22
     return width - beside - 2 * len(str(tape.total))
 
 

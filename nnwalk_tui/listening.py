@@ -227,7 +227,7 @@ def _names(answer: Answer) -> list[str]:
 
 
 def _doing(text: str) -> str:
-    name = text.split()[0]
+    name = text.split()[0].lower()
     if name == "run":
         return f"running · {actions.keys_of('toggle')} pauses"
     return "stepping…" if name in WALKS else f"{text}…"

@@ -22,7 +22,8 @@ def test_a_disk_that_fills_up_leaves_the_old_file(step: str, tmp_path: Path, mon
     write_atomically(path, b"old")
 
     def full(draft: Path, *_: object) -> None:
-        draft.open("wb").write(b"n")
+        with draft.open("wb") as file:
+            file.write(b"n")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, step, full)

@@ -82,8 +82,8 @@ BACKPROP = Layout(
     "the graph in full, the rule, the tape",
     columns=_BACKWARD,
     abreast=(
-        Column((Row((("graph", "neurons"),), 1),), 30, 45),
-        Column((Row((("here",),)), Row((("gradients",), ("tape", "log")), 1))),
+        Column((Row((("graph", "neurons"),), 1),), 34, 45),
+        Column((Row((("here",),)), Row((("gradients",), ("tape", "log")), 1, (11, 13)))),
     ),
     upper=(("graph", "neurons"), ("here",)),
     upper_share=65,

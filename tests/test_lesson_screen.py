@@ -243,3 +243,16 @@ async def test_after_a_lesson_the_next_one_is_marked(tmp_path: Path) -> None:
         screen = school.app.screen
         assert isinstance(screen, LessonsScreen)
         assert screen.query_one(LessonList).opens == "data"
+
+
+async def test_what_the_engine_before_was_asked_is_answered_by_no_other(tmp_path: Path) -> None:
+    school = School(tmp_path, "network")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        answered: list[object] = []
+        school.app._ask("names", answered.append)
+        assert school.app._replies
+        school.app.perform("page 4")  # begins the lesson's own run
+        await pilot.pause()
+        assert school.started
+        assert not school.app._replies

@@ -108,3 +108,8 @@ def test_a_long_rule_is_wrapped_between_its_terms(width: int) -> None:
     text = " ".join(plain(line) for line in lines)
     assert all(term.text in text for term in fakes.here().rule)
     assert all(measure(line) <= width for line in lines[1:3])
+
+
+def test_before_training_no_cell_of_the_time_line_is_an_event() -> None:
+    empty = TapeView(phases=[], cursor=0, total=0, first=1, rows=[], lines=0, at=0)
+    assert {timeline.event_at(empty, x, 120) for x in range(120)} == {None}

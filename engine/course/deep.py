@@ -109,7 +109,7 @@ def gradients(activation: str, init: str, layers: int, batch_norm: str) -> Findi
 
 
 def _bar(norm: float) -> str:
-    return "█" * max(0, min(24, round((10 + math.log10(max(norm, 1e-12))) * 4 / 3)))
+    return "■" * max(0, min(24, round((10 + math.log10(max(norm, 1e-12))) * 4 / 3)))
 
 
 def table(layers: int) -> Finding:

@@ -47,7 +47,8 @@ def timeline(tape: TapeView, status: Status, unit: str, width: int, focused: boo
         right: Line = [*named, gap, (f"{_SIGNS[status]} {status:<{_STATUS}}", style), ("  unit ", "quiet")]
         return fit_line([mark, *_track(tape, track), gap, *right, (f"{unit:<5}  {where}", "text")], width)
     # The operation is wanted while it stands still, the word for what goes on while it does.
-    word = (tape.title.rpartition(" · ")[2], "here") if status is Status.PAUSED else (str(status), style)
+    operation = tape.title.rpartition(" · ")[2] if status is Status.PAUSED else ""
+    word = (operation, "here") if operation else (str(status), style)
     right = [(f"{_SIGNS[status]} ", style), *fit_line([word], _SHORT), ("  by ", "quiet")]
     return fit_line([mark, *_track(tape, track), gap, *right, (f"{unit:<5} {where}", "text")], width)
 

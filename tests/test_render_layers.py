@@ -6,7 +6,7 @@ import math
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -126,6 +126,7 @@ def test_a_sparkline_keeps_this_batch_s_place_until_its_value_is_known() -> None
 
 
 @given(st.lists(st.floats(), min_size=1, max_size=40))
+@example([3e293, -1.7976931348623157e308])
 def test_sparklines_of_neighbouring_lines_do_not_touch(values: list[float]) -> None:
     assert "█" not in sparkline(values, 40)
 

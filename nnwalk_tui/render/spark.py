@@ -32,4 +32,5 @@ def _bar(value: float, low: float, high: float, level: bool) -> str:
         return BAD
     if level or low == high:
         return BARS[3] if value else BARS[0]
-    return BARS[min(len(BARS) - 1, int((value - low) / (high - low) * len(BARS)))]
+    share = (value / 2 - low / 2) / (high / 2 - low / 2) if math.isinf(high - low) else (value - low) / (high - low)
+    return BARS[min(len(BARS) - 1, int(share * len(BARS)))]

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from engine.session import Session
 
 
-def apply_edit(session: Session, edit: Edit) -> None:
-    """Make the change in the trainer as it stands. Raises EngineError, having changed nothing, where it cannot be."""
+def apply_edit(session: Session, edit: Edit) -> bool:
+    """Make the change in the trainer as it stands; whether the model now computes something else.
+
+    Raises EngineError, having changed nothing, where it cannot be made.
+    """
     change = EDITS.get(_plain_name(edit.name))
     if change is not None:
         change(session, edit.value)
@@ -31,6 +34,8 @@ def apply_edit(session: Session, edit: Edit) -> None:
         _set_hyper_parameter(session, edit.name, edit.value)
     else:
         _set_tensor(session, edit.name, edit.value)
+        return True
+    return False
 
 
 _BASE_RATE = "base_lr"  # the trainer's own note in torch's groups: it is set as the learning rate

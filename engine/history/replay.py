@@ -46,7 +46,7 @@ class Replay:
         self.trace = Trace[float]()  # norms of batches that were looked at
         self.distributions = Trace[bytes]()
         self.audit = False
-        self.apply_edit: Callable[[Edit], None] = lambda edit: None
+        self.apply_edit: Callable[[Edit], bool] = lambda edit: False
         self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
         self.on_arrival: Callable[[Replay, int], None] = lambda replay, iteration: None
         self.interrupted: Callable[[], bool] = lambda: False
@@ -188,13 +188,17 @@ class Replay:
             self.history.add_checkpoint(self.trainer.capture())
         return bool(edits) or undo_to is not None
 
-    def make_edit(self, edit: Edit) -> None:
-        """Make an edit where the trainer stands. Raises EngineError, having changed nothing, where it cannot be."""
-        self.apply_edit(edit)
+    def make_edit(self, edit: Edit) -> bool:
+        """Make an edit where the trainer stands; whether the model now computes something else.
+
+        Raises EngineError, having changed nothing, where it cannot be made.
+        """
+        other_model = self.apply_edit(edit)
         if edit.name == "batch_size":
             epoch = self.trainer.epoch + (self.trainer.batch > 0)  # an epoch that has begun keeps its batches
             self.calendar.change(epoch, len(self.trainer.loader))  # type: ignore[arg-type]
         self.rates[edit.iteration] = self.trainer.base_rate
+        return other_model
 
     def _note(self, iteration: int, result: Result) -> None:
         if iteration > len(self.losses):
@@ -294,10 +298,10 @@ class Replay:
         """
         border = edit.iteration
         with self.trainer.at_work:
-            self.make_edit(edit)
+            other_model = self.make_edit(edit)
             self.edits.append(edit)
             self.forget_from(border)
-            if (epochs := self._epochs_here()) is not None:
+            if other_model and (epochs := self._epochs_here()) is not None:
                 self.validations.pop(epochs, None)
                 self.validate(self.interrupted)
             self.history.add_checkpoint(self.trainer.capture())

@@ -54,7 +54,7 @@ class TimelinePane(Pane, can_focus=False):
     def draw(self, width: int, height: int) -> list[Line]:
         """The line."""
         tape, status = self.data
-        return [timeline(tape, status, self._unit, width, self.has_focus)]
+        return [timeline(tape, status, self._unit, width)]
 
     def on_click(self, event: events.Click) -> None:
         """Ask for the event under the mouse."""

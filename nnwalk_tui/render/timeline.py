@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.protocol.positions import Status
 from engine.protocol.views import TapeView
-from nnwalk_tui.render.text import Line, Span, fit_line
+from nnwalk_tui.render.text import Line, Span, fit_line, measure
 
 _SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}
 _STATUS = max(map(len, Status))
@@ -32,36 +32,37 @@ class Segment(NamedTuple):
         return max(self.start, self.rail + ceil(done * (self.end - self.rail) / max(1, self.events)) - 1)
 
 
-def timeline(tape: TapeView, status: Status, unit: str, width: int, focused: bool = False) -> Line:
+def timeline(tape: TapeView, status: Status, unit: str, width: int) -> Line:
     """The line in exactly `width` cells."""
-    count = len(str(tape.total))
-    where = f"◀ {tape.cursor:>{count}}/{tape.total} ▶ "
-    track = track_width(tape, width)
-    style = "quiet" if status in (Status.PAUSED, Status.ENDED) else "forward"
-    mark = ("▶" if focused else " ", "here")
-    gap: Span = ("  ", "text")
+    beside = _beside(tape, status, unit, width)
+    track = width - 1 - measure(beside)
     if track < 1:
-        return fit_line([mark, (f"{_SIGNS[status]} {status}", style), gap, (where, "text")], width)
+        return fit_line([(f" {_SIGNS[status]} {status}  {_where(tape)}", "text")], width)
+    return [(" ", "text"), *_track(tape, track), *beside]
+
+
+def _beside(tape: TapeView, status: Status, unit: str, width: int) -> Line:
+    """What stands at the right of the track, as long for every status and unit: the event, the status, and the unit."""
+    style = "quiet" if status in (Status.PAUSED, Status.ENDED) else "forward"
+    gap: Span = ("  ", "text")
     if width >= _TITLED:
-        named = fit_line([(tape.title, "here")], _TITLE)
-        right: Line = [*named, gap, (f"{_SIGNS[status]} {status:<{_STATUS}}", style), ("  unit ", "quiet")]
-        return fit_line([mark, *_track(tape, track), gap, *right, (f"{unit:<5}  {where}", "text")], width)
+        state = (f"{_SIGNS[status]} {status:<{_STATUS}}", style)
+        by: Line = [("  unit ", "quiet"), (f"{unit:<5}  {_where(tape)}", "text")]
+        return [gap, *fit_line([(tape.title, "here")], _TITLE), gap, state, *by]
     # The operation is wanted while it stands still, the word for what goes on while it does.
     operation = tape.title.rpartition(" · ")[2] if status is Status.PAUSED else ""
     word = (operation, "here") if operation else (str(status), style)
-    right = [(f"{_SIGNS[status]} ", style), *fit_line([word], _SHORT), ("  by ", "quiet")]
-    return fit_line([mark, *_track(tape, track), gap, *right, (f"{unit:<5} {where}", "text")], width)
+    by = [("  by ", "quiet"), (f"{unit:<5} {_where(tape)}", "text")]
+    return [gap, (f"{_SIGNS[status]} ", style), *fit_line([word], _SHORT), *by]
 
 
-def track_width(tape: TapeView, width: int) -> int:
-    """How many cells the phases take, from the second one on."""
-    beside = _TITLE + _STATUS + 27 if width >= _TITLED else _SHORT + 22
-    return width - beside - 2 * len(str(tape.total))
+def _where(tape: TapeView) -> str:
+    return f"◀ {tape.cursor:>{len(str(tape.total))}}/{tape.total} ▶ "
 
 
 def event_at(tape: TapeView, x: int, width: int) -> int | None:
     """How many events are done at a cell of the line; None beside the track."""
-    track = track_width(tape, width)
+    track = width - 1 - measure(_beside(tape, Status.PAUSED, "op", width))
     if x == 1 <= track and tape.total:
         return 0
     for segment in _segments(tape.phases, track):

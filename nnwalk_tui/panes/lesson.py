@@ -20,7 +20,8 @@ class LessonPane(Pane):
     pane_name: ClassVar[str] = "lesson"
     pane_title: ClassVar[str] = "lesson"
     about: ClassVar[str] = (
-        "enter goes on: it does the next thing, answers, or turns the page; , and . turn pages, a answers, t lists"
+        "enter goes on: it does the next thing, answers, or turns the page; an answer may be typed at once; "
+        ", and . turn pages, t lists"
     )
 
     _ahead = 0  # line of what comes next

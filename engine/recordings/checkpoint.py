@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,19 +65,31 @@ def write_checkpoint(path: Path, session: Session, state: State) -> None:
 
     Raises RecordingError where it cannot be written, or holds what JSON cannot.
     """
-    replay, recipe = session.replay, session.recipe
+    tensors = _tensors(session.replay, state)
+    try:
+        said = msgspec.json.encode(_about(session, state)).decode()
+    except (TypeError, msgspec.MsgspecError) as error:
+        raise RecordingError(f"the optimizer holds what cannot be saved: {error}", "it is replayed instead") from None
+    write_atomically(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
+
+
+def _tensors(replay: Replay, state: State) -> dict[str, Tensor]:
+    """All that is tensors: parameters and buffers, the optimizer's, losses and accuracies so far, and randomness."""
     tensors = {f"p.{name}": tensor for name, tensor in state.tensors.items()}
-    plain: dict[str, Any] = {}
-    for index, items in state.optimizer.items():
-        for key, item in items.items():
-            (tensors if isinstance(item, Tensor) else plain)[f"o.{index}.{key}"] = item
+    tensors |= {key: item for key, item in _optimizer_items(state) if isinstance(item, Tensor)}
     tensors["losses"] = torch.tensor(replay.losses[: state.iteration], dtype=torch.float64)
     tensors["accuracies"] = torch.tensor(replay.accuracies[: state.iteration], dtype=torch.float64)
     tensors |= _random_tensors(_RANDOM, state.random)
     if state.epoch_random is not None:
         tensors |= _random_tensors(_EPOCH, state.epoch_random)
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def _about(session: Session, state: State) -> _About:
+    """All that is not."""
+    replay, recipe = session.replay, session.recipe
     done = replay.calendar.epochs_done(state.iteration)
-    about = _About(
+    return _About(
         recipe if isinstance(recipe, Experiment) else None,
         recipe if isinstance(recipe, Script) else None,
         [edit for edit in replay.edits if edit.iteration <= state.iteration],
@@ -88,19 +101,20 @@ def write_checkpoint(path: Path, session: Session, state: State) -> None:
         list(state.requires_grad),
         state.batch_size,
         state.epoch_batch_size,
-        plain,
+        {key: item for key, item in _optimizer_items(state) if not isinstance(item, Tensor)},
         _random(state.random),
         None if state.epoch_random is None else _random(state.epoch_random),
         {e: (repr(a), repr(b)) for e, (a, b) in replay.validations.items() if e <= done},
         {place: rate for place, rate in replay.rates.items() if place <= state.iteration},
         replay.calendar.sizes,
     )
-    try:
-        said = msgspec.json.encode(about).decode()
-    except (TypeError, msgspec.MsgspecError) as error:
-        raise RecordingError(f"the optimizer holds what cannot be saved: {error}", "it is replayed instead") from None
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
+
+
+def _optimizer_items(state: State) -> Iterator[tuple[str, Any]]:
+    """What the optimizer keeps of each parameter, by "o.NUMBER.NAME"."""
+    for index, items in state.optimizer.items():
+        for key, item in items.items():
+            yield f"o.{index}.{key}", item
 
 
 def _sum(about: str, tensors: dict[str, Tensor]) -> str:

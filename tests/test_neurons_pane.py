@@ -142,6 +142,13 @@ def test_long_values_go_on_in_the_next_line_and_neurons_stay_where_they_are(sess
     assert not any("…" in line for line in long[-6:])
 
 
+@pytest.mark.parametrize("width", range(48, 56))
+def test_a_sum_goes_on_in_the_next_line_at_every_width_where_it_does_not_fit(session: Session, width: int) -> None:
+    view = msgspec.structs.replace(look(session), lines=["z₁[1](7710) = 1.763 = 1.736 + 0.02648 (Σₖ wₖ·aₖ + b)"])
+    words = "".join(drawn(view, width)).replace(" ", "")
+    assert "(Σₖwₖ·aₖ+b)" in words
+
+
 def test_a_model_without_dense_layers_at_its_end_says_so() -> None:
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Flatten())
     batch = (torch.randn(4, 1, 5, 5), torch.randn(4, 18))

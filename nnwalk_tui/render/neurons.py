@@ -33,7 +33,7 @@ _CROWDED = 12  # neurons a column from which lines are left between them
 
 
 _BRACKETS = re.compile(r"\([^()]* [^()]*\)")
-_KEPT = "\0"  # a blank that is no place to break at
+_KEPT = "\ue000"  # a blank that is no place to break at, and has its cell
 
 
 class Places(NamedTuple):

@@ -211,7 +211,7 @@ class ListeningApp(ArrangingApp):
     def running(self) -> bool:
         """Whether the engine trains on or travels."""
         moving = self.snapshot is not None and self.snapshot.status in (Status.RUNNING, Status.TRAVELLING)
-        return moving or any(text.split()[0] == "run" for text, _ in self._pending.values())
+        return moving or any(_command(text) == "run" for text, _ in self._pending.values())
 
     def _ask(self, text: str, reply: Callable[[Answer], None]) -> None:
         if not self.over:
@@ -226,8 +226,12 @@ def _names(answer: Answer) -> list[str]:
     return answer.text.split()
 
 
+def _command(text: str) -> str:
+    return text.split()[0].lower()
+
+
 def _doing(text: str) -> str:
-    name = text.split()[0].lower()
+    name = _command(text)
     if name == "run":
         return f"running · {actions.keys_of('toggle')} pauses"
     return "stepping…" if name in WALKS else f"{text}…"

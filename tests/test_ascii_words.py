@@ -132,13 +132,16 @@ def test_no_sign_of_the_gradients_has_two_meanings() -> None:
     large, small, unknown = plain([gradients.row(each, where, across, least=each is rows[1]) for each in rows])
     assert large.endswith(" hi")
     assert small.endswith(" lo")
-    assert " m " in small
+    assert " least " in small
     assert not {".", "v"} & {*unknown.replace(spark.sparkline([0.1, 0.2], 2), "")}
     assert [unknown.split()[at] for at in (-3, -1)] == ["-", "-"]
     assert measure(gradients.axis(where, across)) <= len(large)
-    legend = " ".join(plain(gradients.legend(100)))
-    assert "- not computed yet; m the smallest; rel step" in legend
+    legend = " ".join(plain(gradients.legend(where, 200)))
+    assert "- not computed yet; rel step" in legend
     assert "hi ten times more, lo less" in legend
+    narrow = gradients.columns("W[1]", 40, across)
+    assert " m " in plain([gradients.row(rows[1], narrow, across, least=True)])[0]
+    assert "m the smallest; " in " ".join(plain(gradients.legend(narrow, 200)))
 
 
 def test_what_is_not_computed_yet_is_a_dash_and_no_bar() -> None:

@@ -72,12 +72,15 @@ def test_the_heading_of_the_history_is_whole_or_not_there(width: int) -> None:
     assert ("seen" in plain(gradients.axis(where, across))) == (where.history > 0)
 
 
-def test_the_smallest_gradient_is_marked() -> None:
+@pytest.mark.parametrize(("width", "sign"), [(40, "↓"), (74, "least"), (90, "least")])
+def test_the_smallest_gradient_is_marked_and_moves_nothing(width: int, sign: str) -> None:
     across = gradients.Scale(-4, 0)
     rows = fakes.parameters(2)[:6]
-    where = gradients.columns("W[1]", 90, across)
-    marked = [each.name for each in rows if "↓" in plain(gradients.row(each, where, across, least=each.name == "W[3]"))]
-    assert marked == ["W[3]"]
+    where = gradients.columns("W[1]", width, across)
+    lines = [plain(gradients.row(each, where, across, least=each.name == "W[3]")) for each in rows]
+    assert [each.name for each, line in zip(rows, lines, strict=True) if sign in line] == ["W[3]"]
+    assert len({len(line) for line in lines}) == 1
+    assert (sign in " ".join(plain(line) for line in gradients.legend(where, 90))) == (sign == "↓")
 
 
 def test_what_is_not_computed_yet_has_a_quiet_history_without_this_batch() -> None:

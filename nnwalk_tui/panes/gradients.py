@@ -31,7 +31,7 @@ class GradientsPane(Pane):
     pane_title = "gradients"
     number = 3
     about = (
-        "norms on one log scale, ↓ the smallest, v: of dW, db or dZ; seen: in the batches that were looked at; "
+        "norms on one log scale, the least is marked, v: of dW, db or dZ; seen: in the batches that were looked at; "
         "‖Δ‖/‖θ‖: how far the update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; "
         "↑ ↓ choose one, h: histogram, over time"
     )
@@ -89,7 +89,7 @@ class GradientsPane(Pane):
             if at in gaps:
                 lines.append(render.between(where, across))
             lines.append(self._line(at, where, across))
-        return [*lines, *self._legend(width, height - len(lines))]
+        return [*lines, *self._legend(where, width, height - len(lines))]
 
     def _line(self, at: int, where: render.Columns, across: render.Scale) -> Line:
         gradient = self._row(at)
@@ -106,9 +106,9 @@ class GradientsPane(Pane):
             self._scaled = now
         return self._scales[pre_activations]
 
-    def _legend(self, width: int, spare: int) -> list[Line]:
+    def _legend(self, where: render.Columns, width: int, spare: int) -> list[Line]:
         """What the signs mean, where there is room for it below a blank line."""
-        words = render.legend(width)
+        words = render.legend(where, width)
         return [[], *words] if spare > len(words) else []
 
     def _distribution(self, spread: Distribution | None, width: int, height: int) -> list[Line]:

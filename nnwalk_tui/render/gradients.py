@@ -14,6 +14,10 @@ from nnwalk_tui.render.text import Line, fit, wrap
 
 _VALUE, _RATIO = 8, 11  # a norm is " 0.0311", or "↓ 0.0311"; a ratio is "5·10⁻² ▲"
 _LEAST_BAR, _LEAST_HISTORY, MOST_HISTORY = 14, 6, 24
+_SMALLEST, _WORDED = (
+    "least",
+    24,
+)  # a word beside the smallest norm, and the cells of bars from which there is room for it
 _LABEL = 6  # cells of a decade's label and a blank
 _SLACK = 2  # decades that stay empty before the scale shrinks
 _LEAST, _MOST = 3, 16  # decades on the axis
@@ -63,8 +67,16 @@ def columns(longest: str, width: int, across: Scale) -> Columns:
     history = min(MOST_HISTORY, max(_LEAST_HISTORY, spare // 3)) if spare >= _LEAST_HISTORY else 0
     bars = max(1, room - (history and history + 1))
     decades = across.high - across.low
-    whole = bars // decades * decades or bars
+    beside = len(_SMALLEST) if bars >= _WORDED else 1  # cells after the bars, at least
+    whole = (bars + 1 - beside) // decades * decades or bars
     return Columns(label, whole, history, ratio, bars - whole + 1)
+
+
+def smallest_sign(where: Columns) -> str:
+    """What stands beside the smallest norm: a word, or a sign where there is no room for one."""
+    if where.gap >= len(_SMALLEST):
+        return _SMALLEST
+    return "m" if theme.ascii_only() else "↓"
 
 
 def gaps(rows: list[Gradient], spare: int) -> set[int]:
@@ -117,11 +129,13 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
     norm = gradient.norm
     name = fit("d" + gradient.name, where.label)
     line: Line = [("›" if chosen else " ", "here"), (f"{name} ", "quiet" if norm is None else "text")]
+    sign = f" {smallest_sign(where)}" if least else " "  # no line of a decade touches it
     if is_bad(norm):
         line.append((fit(number(norm).strip(), where.bar + where.gap), "warning"))
     else:
         line += _plot(bar(norm, where.bar, across), "backward", where, across)
-    line.append((("m" if theme.ascii_only() else "↓") if least else " ", "text"))
+    rest, style = line.pop()
+    line += [(rest[: len(rest) + 1 - len(sign)], style), (sign, "text")]
     line.append((number(norm, _VALUE - 1), "warning" if is_bad(norm) else "quiet" if norm is None else "text"))
     if where.history:
         history = sparkline(gradient.history, where.history, now=norm is not None)
@@ -131,10 +145,11 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
     return line
 
 
-def legend(width: int) -> list[Line]:
+def legend(where: Columns, width: int) -> list[Line]:
     """What the signs mean."""
+    smallest = "" if smallest_sign(where) == _SMALLEST else "↓ the smallest; "
     text = (
-        f" {missing()} not computed yet; ↓ the smallest; ‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
+        f" {missing()} not computed yet; {smallest}‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
         "▲ ten times more, ▼ less"
     )
     return [[(part, "quiet")] for part in wrap(drawn(text), width - 1)]

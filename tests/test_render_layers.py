@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from engine.protocol.views import Layer
+from engine.protocol.views import Badge, Layer
 from nnwalk_tui.render import layers
 from nnwalk_tui.render.spark import sparkline
 from tests import fakes
@@ -50,7 +50,7 @@ def test_a_badge_that_is_not_alone_says_so_in_any_room() -> None:
     _, narrow = layer_table(74, fakes.layers())
     assert "dead 75% +1" in wide[1]
     assert "dead 75% +1" in narrow[1]
-    assert "saturated 98%+" in narrow[2]
+    assert "saturated 98% +1" in narrow[2]
 
 
 def test_a_chosen_layer_says_why_it_has_its_badges() -> None:
@@ -139,3 +139,11 @@ def test_sizes_are_short(value: int, shown: str) -> None:
 @pytest.mark.parametrize(("value", "shown"), [(99_999, "99999"), (25_557_032, "25.6M"), (123_456, "123.5k")])
 def test_counts_are_short(value: int, shown: str) -> None:
     assert layers.count(value) == shown
+
+
+def test_a_badge_that_has_no_room_is_counted() -> None:
+    vanishing = Badge("vanishing", 0.003, "vanishing 1/328", "")
+    saturated = Badge("saturated", 0.93, "saturated 93%", "")
+    layer = msgspec.structs.replace(fakes.layers("W", 1.0)[0], badges=[vanishing, saturated])
+    for width, shown in ((15, "vanishing +1"), (16, "vanishing 1/328+"), (18, "vanishing 1/328 +1")):
+        assert layers._badge(layer, "A", width) == (shown, "warning")

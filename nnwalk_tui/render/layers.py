@@ -18,7 +18,7 @@ from nnwalk_tui.render.text import Line, Span, fit, wrap
 
 QUANTITIES = ("A", "Z", "dZ", "dA", "W", "dW", "b", "db")
 SHAPES = ("W", "b", "Z", "A")
-_BADGE = 15
+_BADGE, _MORE_BADGE = 15, 4  # cells, and so many more where there is room: "vanishing 1/10¹⁰ +1"
 _LEAST_HISTORY, MOST_HISTORY = 5, 24
 _FULL_HISTORY = "norms seen"  # its heading, where there is room
 _WIDEST_TYPE = 18
@@ -86,7 +86,8 @@ def _badge(layer: Layer, quantity: str, width: int) -> Span | None:
     if not layer.badges:
         return ("", "text")
     first, *others = layer.badges
-    forms = (f"{first.text} +{len(others)}", f"{first.text}+") if others else (first.text,)
+    more = f" +{len(others)}"  # never left out: what is not named is at least counted
+    forms = (first.text + more, f"{first.text}+", first.name + more) if others else (first.text,)
     return (next((form for form in forms if cell_len(form) <= width), first.text), "warning")
 
 
@@ -139,13 +140,14 @@ def fitted(wide: Widths, width: int) -> Widths:
 def table(wide: Widths, width: int) -> Table:
     """The columns that fit beside a layer's number and type."""
     chosen, room = _chosen(wide, width)
+    wide_badge = _BADGE + (min(room, _MORE_BADGE) if "badge" in chosen else 0)
+    room -= wide_badge - _BADGE
     wide_history = _LEAST_HISTORY + min(room, MOST_HISTORY - _LEAST_HISTORY)
     title = _FULL_HISTORY if wide_history >= len(_FULL_HISTORY) else _COLUMNS["history"].title
-    return [
-        column._replace(title=title, width=wide_history) if name == "history" else column
-        for name, column in _sized(wide).items()
-        if name in chosen
-    ]
+    sized = _sized(wide)
+    sized["history"] = sized["history"]._replace(title=title, width=wide_history)
+    sized["badge"] = sized["badge"]._replace(width=wide_badge)
+    return [column for name, column in sized.items() if name in chosen]
 
 
 def _chosen(wide: Widths, width: int) -> tuple[set[str], int]:

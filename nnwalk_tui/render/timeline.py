@@ -52,7 +52,8 @@ def _beside(tape: TapeView, status: Status, unit: str, width: int) -> Line:
     # The operation is wanted while it stands still, the word for what goes on while it does.
     operation = tape.title.rpartition(" · ")[2] if status is Status.PAUSED else ""
     word = (operation, "here") if operation else (str(status), style)
-    by = [("  by ", "quiet"), (f"{unit:<5} {_where(tape)}", "text")]
+    # What no step changes stands last: on a slow line it is not sent again.
+    by = [(f"  {_where(tape)}", "text"), (" by ", "quiet"), (f"{unit:<5}", "text")]
     return [gap, (f"{_SIGNS[status]} ", style), *fit_line([word], _SHORT), *by]
 
 

@@ -21,8 +21,8 @@ from textual.widgets.option_list import Option
 
 from engine.protocol.messages import Look
 from engine.protocol.positions import Status
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log, Progress
-from engine.recordings.recording import Job
 from nnwalk_tui.actions import KEYS, PANES
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
 from nnwalk_tui.client.engine_client import EngineClient, EngineDied

@@ -31,7 +31,7 @@ EVERYTHING = 100_000
 
 def view(session: Session, level: str = "layers", *toggled: str, search: str = "") -> GraphView:
     """The whole graph."""
-    found = graph_view(session, GraphLook(level, list(toggled), rows=EVERYTHING, search=search))
+    found = graph_view(session.moment, GraphLook(level, list(toggled), rows=EVERYTHING, search=search))
     assert found is not None
     return found
 
@@ -238,7 +238,7 @@ def test_only_lines_around_those_asked_for_are_sent(
     session.goto(f"1:1:{max(1, min(event, len(session.tape() or [])))}")
     whole = view(session, "ops")
     all_rows = render.rows(whole)
-    part = graph_view(session, GraphLook("ops", [], first, rows, follow))
+    part = graph_view(session.moment, GraphLook("ops", [], first, rows, follow))
     assert part is not None
     assert (part.lines, part.at, part.widths) == (whole.lines, whole.at, whole.widths)
     sent = render.rows(part)
@@ -285,7 +285,7 @@ def test_resnet50_s_graph_is_sent_in_a_few_kilobytes() -> None:
     session.step(Unit.PHASE, 2)
     tape = session.tape()
     assert tape is not None
-    single = graph_view(session, GraphLook("ops", [], rows=120))
+    single = graph_view(session.moment, GraphLook("ops", [], rows=120))
     assert single is not None
     assert single.lines > 500
     assert len(msgspec.msgpack.encode(single)) < 40_000

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from engine.errors import ExperimentError, ModelError
 from engine.experiments.experiment import MOST_EPOCHS, MOST_THREADS
-from engine.recordings.recording import Script
+from engine.protocol.recipe import Script
 from engine.users_code import users_code
 
 _FIELDS = ("model", "loss", "optimizer", "loader", "validation", "name", "epochs")

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.history.history import History
 from engine.history.traces import Trace
-from engine.recordings.recording import Edit
+from engine.protocol.recipe import Edit
 from engine.tape.naming import Naming
 from engine.tape.tape import Tape
 from engine.training.classes import accuracy

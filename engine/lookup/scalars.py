@@ -7,61 +7,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+from engine.history.replay import Replay
 from engine.lookup.values import Scalar
-from engine.tape.tape import Event
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 Scalars = dict[str, Callable[[], Scalar]]
 
 
-def scalars_here(session: Session) -> Scalars:
-    """The numbers at the cursor, by the names that the expression language has for them."""
-    return {
-        "loss": lambda: session.loss,
-        "accuracy": lambda: session.accuracy,
-        "valid_loss": lambda: _validation(session, 0),
-        "valid_accuracy": lambda: _validation(session, 1),
-        "learning_rate": lambda: session.learning_rate,
-        "epoch": lambda: session.position.epoch,
-        "batch": lambda: session.position.batch,
-        "iteration": lambda: session.iteration,
-        "phase": lambda: _word(session.here(), "phase"),
-        "op": lambda: None if (event := session.here()) is None else event.op.name,
-        "layer": lambda: _word(session.here(), "layer"),
-        "path": lambda: _word(session.here(), "path"),
-        "event": lambda: _word(session.here(), "number"),
-    }
-
-
-def scalars_at(session: Session, iteration: int) -> Scalars:
+def scalars_at(replay: Replay, iteration: int) -> Scalars:
     """The numbers at the end of a batch that has run, wherever the cursor is."""
-    replay, calendar = session.replay, session.calendar
+    calendar = replay.calendar
     return {
         "loss": lambda: replay.losses[iteration - 1],
         "accuracy": lambda: known(replay.accuracies[iteration - 1]),
-        "valid_loss": lambda: _part(replay.validation_at(iteration), 0),
-        "valid_accuracy": lambda: _part(replay.validation_at(iteration), 1),
-        "learning_rate": lambda: session.rate(iteration, iteration),
+        "valid_loss": lambda: part_of(replay.validation_at(iteration), 0),
+        "valid_accuracy": lambda: part_of(replay.validation_at(iteration), 1),
+        "learning_rate": lambda: rate_of(replay, iteration, iteration),
         "epoch": lambda: calendar.place(iteration)[0],
         "batch": lambda: calendar.place(iteration)[1],
         "iteration": lambda: iteration,
     }
 
 
-def metrics(session: Session) -> dict[str, float]:
-    """Loss and accuracy of the cursor's batch, and the latest validation, as far as they are known."""
-    valid_loss, valid_accuracy = session.validation() or (None, None)
-    numbers = {
-        "loss": session.loss,
-        "accuracy": session.accuracy,
-        "valid_loss": valid_loss,
-        "valid_accuracy": known(valid_accuracy),
-    }
-    return {name: value for name, value in numbers.items() if value is not None}
+def rate_of(replay: Replay, finished: int, iteration: int) -> float:
+    """What batch `iteration` is trained with, by the edits made up to border `finished`."""
+    schedule = replay.trainer.schedule
+    return replay.rate_at(finished) * (1.0 if schedule is None else schedule(iteration))
 
 
 def known(value: float | None) -> float | None:
@@ -69,15 +40,6 @@ def known(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
-def _validation(session: Session, which: int) -> float | None:
-    if not session.replay.validations and session.trainer.iteration == 0:
-        session.replay.validate(session.interrupted)
-    return _part(session.validation(), which)
-
-
-def _word(event: Event | None, attribute: str) -> Any:
-    return None if event is None else getattr(event, attribute)
-
-
-def _part(found: tuple[float, float] | None, which: int) -> float | None:
+def part_of(found: tuple[float, float] | None, which: int) -> float | None:
+    """The loss or the accuracy of a validation, if one was taken."""
     return None if found is None else found[which]

@@ -10,7 +10,7 @@ import hashlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,15 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from engine.debugger import Debugger
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
 from engine.history.replay import Replay
-from engine.recordings.recording import Edit, Script, write_atomically
+from engine.protocol.recipe import Edit, Script
+from engine.recordings.recording import write_atomically
 from engine.training.randomness import RandomState
 from engine.training.state import State, size_of
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 _RANDOM = "random"
 _EPOCH = "epoch_random"
@@ -60,7 +59,7 @@ class _About(msgspec.Struct):
     epoch_sizes: list[int]
 
 
-def write_checkpoint(path: Path, session: Session, state: State) -> None:
+def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
     """Write a state of the current branch.
 
     Raises RecordingError where it cannot be written, or holds what JSON cannot.
@@ -85,7 +84,7 @@ def _tensors(replay: Replay, state: State) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
-def _about(session: Session, state: State) -> _About:
+def _about(session: Debugger, state: State) -> _About:
     """All that is not."""
     replay, recipe = session.replay, session.recipe
     done = replay.calendar.epochs_done(state.iteration)
@@ -137,7 +136,7 @@ def _random_tensors(name: str, state: RandomState) -> dict[str, Tensor]:
     return found if state.loader_state is None else found | {f"{name}.loader": state.loader_state}
 
 
-def read_checkpoint(path: Path, session: Session) -> bool:
+def read_checkpoint(path: Path, session: Debugger) -> bool:
     """Give the current branch, before it trains, what a checkpoint of it holds; False where none fits."""
     replay = session.replay
     try:

@@ -6,18 +6,14 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING
 
+from engine.debugger import Debugger
 from engine.errors import CommandError
 from engine.experiments.data import MEAN, STD, folder_of
 from engine.experiments.experiment import WHOLE_SET, Experiment, n_classes
 from engine.experiments.losses import LOSSES
-from engine.experiments.optimizers import OPTIMIZERS
-from engine.recordings.plain_edits import plain_edit
-from engine.recordings.recording import Script
-
-if TYPE_CHECKING:
-    from engine.session import Session
+from engine.protocol.recipe import Script
+from engine.recordings.plain_edits import plain_edit, plain_optimizer
 
 _HEAD = '''
 """{title}: {batches} batches, as nnwalk-tui trained them. Run it with plain Python; it prints the run's digest."""
@@ -242,7 +238,7 @@ _SCHEDULES = {
 }
 
 
-def plain_script(session: Session) -> str:
+def plain_script(session: Debugger) -> str:
     """The run up to the end of the last whole batch before the cursor, as a Python program.
 
     Raises CommandError for a run that a plain loop cannot repeat: one without a recipe, an audit, or an odd edit.
@@ -323,17 +319,7 @@ def _model(experiment: Experiment) -> str:
     )
 
 
-def plain_optimizer(name: str, rate: float, momentum: float | None = None, decay: float | None = None) -> str:
-    """The constructor's call."""
-    spec = OPTIMIZERS[name]
-    options = dict(spec.options) | ({} if momentum is None else {"momentum": momentum})
-    if spec.takes_weight_decay:
-        options["weight_decay"] = spec.weight_decay if decay is None else decay
-    more = "".join(f", {key}={value!r}" for key, value in options.items())
-    return f"torch.optim.{spec.torch_class}(model.parameters(), lr={rate!r}{more})"
-
-
-def _loop(session: Session) -> str:
+def _loop(session: Debugger) -> str:
     recipe = session.recipe
     scheduled = isinstance(recipe, Experiment) and recipe.schedule != "constant"
     factor = f"def factor(i):\n    return {_factor(session, recipe)}\n\n\n" if scheduled else ""  # type: ignore[arg-type]
@@ -351,13 +337,13 @@ def _loop(session: Session) -> str:
     )
 
 
-def _factor(session: Session, experiment: Experiment) -> str:
+def _factor(session: Debugger, experiment: Experiment) -> str:
     total, per_epoch = session.plan
     epochs = math.ceil(total / per_epoch)
     return _SCHEDULES[experiment.schedule].format(per_epoch=per_epoch, total=total, epochs=epochs)
 
 
-def _edits(session: Session) -> Iterable[str]:
+def _edits(session: Debugger) -> Iterable[str]:
     for edit in session.replay.edits:
         if edit.iteration <= session.finished:
             lines = "\n".join(plain_edit(session, edit))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
+import grimp
 import pytest
 
 TORCH = frozenset({"torch", "torchvision"})
@@ -31,6 +33,7 @@ def packages_loaded_by(module: str) -> frozenset[str]:
         "engine.errors",
         "engine.experiments.experiment",
         "engine.protocol.messages",
+        "engine.protocol.recipe",
         "engine.experiments.optimizers",
         "engine.experiments.schedules",
         "engine.protocol.transport",
@@ -51,3 +54,10 @@ def test_the_engine_loads_torch_and_nothing_of_the_screen(module: str) -> None:
     loaded = packages_loaded_by(module)
     assert "torch" in loaded
     assert not loaded & SCREEN
+
+
+def test_no_modules_of_the_engine_import_each_other_in_a_circle_not_even_for_types() -> None:
+    graph = grimp.build_graph("engine", exclude_type_checking_imports=False)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 100
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle

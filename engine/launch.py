@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.description import Description
 from engine.experiments.experiment import Experiment
-from engine.experiments.script import ScriptParts, load_script
+from engine.program.program import Program
+from engine.program.script import load_script
 from engine.recordings.recording import Job, Recording, Script, check_recording, read_recording
 from engine.session import HISTORY_BYTES, Session
 
@@ -45,15 +47,11 @@ def open_experiment(
 
 def open_script(script: Script, history_bytes: int = HISTORY_BYTES, *, audit: bool = False) -> Session:
     """A session of a user's own model, before training. Raises ModelError for what cannot be used, or raises."""
-    parts = load_script(script)
-    session = Session(
-        parts.model,
-        parts.loss,
-        parts.optimizer,
-        parts.loader,
-        validation=parts.validation,
-        epochs=parts.epochs or script.epochs,
-        description=_describe_script(script, parts),
+    program = load_script(script)
+    session = Session.of(
+        program,
+        epochs=script.epochs or program.epochs or 1,
+        description=_describe_script(script, program),
         history_bytes=history_bytes,
         audit=audit,
     )
@@ -105,14 +103,11 @@ def describe(parts: Assembly) -> Description:
     )
 
 
-def _describe_script(script: Script, parts: ScriptParts) -> Description:
-    return Description(
-        name=parts.name or script.function,
-        model=type(parts.model).__name__,
+def _describe_script(script: Script, program: Program) -> Description:
+    return replace(
+        Description.of(program),
+        name=program.name or script.function,
         data=Path(script.path).name,
-        loss=getattr(parts.loss, "__name__", type(parts.loss).__name__),
-        optimizer=type(parts.optimizer).__name__.lower(),
-        batch_size=getattr(parts.loader, "batch_size", None) or 0,
         seed=script.seed,
         threads=script.threads,
     )

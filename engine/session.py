@@ -21,7 +21,7 @@ from engine.experiments.description import Description
 from engine.experiments.experiment import Experiment
 from engine.history.branches import Branch, Branches, compare
 from engine.history.edits import apply_edit
-from engine.history.replay import Replay
+from engine.history.replay import Replay, rate_name
 from engine.interpreter import carry_out
 from engine.lookup.answers import plain_value
 from engine.lookup.scalars import known, metrics, scalars_here
@@ -30,6 +30,7 @@ from engine.panes.confusion import ConfusionHeld
 from engine.panes.landscape import Landscape
 from engine.panes.plots import Plots
 from engine.panes.tensor import Held
+from engine.program.program import Program, Supervised
 from engine.protocol.command_table import parse
 from engine.protocol.positions import Position, Status, Unit
 from engine.protocol.replies import Answer, Comparison, Hit
@@ -71,14 +72,44 @@ class Session:
         tape_bytes: int = TAPE_BYTES,
         audit: bool = False,
     ) -> None:
-        self.naming = Naming(model)
-        self.trainer = Trainer(model, loss, optimizer, loader, schedule, epochs)
-        first = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
+        program = Supervised(model, loss, optimizer, loader, validation=validation)
+        self._begin(program, epochs, schedule, description, history_bytes, tape_bytes, audit)
+
+    @classmethod
+    def of(
+        cls,
+        program: Program,
+        *,
+        epochs: int = 1,
+        schedule: Callable[[int], float] | None = None,
+        description: Description | None = None,
+        history_bytes: int = HISTORY_BYTES,
+        tape_bytes: int = TAPE_BYTES,
+        audit: bool = False,
+    ) -> Session:
+        """A session of any program: several models, optimizers and losses, and a step of one's own."""
+        session = cls.__new__(cls)
+        session._begin(program, epochs, schedule, description, history_bytes, tape_bytes, audit)
+        return session
+
+    def _begin(
+        self,
+        program: Program,
+        epochs: int,
+        schedule: Callable[[int], float] | None,
+        description: Description | None,
+        history_bytes: int,
+        tape_bytes: int,
+        audit: bool,
+    ) -> None:
+        self.naming = Naming(program.modules[""])
+        self.trainer = Trainer(program, schedule, epochs)
+        first = Replay(self.trainer, self.naming, program.validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self, edit), audit
         first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
         self.watches = Watches()
-        self.description = description or Description.of(model, loss, optimizer)
+        self.description = description or Description.of(program)
         self.epochs = epochs
         self.plan = (self.trainer.calendar.total, self.trainer.calendar.batches(1))  # for which a schedule was made
         self.recipe: Experiment | Script | None = None  # how to make this session again; None where it is of objects
@@ -367,27 +398,33 @@ class Session:
         tape = self.replay.held_tape(self.iteration)
         return tape is not None and "ℒ" in tape.values and self.event >= _number(tape, "ℒ")
 
-    def validation(self) -> tuple[float, float] | None:
-        """The latest validation loss and accuracy taken at or before the cursor."""
+    def validation(self) -> dict[str, float] | None:
+        """The latest validation, means by name, taken at or before the cursor."""
         return self.replay.validation_at(self.finished)
 
     @property
-    def learning_rate(self) -> float:
-        """The rate of the cursor's batch; before training, that of the first."""
-        return self.rate(self.finished, max(1, self.iteration))
+    def learning_rates(self) -> dict[str, float]:
+        """The rate of each group: in a batch, what it is trained with; at a border, what holds there."""
+        replay = self.replay
+        if self.event is None:
+            return replay.rates.at(self.iteration)
+        rates = replay.rates.at(self.finished)
+        found = {group: replay.series.at(rate_name(group), self.iteration) for group in rates}
+        return {group: rates[group] if rate is None else rate for group, rate in found.items()}
 
-    def rate(self, finished: int, iteration: int) -> float:
-        """What batch `iteration` is trained with, by the edits made up to border `finished`."""
-        schedule = self.trainer.schedule
-        return self.replay.rate_at(finished) * (1.0 if schedule is None else schedule(iteration))
+    @property
+    def learning_rate(self) -> float | None:
+        """The rate at the cursor, where all groups have one and the same."""
+        rates = set(self.learning_rates.values())
+        return rates.pop() if len(rates) == 1 else None
 
     def digest(self) -> str:
         """SHA-256 of parameters, buffers and optimizer state at the cursor."""
         values = self.values()
         held = self.replay.history.at(self.iteration) if self.event is None else None
         if held is not None:
-            return digest(self.trainer.model, held.tensors, held.optimizer)
-        return digest(self.trainer.model, values.tensors(), values.optimizer_state())
+            return digest(self.trainer.modules, held.tensors, {n: o.state for n, o in held.optimizers.items()})
+        return digest(self.trainer.modules, values.tensors(), {"": values.optimizer_state()})
 
     # ── changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

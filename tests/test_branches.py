@@ -83,7 +83,9 @@ def plain_loop(changes: dict[int, list[Change]], **recipe: Any) -> list[str]:
     def border() -> None:
         for change in changes.get(len(digests), []):
             change(trainer)
-        digests.append(digest(trainer.model, capture_tensors(trainer.model), capture_optimizer(trainer.optimizer)))
+        digests.append(
+            digest(trainer.model, capture_tensors(trainer.model), {"": capture_optimizer(trainer.optimizer).state})
+        )
 
     border()
     for _ in range(session.epochs):

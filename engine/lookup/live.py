@@ -11,7 +11,7 @@ from engine.errors import HistoryError, NotComputedYetError
 from engine.lookup.scalars import scalars_here
 from engine.lookup.values import Values
 from engine.tape.tape import Tape
-from engine.training.state import all_buffers, optimizer_parameters
+from engine.training.state import optimizer_parameters
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -43,7 +43,7 @@ class LiveValues(Values):
 
     def tensors(self) -> dict[str, Tensor]:
         """The live parameters and buffers."""
-        return {**{n: p.detach() for n, p in self._parameters.items()}, **all_buffers(self.model)}
+        return {**{n: p.detach() for n, p in self._parameters.items()}, **dict(self.model.named_buffers())}
 
     def parameter(self, full_name: str) -> Tensor:
         """A live parameter."""

@@ -23,8 +23,8 @@ def scalars_here(session: Session) -> Scalars:
     return {
         "loss": lambda: session.loss,
         "accuracy": lambda: session.accuracy,
-        "valid_loss": lambda: _validation(session, 0),
-        "valid_accuracy": lambda: _validation(session, 1),
+        "valid_loss": lambda: _validation(session, "loss"),
+        "valid_accuracy": lambda: _validation(session, "accuracy"),
         "learning_rate": lambda: session.learning_rate,
         "epoch": lambda: session.position.epoch,
         "batch": lambda: session.position.batch,
@@ -43,9 +43,9 @@ def scalars_at(session: Session, iteration: int) -> Scalars:
     return {
         "loss": lambda: replay.losses[iteration - 1],
         "accuracy": lambda: known(replay.accuracies[iteration - 1]),
-        "valid_loss": lambda: _part(replay.validation_at(iteration), 0),
-        "valid_accuracy": lambda: _part(replay.validation_at(iteration), 1),
-        "learning_rate": lambda: session.rate(iteration, iteration),
+        "valid_loss": lambda: _part(replay.validation_at(iteration), "loss"),
+        "valid_accuracy": lambda: _part(replay.validation_at(iteration), "accuracy"),
+        "learning_rate": lambda: replay.series.at("learning_rate", iteration),
         "epoch": lambda: calendar.place(iteration)[0],
         "batch": lambda: calendar.place(iteration)[1],
         "iteration": lambda: iteration,
@@ -54,12 +54,12 @@ def scalars_at(session: Session, iteration: int) -> Scalars:
 
 def metrics(session: Session) -> dict[str, float]:
     """Loss and accuracy of the cursor's batch, and the latest validation, as far as they are known."""
-    valid_loss, valid_accuracy = session.validation() or (None, None)
+    found = session.validation() or {}
     numbers = {
         "loss": session.loss,
         "accuracy": session.accuracy,
-        "valid_loss": valid_loss,
-        "valid_accuracy": known(valid_accuracy),
+        "valid_loss": found.get("loss"),
+        "valid_accuracy": known(found.get("accuracy")),
     }
     return {name: value for name, value in numbers.items() if value is not None}
 
@@ -69,7 +69,7 @@ def known(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else value
 
 
-def _validation(session: Session, which: int) -> float | None:
+def _validation(session: Session, which: str) -> float | None:
     if not session.replay.validations and session.trainer.iteration == 0:
         session.replay.validate(session.interrupted)
     return _part(session.validation(), which)
@@ -79,5 +79,5 @@ def _word(event: Event | None, attribute: str) -> Any:
     return None if event is None else getattr(event, attribute)
 
 
-def _part(found: tuple[float, float] | None, which: int) -> float | None:
-    return None if found is None else found[which]
+def _part(found: dict[str, float] | None, which: str) -> float | None:
+    return None if found is None else found.get(which)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,8 +99,8 @@ def loss_view(session: Session, look: PlotLook, columns: int) -> LossView:
         decimate(look.quantity, seen, columns, first),
         session.total,
         [place for place, _ in shown],
-        [loss for _, (loss, _) in shown],
-        [accuracy for _, (_, accuracy) in shown],
+        [taken.get("loss", math.nan) for _, taken in shown],
+        [taken.get("accuracy", math.nan) for _, taken in shown],
         look.quantity,
         smoothed(look.quantity, seen, columns, window, first) if window > 1 else Curve("", [], [], []),
         window,
@@ -134,27 +132,11 @@ def _end(session: Session) -> int:
 
 def _series(session: Session, replay: Replay, quantity: str) -> Array | None:
     """A copy of the series from batch 1 on; None where there is none."""
-    if quantity == "learning_rate":
-        return _rates(session, replay)
-    held: array[float] | None = {"loss": replay.losses, "accuracy": replay.accuracies}.get(
-        quantity, replay.plotted.get(quantity)
-    )
-    return None if held is None else np.array(held)
-
-
-def _rates(session: Session, replay: Replay) -> Array:
-    """The learning rate of each batch that has run: the edits' rate, times the schedule's factor."""
-    count = replay.furthest
-    rates = np.empty(count)
-    borders = [*sorted(replay.rates), count]
-    for start, stop in pairwise(borders):
-        rates[start:stop] = replay.rates[start]
-    schedule = session.trainer.schedule
-    if schedule is not None:
-        held = session.kept.setdefault("schedule", array("d"))
-        held.extend(schedule(iteration) for iteration in range(len(held) + 1, count + 1))
-        rates *= np.array(held[:count])
-    return rates
+    if quantity in replay.plotted:
+        return np.array(replay.plotted[quantity])
+    if quantity == "loss":
+        return np.array(replay.losses)
+    return np.array(replay.series.whole(quantity)) if quantity in (*NAMED, *replay.series) else None
 
 
 def _other_quantity(session: Session, replay: Replay, first: int, last: int, columns: int) -> Curve:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.lookup.scalars import known
 from engine.panes.digits import digits_view
 from engine.panes.distribution import distribution_view
 from engine.panes.gradients import gradients_view
@@ -37,8 +37,8 @@ def snapshot(session: Session, look: Look) -> Snapshot:
         loss=session.loss,
         accuracy=session.accuracy,
         learning_rate=session.learning_rate,
-        valid_loss=None if found is None else found[0],
-        valid_accuracy=None if found is None or math.isnan(found[1]) else found[1],
+        valid_loss=None if found is None else found.get("loss"),
+        valid_accuracy=None if found is None else known(found.get("accuracy")),
         tape=tape_view(session, look) if "tape" in panes else None,
         here=here_view(session) if "here" in panes else None,
         graph=graph_view(session, look.graph) if "graph" in panes else None,

@@ -29,6 +29,7 @@ class Script(msgspec.Struct, frozen=True):
     epochs: int = 1
     seed: int = 0
     threads: int = 1
+    batches: int = 0  # per epoch; 0: as many as the loader has, or the function says
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.description import Description
 from engine.experiments.experiment import Experiment
@@ -50,7 +52,7 @@ def open_script(script: Script, history_bytes: int = HISTORY_BYTES, *, audit: bo
     program = load_script(script)
     session = Session.of(
         program,
-        epochs=script.epochs or program.epochs or 1,
+        epochs=script.epochs if script.epochs_given else program.epochs or script.epochs,
         description=_describe_script(script, program),
         history_bytes=history_bytes,
         audit=audit,
@@ -80,7 +82,7 @@ def _recorded(job: Job, recording: Recording) -> Experiment | Script | None:
     saved, named = recording.script, job.script
     if saved is None or named is None:
         return recording.experiment
-    return Script(named.path, named.function, saved.epochs, saved.seed, saved.threads)
+    return msgspec.structs.replace(saved, path=named.path, function=named.function)
 
 
 def describe(parts: Assembly) -> Description:

@@ -28,6 +28,8 @@ from engine.program.copies import PLAIN, alike, copied, generator_state, is_valu
 _DEEPEST = 8
 _MOST_FOLLOWED = 256  # parts of one container
 _MODULE_OWN = frozenset(vars(nn.Module()))
+_MODULE_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+_OPTIMIZER_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 _OPTIMIZER_OWN = frozenset((*vars(torch.optim.SGD([torch.zeros(1)], lr=0.1)), "_opt_called", "step"))
 _TORCH_STATEFUL = (
     *("torch.optim.lr_scheduler", "torch.optim.swa_utils"),
@@ -167,9 +169,11 @@ def _inside(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
         return _of_cell(item)
     if isinstance(item, nn.Module):
         own = [(f".{key}", key, part) for key, part in vars(item).items() if key not in _MODULE_OWN]
-        return [*own, *((f".{key}", key, part) for key, part in item._modules.items())]
+        children = ((f".{key}", key, part) for key, part in item._modules.items())
+        return [*own, *children, *_hooks(item, _MODULE_HOOKS), *_of_class(type(item))]
     if isinstance(item, Optimizer):
-        return [(f".{key}", key, part) for key, part in vars(item).items() if key not in _OPTIMIZER_OWN]
+        own = [(f".{key}", key, part) for key, part in vars(item).items() if key not in _OPTIMIZER_OWN]
+        return [*own, *_hooks(item, _OPTIMIZER_HOOKS), *_of_class(type(item))]
     if isinstance(item, list | tuple | deque):
         return [(f"[{i}]", i, part) for i, part in enumerate(item)] if len(item) <= _MOST_FOLLOWED else []
     if isinstance(item, dict):
@@ -180,8 +184,23 @@ def _inside(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
         wanted = ("sampler", "batch_sampler", "dataset", "generator")
         return [(f".{key}", key, getattr(item, key, None)) for key in wanted]
     if hasattr(item, "__dict__") and _is_users(type(item)):
-        return [(f".{key}", key, part) for key, part in vars(item).items()]
+        return [*((f".{key}", key, part) for key, part in vars(item).items()), *_of_class(type(item))]
     return None
+
+
+def _hooks(item: Any, kinds: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
+    """Functions that are called around a module or an optimizer: a scheduler may hide in one."""
+    for kind in kinds:
+        for number, hook in enumerate(getattr(item, kind, {}).values(), 1):
+            yield f"{kind}[{number}]", None, hook
+
+
+def _of_class(kind: type) -> Iterator[tuple[str, Any, Any]]:
+    """The methods of a class of the user's, for what they close over."""
+    if _is_users(kind):
+        for key, part in vars(kind).items():
+            if isinstance(part, types.FunctionType) and part.__closure__:
+                yield f".{key}", None, part
 
 
 def _of_function(function: types.FunctionType) -> Iterator[tuple[str, Any, Any]]:

@@ -30,6 +30,7 @@ class Script(msgspec.Struct, frozen=True):
     seed: int = 0
     threads: int = 1
     batches: int = 0  # per epoch; 0: as many as the loader has, or the function says
+    epochs_given: bool = False  # on the command line, which wins over what the function says
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -122,6 +122,7 @@ class Supervised(Program):
         if own and loss not in list(model.modules()):
             modules["loss"] = loss  # type: ignore[assignment]
         self.model, self.loss = model, loss
+        self.spreads = False  # whether a list of inputs, seen last, was spread over the model's arguments
         self._asked: Optimizer | None = None
         self._needs = False
         self.schedulers = list(schedulers)  # with "epoch" or "batch"
@@ -154,7 +155,9 @@ class Supervised(Program):
 
     def split(self, batch: Any) -> Batch:
         """Inputs and targets."""
-        return split_batch(batch, self.model.forward)
+        found = split_batch(batch, self.model.forward)
+        self.spreads = len(found.inputs) != len(batch) - 1 or found.inputs[0] is not batch[0]
+        return found
 
     def train(self, batch: Any) -> Outcome:
         """Forward, loss, backward, update."""
@@ -186,7 +189,7 @@ class Supervised(Program):
 
     def _closes(self) -> bool:
         if self._asked is not self.optimizer:  # an edit may have replaced it
-            self._asked, self._needs = self.optimizer, _needs_closure(self.optimizer)
+            self._asked, self._needs = self.optimizer, needs_closure(self.optimizer)
         return self._needs
 
     def _step(self, batch: Any) -> Tensor:
@@ -211,7 +214,7 @@ class Supervised(Program):
                 _step_scheduler(scheduler, valid_loss)
 
 
-def _needs_closure(optimizer: Optimizer) -> bool:
+def needs_closure(optimizer: Optimizer) -> bool:
     """Whether an optimizer computes the loss again and again in a step, as LBFGS does."""
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     return closure is not None and closure.default is inspect.Parameter.empty

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import msgspec
 
+from engine.cursor import HISTORY_BYTES
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.description import Description
 from engine.experiments.experiment import Experiment
 from engine.program.program import Program
 from engine.program.script import load_script
-from engine.recordings.recording import Job, Recording, Script, check_recording, read_recording
-from engine.session import HISTORY_BYTES, Session
+from engine.protocol.recipe import Job, Script
+from engine.recordings.recording import Recording, check_recording, read_recording
+from engine.session import Session
 
 Progress = Callable[[str, int, int], None]
 

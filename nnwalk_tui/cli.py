@@ -12,7 +12,8 @@ import msgspec
 
 from engine.errors import EngineError, ModelError
 from engine.experiments.experiment import MODELS, Experiment, resolve
-from engine.recordings.recording import Job, Script, check_recording, read_recording
+from engine.protocol.recipe import Job, Script
+from engine.recordings.recording import check_recording, read_recording
 from nnwalk_tui import __version__
 from nnwalk_tui.config.settings import Chosen, chosen
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options

@@ -18,9 +18,9 @@ import msgspec
 
 from engine.errors import EngineError
 from engine.protocol.messages import Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
-from engine.recordings.recording import Job
 from nnwalk_tui import actions
 from nnwalk_tui.config.settings import USUAL, Chosen, Settings
 
@@ -120,13 +120,12 @@ class _Screen:
         return self._off_screen
 
     def _see(self, look: Look) -> Snapshot:
-        from engine.panes.snapshot import snapshot
-
-        seen = snapshot(self._session, look)
-        if not self._session.landscape.pending:
+        viewer = self._session.viewer
+        seen = viewer.see(look)
+        if not viewer.landscape.pending:
             return seen
-        self._session.landscape.work(self._session, math.inf)
-        return snapshot(self._session, look)
+        viewer.work(math.inf)
+        return viewer.see(look)
 
 
 def _carry_out(session: Session, screen: _Screen, lines: Iterable[str], answers: TextIO, as_json: bool) -> int:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.experiments.experiment import Experiment
 from engine.protocol.messages import Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, FromEngine
 from engine.protocol.views import Snapshot
-from engine.recordings.recording import Job
 from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 from nnwalk_tui.in_turn import InTurnApp
 from nnwalk_tui.lessons import COURSE

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from engine.errors import EngineError
 from engine.experiments.experiment import Experiment
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, FromEngine
-from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 from nnwalk_tui.lessons.guide import experiment_at

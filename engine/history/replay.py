@@ -13,7 +13,7 @@ from engine.history.series import BorderRates, Series
 from engine.history.traces import Trace
 from engine.program.copies import alike
 from engine.program.program import Outcome
-from engine.recordings.recording import Edit
+from engine.protocol.recipe import Edit
 from engine.tape.naming import Naming
 from engine.tape.tape import Tape
 from engine.training.classes import accuracy
@@ -119,9 +119,20 @@ class Replay:
         return len(self.series)
 
     @property
+    def main_loss(self) -> str | None:
+        """The name of the loss that a step returns bare, else of its only one; None where there are several."""
+        if "loss" in self.loss_names or not self.loss_names:
+            return "loss"
+        return self.loss_names[0] if len(self.loss_names) == 1 else None
+
+    @property
     def losses(self) -> array[float]:
-        """The loss of each batch: the bare one, else the only one."""
-        return self.series.whole("loss" if "loss" in self.series or not self.loss_names else self.loss_names[0])
+        """The loss of each batch; of several, the first."""
+        return self.series.whole(self.main_loss or self.loss_names[0])
+
+    def rate_names(self) -> list[str]:
+        """What the series of the groups' learning rates are called."""
+        return [rate_name(group) for group in self.rates.at(0)]
 
     @property
     def accuracies(self) -> array[float]:

@@ -16,7 +16,7 @@ from engine.errors import ExperimentError, ModelError
 from engine.experiments.experiment import MOST_EPOCHS, MOST_THREADS
 from engine.program.program import Program
 from engine.program.returned import program_of
-from engine.recordings.recording import Script
+from engine.protocol.recipe import Script
 from engine.users_code import users_code
 
 

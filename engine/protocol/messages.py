@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from engine.recordings.recording import Job
+from engine.protocol.recipe import Job
 
 
 class Do(msgspec.Struct, frozen=True, tag="do"):

@@ -395,3 +395,4 @@ class Snapshot(msgspec.Struct, frozen=True):
     landscape: LandscapeView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
     problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
+    failed: dict[str, str] = {}  # panes that could not be made, and why, in a line

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,18 +19,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from engine.debugger import Debugger
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
 from engine.history.replay import Replay
 from engine.history.series import BorderRates
 from engine.program.copies import alike
 from engine.program.surroundings import Held
-from engine.recordings.recording import Edit, Script, write_atomically
+from engine.protocol.recipe import Edit, Script
+from engine.recordings.recording import write_atomically
 from engine.training.randomness import RandomState
 from engine.training.state import OptimizerState, State, size_of
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 _RANDOM = "random"
 _EPOCH = "epoch_random"
@@ -68,7 +67,7 @@ class _About(msgspec.Struct):
     epoch_sizes: list[int]
 
 
-def write_checkpoint(path: Path, session: Session, state: State) -> None:
+def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
     """Write a state of the current branch.
 
     Raises RecordingError where it cannot be written, or holds what JSON cannot.
@@ -97,7 +96,7 @@ def _tensors(replay: Replay, state: State) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
 
 
-def _about(session: Session, state: State) -> _About:
+def _about(session: Debugger, state: State) -> _About:
     """All that is not."""
     replay, recipe = session.replay, session.recipe
     done = replay.calendar.epochs_done(state.iteration)
@@ -176,7 +175,7 @@ def _random_tensors(name: str, state: RandomState) -> dict[str, Tensor]:
     return found if state.loader_state is None else found | {f"{name}.loader": state.loader_state}
 
 
-def read_checkpoint(path: Path, session: Session) -> bool:
+def read_checkpoint(path: Path, session: Debugger) -> bool:
     """Give the current branch, before it trains, what a checkpoint of it holds; False where none fits."""
     replay = session.replay
     try:

@@ -6,23 +6,19 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING
 
+from engine.debugger import Debugger
 from engine.errors import CommandError
 from engine.experiments.data import MEAN, STD, folder_of
 from engine.experiments.experiment import WHOLE_SET, Experiment, n_classes
 from engine.experiments.losses import LOSSES
-from engine.experiments.optimizers import OPTIMIZERS
 from engine.program.program import Supervised, needs_closure
+from engine.protocol.recipe import Script
 from engine.recordings import plain_parts as parts
-from engine.recordings.plain_edits import plain_edit
-from engine.recordings.recording import Script
-
-if TYPE_CHECKING:
-    from engine.session import Session
+from engine.recordings.plain_edits import plain_edit, plain_optimizer
 
 
-def plain_script(session: Session) -> str:
+def plain_script(session: Debugger) -> str:
     """The run up to the end of the last whole batch before the cursor, as a Python program.
 
     Raises CommandError for a run that a plain loop cannot repeat: one without a recipe, an audit, or an odd edit.
@@ -36,7 +32,7 @@ def plain_script(session: Session) -> str:
     return f"{head}{whole}\n{_loop(session)}".lstrip()
 
 
-def _of_script(session: Session, script: Script) -> str:
+def _of_script(session: Debugger, script: Script) -> str:
     path = Path(script.path).expanduser().resolve()
     program, batches = session.trainer.program, session.calendar.batches(1)
     if isinstance(program, Supervised):
@@ -110,17 +106,7 @@ def _model(experiment: Experiment) -> str:
     )
 
 
-def plain_optimizer(name: str, rate: float, momentum: float | None = None, decay: float | None = None) -> str:
-    """The constructor's call."""
-    spec = OPTIMIZERS[name]
-    options = dict(spec.options) | ({} if momentum is None else {"momentum": momentum})
-    if spec.takes_weight_decay:
-        options["weight_decay"] = spec.weight_decay if decay is None else decay
-    more = "".join(f", {key}={value!r}" for key, value in options.items())
-    return f"torch.optim.{spec.torch_class}(model.parameters(), lr={rate!r}{more})"
-
-
-def _loop(session: Session) -> str:
+def _loop(session: Debugger) -> str:
     recipe, program = session.recipe, session.trainer.program
     supervised = program if isinstance(program, Supervised) else None
     return parts.LOOP.format(
@@ -135,7 +121,7 @@ def _loop(session: Session) -> str:
     )
 
 
-def _named(session: Session, program: Supervised) -> str:
+def _named(session: Debugger, program: Supervised) -> str:
     """Modules and rate; and when epochs end, with the validation loss that schedulers were stepped with."""
     loss = ', "loss": loss_function' if "loss" in program.modules else ""
     named = f'modules = {{"": model{loss}}}\nrate = optimizer.param_groups[0]["lr"]\n'
@@ -145,7 +131,7 @@ def _named(session: Session, program: Supervised) -> str:
     return f"{named}ends = {ends!r}\n"
 
 
-def _batch(session: Session, program: Supervised) -> str:
+def _batch(session: Debugger, program: Supervised) -> str:
     if needs_closure(program.optimizer):
         body = parts.CLOSURE
     else:
@@ -157,7 +143,7 @@ def _batch(session: Session, program: Supervised) -> str:
     return body.rstrip("\n") + (parts.BATCH_SCHEDULERS.rstrip() if program.schedulers else "")
 
 
-def _factor(session: Session, recipe: Experiment | Script | None) -> str:
+def _factor(session: Debugger, recipe: Experiment | Script | None) -> str:
     """The function by which the learning rate is multiplied; "" where it stays."""
     if not isinstance(recipe, Experiment) or recipe.schedule == "constant":
         return ""
@@ -167,7 +153,7 @@ def _factor(session: Session, recipe: Experiment | Script | None) -> str:
     return f"def factor(i):\n    return {factor}\n\n\n"
 
 
-def _edits(session: Session) -> Iterable[str]:
+def _edits(session: Debugger) -> Iterable[str]:
     for edit in session.replay.edits:
         if edit.iteration <= session.finished:
             lines = "\n".join(plain_edit(session, edit))

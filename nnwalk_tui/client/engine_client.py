@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open, ToEngine
+from engine.protocol.recipe import Job
 from engine.protocol.replies import FromEngine, Log, Opened
-from engine.recordings.recording import Job
 
 if TYPE_CHECKING:
     from nnwalk_tui.client.engine_life import EngineLife

@@ -20,9 +20,9 @@ from multiprocessing.connection import Listener
 
 from engine.errors import EngineError
 from engine.protocol.messages import ToEngine
+from engine.protocol.recipe import Job
 from engine.protocol.replies import FromEngine, Log
 from engine.protocol.transport import Opening, ScreenEnd, screen_end
-from engine.recordings.recording import Job
 from nnwalk_tui.client.engine_client import EngineDied
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108, on macOS 104

@@ -15,9 +15,9 @@ from textual.pilot import Pilot
 
 from engine.errors import CommandError
 from engine.protocol.messages import Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Frame, FromEngine
 from engine.protocol.views import Snapshot
-from engine.recordings.recording import Job
 from nnwalk_tui import terminal
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.app import NNWalkApp

@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import ModelError
 from engine.launch import open_script
-from engine.recordings.recording import Script
+from engine.protocol.recipe import Script
 from engine.session import Session
 from tests.support.users_models import MODELS
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look
 from engine.protocol.views import Curve, LossView
 from engine.session import Session
@@ -64,7 +63,7 @@ def test_the_axis_seldom_moves_while_a_loss_falls() -> None:
 
 
 def last(session: Session) -> int:
-    curves = snapshot(session, Look(["curves"], columns=30)).curves
+    curves = session.viewer.see(Look(["curves"], columns=30)).curves
     assert curves is not None
     return curves.last
 

@@ -13,7 +13,6 @@ from engine.launch import open_experiment
 from engine.lookup.values import Ref
 from engine.panes.distribution import DECADES, STEPS, distribution_view
 from engine.panes.gradients import gradients_view
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import GradientLook, Look
 from engine.protocol.positions import Unit
 from engine.protocol.views import Distribution, Gradient
@@ -28,12 +27,12 @@ def small() -> Session:
 
 def gradients(session: Session) -> dict[str, Gradient]:
     """All parameters', then those of Z."""
-    views = (gradients_view(session, GradientLook(mode, points=5)) for mode in ("dW db", "dZ"))
+    views = (gradients_view(session.moment, GradientLook(mode, points=5)) for mode in ("dW db", "dZ"))
     return {gradient.name: gradient for view in views for gradient in view.rows}
 
 
 def spread(session: Session, name: str, bins: int = 21, points: int = 10) -> Distribution:
-    view = distribution_view(session, GradientLook(points=points, chosen=name, bins=bins))
+    view = distribution_view(session.moment, GradientLook(points=points, chosen=name, bins=bins))
     assert view is not None
     return view
 
@@ -80,7 +79,7 @@ def test_only_the_rows_in_view_are_sent_and_what_is_said_of_all_takes_all() -> N
         session.step()
         gradients(session)
     norms = {name: each.norm for name, each in gradients(session).items() if each.norm is not None}
-    view = gradients_view(session, GradientLook("dW db", first=2, rows=3, points=5))
+    view = gradients_view(session.moment, GradientLook("dW db", first=2, rows=3, points=5))
     assert [each.name for each in view.rows] == ["W[2]", "b[2]", "W[3]"]
     assert all(len(each.history) == 3 for each in view.rows)
     assert (view.total, view.first, view.parameters, len(view.longest)) == (6, 2, 6, len("W[1]"))
@@ -95,7 +94,7 @@ def test_only_the_rows_in_view_are_sent_and_what_is_said_of_all_takes_all() -> N
 def test_a_mode_has_its_own_rows_and_those_of_weights_and_biases_share_an_axis(mode: str, names: str) -> None:
     session = small()
     session.step()
-    view, all_parameters = (gradients_view(session, GradientLook(each)) for each in (mode, "dW db"))
+    view, all_parameters = (gradients_view(session.moment, GradientLook(each)) for each in (mode, "dW db"))
     assert [f"d{each.name}" for each in view.rows] == [f"{mode}[{layer}]" for layer in (1, 2, 3)]
     assert (view.span == all_parameters.span) == (mode != "dZ")
 
@@ -154,9 +153,9 @@ def test_the_distribution_over_time_holds_shares_by_power_of_ten() -> None:
 
 def test_what_is_not_computed_yet_has_no_distribution() -> None:
     session = small()
-    assert distribution_view(session, GradientLook(chosen="dW[1]", bins=9)) is None
+    assert distribution_view(session.moment, GradientLook(chosen="dW[1]", bins=9)) is None
     session.step(Unit.PHASE, 2)
-    assert distribution_view(session, GradientLook(chosen="dW[1]", bins=9)) is None
+    assert distribution_view(session.moment, GradientLook(chosen="dW[1]", bins=9)) is None
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -164,8 +163,8 @@ def test_any_model_s_gradients_are_looked_at_without_changing_anything(name: str
     session = make(name).session()
     session.step()
     before = session.digest()
-    view = snapshot(
-        session, Look(["gradients", "distribution"], gradients=GradientLook(points=3, chosen="dZ[1]", bins=9))
+    view = session.viewer.see(
+        Look(["gradients", "distribution"], gradients=GradientLook(points=3, chosen="dZ[1]", bins=9))
     )
     assert view.gradients is not None
     assert any(each.norm for each in view.gradients.rows)

@@ -230,7 +230,7 @@ def test_only_lines_around_those_asked_for_are_sent(
     session.goto(f"1:1:{max(1, min(event, len(session.tape() or [])))}")
     whole = view(session, "ops")
     all_rows = render.rows(whole)
-    part = graph_view(session, GraphLook("ops", [], first, rows, follow))
+    part = graph_view(session.moment, GraphLook("ops", [], first, rows, follow))
     assert part is not None
     assert (part.lines, part.at, part.widths) == (whole.lines, whole.at, whole.widths)
     sent = render.rows(part)
@@ -277,7 +277,7 @@ def test_resnet50_s_graph_is_sent_in_a_few_kilobytes() -> None:
     session.step(Unit.PHASE, 2)
     tape = session.tape()
     assert tape is not None
-    single = graph_view(session, GraphLook("ops", [], rows=120))
+    single = graph_view(session.moment, GraphLook("ops", [], rows=120))
     assert single is not None
     assert single.lines > 500
     assert len(msgspec.msgpack.encode(single)) < 40_000

@@ -54,7 +54,7 @@ def trained(model: nn.Module, *, batches: int = 1, examples: int = EXAMPLES, rat
 
 def badges(session: Session) -> dict[int, dict[str, Badge]]:
     """Layer → name of the badge → badge; layers without one are left out."""
-    return {v.index: {badge.name: badge for badge in v.badges} for v in layer_views(session) if v.badges}
+    return {v.index: {badge.name: badge for badge in v.badges} for v in layer_views(session.moment) if v.badges}
 
 
 def gradient_norms(model: MLP, inputs: Tensor, targets: Tensor) -> list[float]:
@@ -172,16 +172,16 @@ def test_the_confidence_of_a_classifier_is_no_saturation() -> None:
 def test_badges_and_memory_of_any_model_are_computed(name: str) -> None:
     parts = make(name)
     session = parts.session()
-    before = {view.index: view.memory for view in layer_views(session)}
+    before = {view.index: view.memory for view in layer_views(session.moment)}
     session.step()
-    for view in layer_views(session):
+    for view in layer_views(session.moment):
         own = sum(p.numel() * p.element_size() for p in session.naming.layers[view.index - 1].module.parameters())
         assert before[view.index] == own <= view.memory
         assert {badge.name for badge in view.badges} <= {check.name for check in CHECKS}
 
 
 def test_memory_is_that_of_parameters_and_of_what_the_layer_makes_of_the_batch() -> None:
-    view = layer_views(trained(network("tanh", "xavier", depth=2)))[0]
+    view = layer_views(trained(network("tanh", "xavier", depth=2)).moment)[0]
     assert view.memory == 4 * (WIDTH * WIDTH + WIDTH + 2 * EXAMPLES * WIDTH)
 
 
@@ -205,7 +205,7 @@ def test_saturated_outputs_are_those_next_to_a_limit(
 
 def history(session: Session, quantity: str = "dW", points: int = 100) -> list[float]:
     """The history of the first layer."""
-    return layer_views(session, Look(["layers"], quantity=quantity, points=points))[0].history
+    return layer_views(session.moment, Look(["layers"], quantity=quantity, points=points))[0].history
 
 
 def norm(session: Session, name: str) -> float:
@@ -271,21 +271,21 @@ def test_a_long_trace_thins_out_what_is_old_and_keeps_what_is_new() -> None:
 
 def test_of_many_layers_only_those_in_view_or_around_the_cursor_s_are_sent() -> None:
     session = trained(network("relu", "xavier", depth=12))
-    everything, look = layer_views(session), Look(["layers"], layers=(2, 4))
-    some = layers_view(session, look)
+    everything, look = layer_views(session.moment), Look(["layers"], layers=(2, 4))
+    some = layers_view(session.moment, look)
     assert some.total == len(everything)
     assert some.rows == [view for view in everything if view.index in {row.index for row in some.rows}]
     assert 0 < len(some.rows) < len(everything)
     for layer in (1, 6, 12):
         session.do(f"run until layer == {layer}")
-        assert next(view for view in layers_view(session, look).rows if view.index == layer).tensors
+        assert next(view for view in layers_view(session.moment, look).rows if view.index == layer).tensors
 
 
 def test_of_many_layers_the_longest_are_named() -> None:
     mixed = nn.Sequential(nn.Linear(WIDTH, 1000), nn.ReLU(), nn.Linear(1000, 2), nn.Tanh(), nn.Linear(2, 10), nn.ReLU())
-    view = layers_view(trained(mixed), Look(["layers"], layers=(2, 2)))
+    view = layers_view(trained(mixed).moment, Look(["layers"], layers=(2, 2)))
     for key in ("W", "b", "Z", "A"):
-        whole = [str(layer.shapes[key]) for layer in layer_views(trained(mixed))]
+        whole = [str(layer.shapes[key]) for layer in layer_views(trained(mixed).moment)]
         assert max(map(len, whole)) == max(len(str(layer.shapes[key])) for layer in view.longest)
     assert {layer.activation for layer in view.longest} == {"relu", "tanh"}
 

@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 
 from engine.lookup.expressions import evaluate
 from engine.panes import tables
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look, TensorLook
 from engine.protocol.views import TensorView
 from engine.session import Session
@@ -31,7 +30,7 @@ def session() -> Session:
 
 def look(session: Session, expression: str, **wanted: Any) -> TensorView:
     wanted = {"rows": 4, "columns": 3} | wanted
-    view = snapshot(session, Look(["tensor"], tensor=TensorLook(expression, **wanted))).tensor
+    view = session.viewer.see(Look(["tensor"], tensor=TensorLook(expression, **wanted))).tensor
     assert view is not None
     return view
 

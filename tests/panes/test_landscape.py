@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import LandscapeLook, Look
 from engine.protocol.views import LandscapeView
 from engine.session import Session
@@ -21,10 +20,10 @@ KINDS = ("parameter", "update", "plane")
 def look(session: Session, kind: str = "parameter", parameter: str = "", zoom: float = 1.0) -> LandscapeView:
     """The landscape, wholly computed."""
     wanted = Look(["landscape"], landscape=LandscapeLook(kind, parameter, zoom))
-    snapshot(session, wanted)
-    while session.landscape.pending:
-        session.landscape.work(session, 1.0)
-    view = snapshot(session, wanted).landscape
+    session.viewer.see(wanted)
+    while session.viewer.landscape.pending:
+        session.viewer.work(1.0)
+    view = session.viewer.see(wanted).landscape
     assert view is not None
     return view
 
@@ -100,31 +99,31 @@ def test_looking_changes_nothing(kind: str) -> None:
 
 def test_a_step_leaves_an_unfinished_landscape_behind(session: Session) -> None:
     wanted = Look(["landscape"], landscape=LandscapeLook("plane"))
-    snapshot(session, wanted)
-    session.landscape.work(session, 0.0)
-    assert session.landscape.pending
-    first = session.landscape.surface
+    session.viewer.see(wanted)
+    session.viewer.work(0.0)
+    assert session.viewer.landscape.pending
+    first = session.viewer.landscape.surface
     session.do("step batch")
-    view = snapshot(session, wanted).landscape
+    view = session.viewer.see(wanted).landscape
     assert view is not None
     assert view.done == 0
-    assert session.landscape.surface is not first
-    snapshot(session, Look(["tape"]))
-    assert not session.landscape.pending
+    assert session.viewer.landscape.surface is not first
+    session.viewer.see(Look(["tape"]))
+    assert not session.viewer.landscape.pending
 
 
 def test_an_interrupt_ends_a_slice_of_work_at_once(session: Session) -> None:
-    snapshot(session, Look(["landscape"], landscape=LandscapeLook("plane")))
+    session.viewer.see(Look(["landscape"], landscape=LandscapeLook("plane")))
     session.interrupted = lambda: True
-    session.landscape.work(session, 60.0)
-    assert session.landscape.surface.done == 0
+    session.viewer.work(60.0)
+    assert session.viewer.landscape.surface.done == 0
 
 
 def test_a_coarse_landscape_is_whole_before_a_fine_one(session: Session) -> None:
-    snapshot(session, Look(["landscape"], landscape=LandscapeLook("plane")))
+    session.viewer.see(Look(["landscape"], landscape=LandscapeLook("plane")))
     for _ in range(9):
-        session.landscape.work(session, 0.0)
-    values = session.landscape.surface.values
+        session.viewer.work(0.0)
+    values = session.viewer.landscape.surface.values
     assert sum(value == value for value in values) == len(values)
 
 
@@ -140,8 +139,8 @@ def test_what_cannot_be_looked_along_says_why(session: Session) -> None:
 
 async def finish(on: Live) -> None:
     """Let the landscape be computed, as the engine process does while it waits."""
-    while on.session.landscape.pending:
-        on.session.landscape.work(on.session, 1.0)
+    while on.session.viewer.landscape.pending:
+        on.session.viewer.work(1.0)
     on.client._serve()
     await on.settle()
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.panes.loss import decimate, smoothed, window_of
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look, PlotLook
 from engine.protocol.views import LossView
 from engine.session import Session
@@ -28,7 +27,7 @@ def look(
     session: Session, columns: int = 30, quantity: str = "loss", first: int = 1, last: int = 0, at: int = 0
 ) -> LossView:
     wanted = Look(["curves"], columns=columns, plot=PlotLook(quantity, first, last, at))
-    view = snapshot(session, wanted).curves
+    view = session.viewer.see(wanted).curves
     assert view is not None
     return view
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look
 from engine.protocol.views import TapeRow, TapeView
 from nnwalk_tui.render import tape
@@ -26,7 +25,7 @@ def plain(line: Line) -> str:
 def seen(rows: int = 100, first: int = 1, folded: bool = False) -> TapeView:
     session = small(dropout=0.0)
     session.do("step batch")
-    found = snapshot(session, Look(["tape"], rows_from=first, rows=rows, folded=folded)).tape
+    found = session.viewer.see(Look(["tape"], rows_from=first, rows=rows, folded=folded)).tape
     assert found is not None
     return found
 

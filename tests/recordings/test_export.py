@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_script
-from engine.recordings.recording import Script
+from engine.protocol.recipe import Script
 from engine.session import Session
 from tests.support.users_models import MODELS
 

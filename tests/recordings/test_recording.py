@@ -13,7 +13,8 @@ from engine.errors import EngineError, RecordingError
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_job
 from engine.protocol.positions import Unit
-from engine.recordings.recording import Job, Script, check_recording
+from engine.protocol.recipe import Job, Script
+from engine.recordings.recording import check_recording
 from engine.recordings.restore import restore
 from engine.session import Session
 from tests.support.reopened import as_it_stands, opened, with_watches

@@ -13,7 +13,8 @@ import pytest
 
 from engine.errors import EngineError, RecordingError
 from engine.launch import open_job
-from engine.recordings.recording import VERSION, Job, read_recording
+from engine.protocol.recipe import Job
+from engine.recordings.recording import VERSION, read_recording
 from engine.recordings.restore import restore
 from tests.support.reopened import opened, with_watches
 from tests.support.sessions import edited

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from engine.launch import open_job
+from engine.protocol.recipe import Job
 from engine.recordings.autosave import checkpoint_path
-from engine.recordings.recording import Job
 from engine.recordings.restore import restore
 from engine.session import Session
 from nnwalk_tui.runs import last_run

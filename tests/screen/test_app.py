@@ -17,8 +17,8 @@ from textual.command import Command, CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets.option_list import Option
 
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Failed, Log, Progress
-from engine.recordings.recording import Job
 from nnwalk_tui.actions import KEYS, PANES
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
 from nnwalk_tui.client.engine_client import EngineClient, EngineDied

@@ -11,10 +11,9 @@ from textual.pilot import Pilot
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Frame, FromEngine
-from engine.recordings.recording import Job
 from engine.session import Session
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.client.engine_client import EngineDied
@@ -60,7 +59,7 @@ class LiveClient:
     def close(self) -> None: ...
 
     def _serve(self) -> None:
-        if self._look is not None and (seen := snapshot(self.session, self._look)) != self._sent:
+        if self._look is not None and (seen := self.session.viewer.see(self._look)) != self._sent:
             self._look, self._sent = None, seen
             self._tell(Frame(seen))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.launch import open_job
-from engine.recordings.recording import Job
+from engine.protocol.recipe import Job
 from engine.recordings.restore import restore
 from engine.session import Session
 

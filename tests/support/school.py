@@ -8,8 +8,8 @@ from typing import Any
 
 from engine.experiments.experiment import Experiment
 from engine.protocol.messages import Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, FromEngine
-from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.client.engine_client import EngineDied
 from nnwalk_tui.lessons import COURSE

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from engine.protocol.messages import Look
 from engine.protocol.positions import Status
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Frame, FromEngine
-from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.client.engine_client import EngineDied
 from nnwalk_tui.panes.log import LogPane

@@ -17,8 +17,8 @@ import pytest
 from engine.errors import EngineError
 from engine.experiments.experiment import Experiment
 from engine.protocol.messages import Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log
-from engine.recordings.recording import Job
 from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 
 FAKE = [sys.executable, "-m", "tests.support.fake_engine"]
@@ -161,7 +161,7 @@ def test_an_asked_for_end_is_not_reported_as_a_death(talk: Talk) -> None:
 def test_the_engine_ends_when_the_screen_is_killed() -> None:
     code = (
         "import os, sys; from nnwalk_tui.client.engine_client import EngineClient;"
-        "from engine.recordings.recording import Job; from engine.protocol.replies import Answer;"
+        "from engine.protocol.recipe import Job; from engine.protocol.replies import Answer;"
         f"c = EngineClient(Job(), {FAKE!r}); c.start(); c.do('print loss');"
         "c.on_message(lambda m: isinstance(m, Answer) and (print(c._engine._process.pid, flush=True)));"
         "sys.stdin.read()"

@@ -11,8 +11,8 @@ import pytest
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
 from engine.protocol.messages import Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Failed, Frame, FromEngine
-from engine.recordings.recording import Job
 from nnwalk_tui.client.engine_client import EngineClient, EngineDied
 from tests.support.school import School
 

@@ -128,15 +128,15 @@ def pane(on: Live) -> DigitsPane:
 async def test_arrows_pick_an_example_that_other_panes_follow(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.press("b", "o", "o", "5", "enter", "right", "right")
-        assert on.session.picked == (3, 1)
+        assert on.session.viewer.picked == (3, 1)
         tape = on.session.tape()
         assert tape is not None
         assert f"z₁[1]({tape.indices[2]})" in on.text("here")
         assert "›" in on.text("digits")
         await on.press("down", "left", "up", "home")
-        assert on.session.picked == (1, 1)
+        assert on.session.viewer.picked == (1, 1)
         await on.press("end")
-        assert on.session.picked == (100, 1)
+        assert on.session.viewer.picked == (100, 1)
         await on.press("i", "enter", "end")
         assert "100▸" in on.text("tensor")
 
@@ -146,12 +146,12 @@ async def test_a_pick_out_of_view_comes_into_view(tmp_path: Path) -> None:
         await on.press("b", "5", "enter")
         for _ in range(9):
             await on.press("right")
-        assert on.session.picked[0] == 10
+        assert on.session.viewer.picked[0] == 10
         assert "›" in on.text("digits")
         await on.press("pageup", "pageup", "pageup")
         assert "›" in on.text("digits")
         await on.command("pick 4 2")
-        assert on.session.picked == (4, 2)
+        assert on.session.viewer.picked == (4, 2)
         await on.command("pick 4000")
         assert "rows are 1 to 100" in on.status
 
@@ -180,7 +180,7 @@ async def test_v_goes_through_what_pictures_tell(tmp_path: Path) -> None:
 async def test_arrows_pick_a_neuron_among_the_first_layer_s(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.press("b", "5", "z", "v", "v", "enter", "right", "right")
-        assert on.session.picked == (1, 3)
+        assert on.session.viewer.picked == (1, 3)
         assert "›neuron 3" in on.text("digits")
 
 

@@ -64,4 +64,4 @@ async def test_enter_on_a_picked_neuron_looks_into_its_activation_of_the_picked_
         assert on.main.current == "tensor"
         assert on.main.tensor.expression == "A[2]"
         view = on.main.tensor.data
-        assert (view.at_row, view.at_column) == (2, on.session.picked[1])
+        assert (view.at_row, view.at_column) == (2, on.session.viewer.picked[1])

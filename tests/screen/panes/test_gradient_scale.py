@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import GradientLook, Look
 from engine.protocol.views import Gradient
 from nnwalk_tui.panes.gradients import GradientsPane
@@ -82,10 +81,10 @@ def test_the_past_is_the_same_before_and_after_the_gradient_is_computed() -> Non
     look = Look(["gradients", "distribution"], gradients=GradientLook(points=9, chosen="dW[1]", bins=9))
     for _ in range(3):
         session.do("step batch")
-        snapshot(session, look)
-    done = snapshot(session, look).distribution
+        session.viewer.see(look)
+    done = session.viewer.see(look).distribution
     session.do("step phase")
-    begun = snapshot(session, look).distribution
+    begun = session.viewer.see(look).distribution
     assert done is not None
     assert begun is not None
     assert (begun.iterations, begun.past, begun.counts) == ([1, 2, 3], done.past, [])

@@ -12,7 +12,6 @@ import torch
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
 from engine.lookup.values import Ref
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look, NeuronsLook
 from engine.protocol.views import NeuronColumn, NeuronsView
 from engine.session import Session
@@ -23,7 +22,7 @@ from tests.support.sessions import small
 
 
 def look(session: Session, layer: int = 1, rows: int = 4) -> NeuronsView:
-    view = snapshot(session, Look(["neurons"], neurons=NeuronsLook(layer, rows))).neurons
+    view = session.viewer.see(Look(["neurons"], neurons=NeuronsLook(layer, rows))).neurons
     assert view is not None
     return view
 
@@ -161,21 +160,21 @@ def test_a_model_without_dense_layers_at_its_end_says_so() -> None:
 async def test_arrows_pick_a_neuron_and_n_an_example(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.press("b", "6", "enter", "down", "down")
-        assert on.session.picked == (1, 3)
+        assert on.session.viewer.picked == (1, 3)
         assert "z₃[1]" in on.text("neurons")
         await on.press("right")
         assert "z₃[2]" in on.text("neurons")
         await on.press("up", "left", "left")
         assert "x₂(" in on.text("neurons")
         await on.press("left", "n", "n", "N")
-        assert on.session.picked == (2, 2)
+        assert on.session.viewer.picked == (2, 2)
         tape = on.session.tape()
         assert tape is not None
         assert f"example {tape.indices[1]} · label" in on.text("neurons")
         await on.press("end")
-        assert on.session.picked == (2, 784)
+        assert on.session.viewer.picked == (2, 784)
         await on.press("right", "down")
-        assert on.session.picked == (2, 6)
+        assert on.session.viewer.picked == (2, 6)
 
 
 async def test_t_shows_the_neuron_s_weights(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from engine.errors import CommandError
 from engine.experiments.experiment import Experiment
 from engine.protocol.positions import Position
-from engine.recordings.recording import Job
+from engine.protocol.recipe import Job
 from nnwalk_tui.headless import run_script
 from nnwalk_tui.shots import shot
 from nnwalk_tui.shots.shot import Shot

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
-
-from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from engine.edits import apply_edit
 from engine.errors import CommandError, EngineError, HistoryError
@@ -16,6 +13,7 @@ from engine.history.branches import Branch, Branches, compare
 from engine.history.replay import Replay
 from engine.lookup.moment import Moment
 from engine.lookup.values import Values
+from engine.program.program import Program
 from engine.protocol.positions import Position, Status, Unit
 from engine.protocol.recipe import Edit, Script
 from engine.protocol.replies import Comparison
@@ -31,21 +29,16 @@ TAPE_BYTES = 256 * 2**20
 class Cursor:
     """A training run with a cursor in it.
 
-    `model` is any nn.Module; `loss(output, targets)` gives one number; `loader` is any re-iterable of mini-batches
-    (inputs, targets); `validation` likewise. `schedule` is a factor on the learning rate by iteration, from 1.
-    `interrupted` is asked between batches whether to stop; `progress(label, done, total)` hears of long jumps.
+    `schedule` is a factor on the learning rates by iteration, from 1. `interrupted` is asked between batches whether to
+    stop; `progress(label, done, total)` hears of long jumps.
 
     Raises HistoryError for a loader that can be read only once.
     """
 
     def __init__(
         self,
-        model: nn.Module,
-        loss: Callable[[Any, Any], Tensor],
-        optimizer: Optimizer,
-        loader: Iterable[Any],
+        program: Program,
         *,
-        validation: Iterable[Any] | None = None,
         epochs: int = 1,
         schedule: Callable[[int], float] | None = None,
         description: Description | None = None,
@@ -53,13 +46,13 @@ class Cursor:
         tape_bytes: int = TAPE_BYTES,
         audit: bool = False,
     ) -> None:
-        self.naming = Naming(model)
-        self.trainer = Trainer(model, loss, optimizer, loader, schedule, epochs)
-        first = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
+        self.naming = Naming(program.modules[""])
+        self.trainer = Trainer(program, schedule, epochs)
+        first = Replay(self.trainer, self.naming, program.validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self._standing(), edit), audit
         first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
-        self.description = description or Description.of(model, loss, optimizer)
+        self.description = description or Description.of(program)
         self.epochs = epochs
         self.plan = (self.trainer.calendar.total, self.trainer.calendar.batches(1))  # for which a schedule was made
         self.recipe: Experiment | Script | None = None  # how to make this session again; None where it is of objects
@@ -282,12 +275,12 @@ class Cursor:
         """The accuracy of the predictions that the loss was taken on."""
         return self.moment.accuracy
 
-    def validation(self) -> tuple[float, float] | None:
-        """The latest validation loss and accuracy taken at or before the cursor."""
+    def validation(self) -> dict[str, float] | None:
+        """The latest validation, means by name, taken at or before the cursor."""
         return self.moment.validation
 
     @property
-    def learning_rate(self) -> float:
+    def learning_rate(self) -> float | None:
         """The rate of the cursor's batch; before training, that of the first."""
         return self.moment.learning_rate
 

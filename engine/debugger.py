@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.cursor import Cursor
 from engine.panes.viewer import Viewer
+from engine.program.program import Program
 from engine.protocol.positions import Status, Unit
 from engine.protocol.replies import Hit
 from engine.watching.search import forward, reverse
@@ -19,8 +20,8 @@ class Debugger(Cursor):
     `on_batch` is called after each batch of a run; True asks for the next one's tape.
     """
 
-    def __init__(self, *parts: Any, **options: Any) -> None:
-        super().__init__(*parts, **options)
+    def __init__(self, program: Program, **options: Any) -> None:
+        super().__init__(program, **options)
         self.watches = Watches()
         self.viewer = Viewer(lambda: self.moment)
         self.replay.on_arrival = self.viewer.plots.note

@@ -66,7 +66,9 @@ def _learning_rate(replay: Replay, expression: str) -> None:
     if rate <= 0:
         raise CommandError(f"a learning rate of {rate:g} makes no sense", "use a number above 0")
     for group in replay.trainer.optimizer.param_groups:
-        group["lr"] = group["base_lr"] = rate
+        group["lr"] = rate
+        if "base_lr" in group:
+            group["base_lr"] = rate
 
 
 def _batch_size(replay: Replay, expression: str) -> None:

@@ -114,8 +114,7 @@ def _where(session: Debugger, place: Position) -> str:
         where
         + ("" if loss is None else f"  loss {loss:.4f}")
         + ("" if session.accuracy is None else f"  accuracy {session.accuracy:.4f}")
-        + ("" if found is None else f"  valid_loss {found[0]:.4f}")
-        + ("" if found is None or math.isnan(found[1]) else f"  valid_accuracy {found[1]:.4f}")
+        + "".join(f"  valid_{name} {number:.4f}" for name, number in (found or {}).items() if not math.isnan(number))
         + ended
     )
 

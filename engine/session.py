@@ -11,17 +11,49 @@ around it.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from engine.debugger import Debugger
 from engine.errors import EngineError, ModelError
 from engine.interpreter import carry_out
 from engine.lookup.answers import plain_value
+from engine.program.program import Program, Supervised
 from engine.protocol.command_table import parse
 from engine.protocol.replies import Answer
 
 
 class Session(Debugger):
-    """A training run to be debugged; made of what a Cursor is made of."""
+    """A training run to be debugged.
+
+    `model` is any nn.Module; `loss(output, targets)` gives one number; `loader` is any re-iterable of mini-batches
+    (inputs, targets); `validation` likewise; options are a Cursor's. `Session.of` takes any Program: several models,
+    optimizers and losses, and a step of one's own.
+
+    Raises HistoryError for a loader that can be read only once.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[[Any, Any], Tensor],
+        optimizer: Optimizer,
+        loader: Iterable[Any],
+        *,
+        validation: Iterable[Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(Supervised(model, loss, optimizer, loader, validation=validation), **options)
+
+    @classmethod
+    def of(cls, program: Program, **options: Any) -> Session:
+        """A session of any program, before training."""
+        session = cls.__new__(cls)
+        Debugger.__init__(session, program, **options)
+        return session
 
     def do(self, text: str, id: int = 0) -> Answer:
         """Carry out a line of text; what goes wrong is in the answer's `error`, and nothing is lost."""

@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 
 from engine.errors import HistoryError, NotComputedYetError
 from engine.history.replay import Replay
-from engine.lookup.scalars import rate_of, scalars_at
+from engine.lookup.scalars import only_rate, scalars_at
 from engine.lookup.values import Scalar, Values
 from engine.tape.tape import Tape
-from engine.training.state import all_buffers, optimizer_parameters
+from engine.training.state import optimizer_parameters
 
 
 class LiveValues(Values):
@@ -31,7 +31,7 @@ class LiveValues(Values):
             refresh=_no_tape,
         )
         self._trainer = trainer
-        self._parameters = dict(trainer.model.named_parameters())
+        self._parameters = dict(trainer.modules.named_parameters())
         self._before = before
         self._then = False  # whether parameters are those of before the last batch
 
@@ -42,7 +42,7 @@ class LiveValues(Values):
 
     def tensors(self) -> dict[str, Tensor]:
         """The live parameters and buffers."""
-        return {**{n: p.detach() for n, p in self._parameters.items()}, **all_buffers(self.model)}
+        return {**{n: p.detach() for n, p in self._parameters.items()}, **dict(self._trainer.modules.named_buffers())}
 
     def parameter(self, full_name: str) -> Tensor:
         """A live parameter."""
@@ -87,9 +87,9 @@ def _scalars_now(replay: Replay) -> dict[str, Callable[[], Scalar]]:
     def ask(name: str) -> Callable[[], Scalar]:
         return lambda: scalars_at(replay, trainer.iteration)[name]() if trainer.iteration else None
 
-    of_a_batch = {name: ask(name) for name in ("loss", "accuracy", "valid_loss", "valid_accuracy")}
+    of_a_batch = {name: ask(name) for name in scalars_at(replay, trainer.iteration)}
     return of_a_batch | {
-        "learning_rate": lambda: rate_of(replay, trainer.iteration, max(1, trainer.iteration)),
+        "learning_rate": lambda: only_rate(trainer.rates()),
         "epoch": lambda: trainer.calendar.place(trainer.iteration)[0],
         "batch": lambda: trainer.calendar.place(trainer.iteration)[1],
         "iteration": lambda: trainer.iteration,

@@ -15,8 +15,8 @@ from torch import Tensor
 from engine.errors import HistoryError
 from engine.experiments.description import Description
 from engine.history.branches import Branches
-from engine.history.replay import Replay
-from engine.lookup.scalars import Scalars, known, part_of, rate_of, scalars_at
+from engine.history.replay import Replay, rate_name
+from engine.lookup.scalars import Scalars, bare_loss, known, only_rate, scalars_at, validation_scalars
 from engine.lookup.values import Ref, Scalar, Values
 from engine.protocol.positions import Position, Status
 from engine.tape.naming import Naming
@@ -169,12 +169,14 @@ class Moment:
         return tape
 
     def _scalars(self) -> Scalars:
+        series = self.replay.series
+        of_the_batch = {name: self._when_done(name) for name in series if not name.startswith("learning_rate")}
         return {
-            "loss": lambda: self.loss,
+            **of_the_batch,
+            **validation_scalars(self.replay, self._first_validation),
+            "loss": lambda: bare_loss(self.replay, self.iteration) if self.loss_is_done else None,
             "accuracy": lambda: self.accuracy,
-            "valid_loss": lambda: part_of(self._first_validation(), 0),
-            "valid_accuracy": lambda: part_of(self._first_validation(), 1),
-            "learning_rate": lambda: self.learning_rate,
+            "learning_rate": lambda: only_rate(self.learning_rates),
             "epoch": lambda: self.position.epoch,
             "batch": lambda: self.position.batch,
             "iteration": lambda: self.iteration,
@@ -184,6 +186,9 @@ class Moment:
             "path": lambda: self._of_event("path"),
             "event": lambda: self._of_event("number"),
         }
+
+    def _when_done(self, name: str) -> Callable[[], Scalar]:
+        return lambda: self.number(name)
 
     def _of_event(self, attribute: str) -> Any:
         return None if self.here is None else getattr(self.here, attribute)
@@ -196,49 +201,70 @@ class Moment:
 
     @cached_property
     def loss(self) -> float | None:
-        """The batch's loss, once it is done; None before training."""
-        return self._metric(self.replay.losses)
+        """The batch's loss, once it is done; None before training, and where there are several."""
+        main = self.replay.main_loss
+        return None if main is None else self.number(main)
+
+    @cached_property
+    def losses(self) -> dict[str, float | None]:
+        """Each loss by name, None while it is not done."""
+        return {name: self.number(name) for name in self.replay.loss_names}
 
     @cached_property
     def accuracy(self) -> float | None:
         """The accuracy of the predictions that the loss was taken on."""
-        return known(self._metric(self.replay.accuracies))
+        return known(self.number("accuracy"))
 
-    def _metric(self, series: Any) -> float | None:
-        if not 0 < self.iteration <= len(series) or not self.loss_is_done:
-            return None
-        return float(series[self.iteration - 1])
+    def number(self, name: str) -> float | None:
+        """A loss or score of the batch, once it is done; None before training."""
+        return self.replay.series.at(name, self.iteration) if self._is_done(name) else None
+
+    def _is_done(self, name: str) -> bool:
+        """Of several losses each is done at its own event; scores of a step of one's own, at the batch's end."""
+        if self.event is None or name in ("loss", "accuracy"):
+            return self.loss_is_done
+        tape = self.replay.held_tape(self.iteration)
+        loss = None if tape is None else getattr(tape, "losses", {}).get(name)
+        if loss is None:
+            return name == self.replay.main_loss and self.loss_is_done
+        return loss.event is None or loss.event.number <= self.event
 
     @cached_property
-    def validation(self) -> tuple[float, float] | None:
-        """The latest validation loss and accuracy taken at or before this position."""
+    def validation(self) -> dict[str, float] | None:
+        """The latest validation, means by name, taken at or before this position."""
         return self.replay.validation_at(self.finished)
 
-    def _first_validation(self) -> tuple[float, float] | None:
+    def _first_validation(self) -> dict[str, float] | None:
         if not self.replay.validations and self.trainer.iteration == 0:
             self.replay.validate(self.interrupted)
             self.__dict__.pop("validation", None)
         return self.validation
 
     @cached_property
-    def learning_rate(self) -> float:
-        """The rate of the batch; before training, that of the first."""
-        return rate_of(self.replay, self.finished, max(1, self.iteration))
+    def learning_rates(self) -> dict[str, float]:
+        """The rate of each group: in a batch, what it is trained with; at a border, what holds there."""
+        rates = self.replay.rates.at(self.finished)
+        if self.event is None:
+            return rates
+        used = {group: self.replay.series.at(rate_name(group), self.iteration) for group in rates}
+        return {group: rates[group] if rate is None else rate for group, rate in used.items()}
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The rate, where all groups have one and the same."""
+        rates = set(self.learning_rates.values())
+        return rates.pop() if len(rates) == 1 else None
 
     def metrics(self) -> dict[str, float]:
-        """Loss and accuracy of the batch, and the latest validation, as far as they are known."""
-        valid_loss, valid_accuracy = self.validation or (None, None)
-        numbers = {
-            "loss": self.loss,
-            "accuracy": self.accuracy,
-            "valid_loss": valid_loss,
-            "valid_accuracy": known(valid_accuracy),
-        }
+        """Losses and scores of the batch, and the latest validation, as far as they are known."""
+        numbers = {name: known(self.number(name)) for name in self.replay.series if "learning_rate" not in name}
+        numbers |= {f"valid_{name}": known(number) for name, number in (self.validation or {}).items()}
         return {name: value for name, value in numbers.items() if value is not None}
 
     def digest(self) -> str:
         """SHA-256 of parameters, buffers and optimizer state."""
         held = self.replay.history.at(self.iteration) if self.event is None else None
         if held is not None:
-            return digest(self.trainer.model, held.tensors, held.optimizer)
-        return digest(self.trainer.model, self.values.tensors(), self.values.optimizer_state())
+            states = {name: saved.state for name, saved in held.optimizers.items()}
+            return digest(self.trainer.modules, held.tensors, states)
+        return digest(self.trainer.modules, self.values.tensors(), {"": self.values.optimizer_state()})

@@ -8,11 +8,11 @@ from torch import Tensor
 from engine.errors import ExpressionError
 from engine.lookup.moment import Moment
 from engine.panes.examples import class_name, known_examples
+from engine.program.batches import split_batch
 from engine.protocol.positions import Status
 from engine.protocol.views import Confusion
 from engine.training.classes import are_classes, first_tensor, predicted_classes, target_classes
 from engine.training.elsewhere import predicted_with
-from engine.training.trainer import split_batch
 
 Key = tuple[object, ...]
 

@@ -139,7 +139,7 @@ def _along_parameter(moment: Moment, look: LandscapeLook, surface: Surface) -> N
     value = float(tensor[at])
     found = tape.parameter_gradients.get(name)
     slope = None if found is None else float(found[0][at])
-    step = 0.0 if slope is None else -moment.learning_rate * slope
+    step = 0.0 if slope is None else -(moment.learning_rate or 0.0) * slope
     spread = float(tensor.std()) if tensor.numel() > 1 else abs(value)
     surface.directions, surface.origin, surface.slope = [{name: direction}], value, slope
     surface.reach = max(4 * spread, 3 * abs(step), 0.05) * look.zoom

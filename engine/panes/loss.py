@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -82,15 +80,12 @@ def window_of(batches: int) -> int:
     return 2 ** int(math.log2(batches / _SMOOTHED)) if batches >= 2 * _SMOOTHED else min(batches, 2)
 
 
-def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots, factors: array[float]) -> LossView:
-    """One quantity over all batches that have run, of the cursor's branch and of the others; validation likewise.
-
-    `factors` are the schedule's that were drawn before, and grow.
-    """
+def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> LossView:
+    """One quantity over all batches that have run, of the cursor's branch and of the others; validation likewise."""
     plots.note_here(moment)
     replay, calendar = moment.replay, moment.calendar
     first, last = _span(look, moment)
-    series = _series(replay, look.quantity, factors)
+    series = _series(replay, look.quantity)
     if series is None:
         return LossView(Curve(look.quantity, [], [], []), moment.total, [], [], [], look.quantity)
     seen = series[first - 1 : last]
@@ -102,8 +97,8 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots, factor
         decimate(look.quantity, seen, columns, first),
         moment.total,
         [place for place, _ in shown],
-        [loss for _, (loss, _) in shown],
-        [accuracy for _, (_, accuracy) in shown],
+        [taken.get("loss", math.nan) for _, taken in shown],
+        [taken.get("accuracy", math.nan) for _, taken in shown],
         look.quantity,
         smoothed(look.quantity, seen, columns, window, first) if window > 1 else Curve("", [], [], []),
         window,
@@ -112,7 +107,7 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots, factor
         last,
         moment.iteration,
         _epoch_marks(moment, first, last),
-        [_branch(branch, look.quantity, first, last, columns, factors) for branch in _others(moment)],
+        [_branch(branch, look.quantity, first, last, columns) for branch in _others(moment)],
         _position(moment, look.at),
         _values(series, window, look.at),
         [*NAMED, *plots.trees],
@@ -133,28 +128,13 @@ def _end(moment: Moment) -> int:
     return min(end, _SHORTEST << doublings)
 
 
-def _series(replay: Replay, quantity: str, factors: array[float]) -> Array | None:
+def _series(replay: Replay, quantity: str) -> Array | None:
     """A copy of the series from batch 1 on; None where there is none."""
-    if quantity == "learning_rate":
-        return _rates(replay, factors)
-    held: array[float] | None = {"loss": replay.losses, "accuracy": replay.accuracies}.get(
-        quantity, replay.plotted.get(quantity)
-    )
-    return None if held is None else np.array(held)
-
-
-def _rates(replay: Replay, factors: array[float]) -> Array:
-    """The learning rate of each batch that has run: the edits' rate, times the schedule's factor."""
-    count = replay.furthest
-    rates = np.empty(count)
-    borders = [*sorted(replay.rates), count]
-    for start, stop in pairwise(borders):
-        rates[start:stop] = replay.rates[start]
-    schedule = replay.trainer.schedule
-    if schedule is not None:
-        factors.extend(schedule(iteration) for iteration in range(len(factors) + 1, count + 1))
-        rates *= np.array(factors[:count])
-    return rates
+    if quantity in replay.plotted:
+        return np.array(replay.plotted[quantity])
+    if quantity == "loss":
+        return np.array(replay.losses)
+    return np.array(replay.series.whole(quantity)) if quantity in (*NAMED, *replay.series) else None
 
 
 def _other_quantity(replay: Replay, first: int, last: int, columns: int) -> Curve:
@@ -177,8 +157,8 @@ def _others(moment: Moment) -> list[Branch]:
     return [branch for branch in moment.branches.all if branch is not moment.branches.current]
 
 
-def _branch(branch: Branch, quantity: str, first: int, last: int, columns: int, factors: array[float]) -> Curve:
-    series = _series(branch.replay, quantity, factors)
+def _branch(branch: Branch, quantity: str, first: int, last: int, columns: int) -> Curve:
+    series = _series(branch.replay, quantity)
     seen = np.empty(0) if series is None else series[first - 1 : last]
     return smoothed(branch.name, seen, columns, window_of(len(seen)), first)
 

@@ -5,9 +5,7 @@ A new pane is a row of VIEWS; what it keeps from one frame to the next is a fiel
 
 from __future__ import annotations
 
-import math
 import traceback
-from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from engine.errors import EngineError
 from engine.lookup.moment import Moment
+from engine.lookup.scalars import known
 from engine.panes.confusion import ConfusionHeld
 from engine.panes.digits import Averages, digits_view
 from engine.panes.distribution import distribution_view
@@ -48,7 +47,6 @@ class Viewer:
         self.averages = Averages()
         self.landscape = Landscape()
         self.plots = Plots()
-        self.schedule = array("d")  # the factor on the learning rate by batch, as far as it was drawn
         self.failed: Callable[[str], None] = lambda words: None
         self._told: set[str] = set()
         self._parameters = 0
@@ -86,7 +84,7 @@ class Viewer:
     def _run(self, moment: Moment) -> Run:
         """What does not change while the run goes on."""
         about = moment.description
-        self._parameters = self._parameters or sum(map(Tensor.numel, moment.trainer.model.parameters()))
+        self._parameters = self._parameters or sum(map(Tensor.numel, moment.trainer.modules.parameters()))
         return Run(
             about.name,
             about.model,
@@ -115,7 +113,7 @@ VIEWS: dict[str, Callable[[Viewer, Moment, Look], object]] = {
     "layers": lambda viewer, moment, look: layers_view(moment, look),
     "gradients": lambda viewer, moment, look: gradients_view(moment, look.gradients),
     "distribution": lambda viewer, moment, look: distribution_view(moment, look.gradients),
-    "curves": lambda viewer, moment, look: loss_view(moment, look.plot, look.columns, viewer.plots, viewer.schedule),
+    "curves": lambda viewer, moment, look: loss_view(moment, look.plot, look.columns, viewer.plots),
     "batch": lambda viewer, moment, look: digits_view(
         moment, look.batch, look.digits, viewer.confusion, viewer.averages
     ),
@@ -134,8 +132,8 @@ def _facts(moment: Moment) -> dict[str, Any]:
         "loss": moment.loss,
         "accuracy": moment.accuracy,
         "learning_rate": moment.learning_rate,
-        "valid_loss": None if found is None else found[0],
-        "valid_accuracy": None if found is None or math.isnan(found[1]) else found[1],
+        "valid_loss": None if found is None else found.get("loss"),
+        "valid_accuracy": None if found is None else known(found.get("accuracy")),
     }
 
 

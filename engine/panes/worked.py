@@ -136,7 +136,7 @@ def _update(moment: Moment, tape: Tape, event: Event) -> list[str]:
     old, new = tape.before.tensors[name].reshape(-1), tape.after.tensors[name].reshape(-1)
     gradient = tape.parameter_gradients[name][0].reshape(-1) if name in tape.parameter_gradients else None
     place = _busiest(gradient) if gradient is not None else 0
-    rate = moment.learning_rate
+    rate = moment.learning_rate or 0.0
     lines = [f"at element {_place(tape.before.tensors[name], place)}, where |gradient| is largest:"]
     was, now = float(old[place]), float(new[place])
     lines.append(f"  old {number(was)} → new {number(now)}   Δ {number(now - was)}")

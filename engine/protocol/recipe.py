@@ -8,13 +8,15 @@ from engine.experiments.experiment import Experiment
 
 
 class Script(msgspec.Struct, frozen=True):
-    """The user's own model: a function in a Python file that returns model, loss, optimizer and loader."""
+    """The user's own program: a function in a Python file that returns its parts."""
 
     path: str
     function: str
     epochs: int = 1
     seed: int = 0
     threads: int = 1
+    batches: int = 0  # per epoch; 0: as many as the loader has, or the function says
+    epochs_given: bool = False  # on the command line, which wins over what the function says
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -379,7 +379,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     position: Position
     loss: float | None  # this batch's, before the update
     accuracy: float | None  # of the predictions that the loss was taken on
-    learning_rate: float
+    learning_rate: float | None
     valid_loss: float | None  # the latest at or before the position
     valid_accuracy: float | None
     tape: TapeView | None = None

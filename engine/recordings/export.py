@@ -45,8 +45,12 @@ def _metrics(session: Debugger) -> tuple[bytes, str]:
     for iteration in range(session.finished + 1):
         numbers = {} if iteration == 0 else scalars_at(replay, iteration)
         metrics = [numbers[name]() if name in numbers else None for name in ("loss", "accuracy", "learning_rate")]
-        rows.writerow((*calendar.place(iteration), iteration, *map(_cell, (*metrics, *taken.get(iteration, ("", ""))))))
+        rows.writerow((*calendar.place(iteration), iteration, *map(_cell, (*metrics, *_valid(taken.get(iteration))))))
     return text.getvalue().encode(), f"{session.finished} batches"
+
+
+def _valid(found: dict[str, float] | None) -> tuple[object, object]:
+    return ("", "") if found is None else (found.get("loss"), found.get("accuracy"))
 
 
 def _cell(value: object) -> str:

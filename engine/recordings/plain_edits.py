@@ -30,7 +30,7 @@ def plain_edit(session: Debugger, edit: Edit) -> list[str]:
         return _optimizer(edit.value)
     if edit.name in ("freeze", "unfreeze"):
         chosen = {id(parameter) for parameter in parameters_at(session.replay, edit.value)}
-        names = [name for name, p in session.trainer.model.named_parameters() if id(p) in chosen]
+        names = [name for name, p in session.trainer.modules.named_parameters() if id(p) in chosen]
         return [f"for name in {names!r}:", f"    P[name].requires_grad_({edit.name == 'unfreeze'})"]
     try:
         target = _code(session, edit, edit.name)

@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 TESTS = Path(__file__).parent
@@ -35,6 +37,7 @@ def packages_loaded_by(module: str) -> frozenset[str]:
         "engine.errors",
         "engine.experiments.experiment",
         "engine.protocol.messages",
+        "engine.protocol.recipe",
         "engine.experiments.optimizers",
         "engine.experiments.schedules",
         "engine.protocol.transport",
@@ -85,3 +88,10 @@ def test_tests_stand_in_the_folders_of_what_they_test() -> None:
                 assert folder in engine | {"engine", "screen"}, file
             case other:
                 assert other == (), file
+
+
+def test_no_modules_of_the_engine_import_each_other_in_a_circle_not_even_for_types() -> None:
+    graph = grimp.build_graph("engine", exclude_type_checking_imports=False)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 100
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle

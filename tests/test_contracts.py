@@ -60,13 +60,6 @@ def test_the_engine_loads_torch_and_nothing_of_the_screen(module: str) -> None:
     assert not loaded & SCREEN
 
 
-def test_no_modules_of_the_engine_import_each_other_in_a_circle_not_even_for_types() -> None:
-    graph = grimp.build_graph("engine", exclude_type_checking_imports=False)
-    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
-    assert len(imports) > 100
-    TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
-
-
 def of_tests_imported_by(file: Path) -> Iterator[str]:
     """The modules of tests that a file imports, wherever in it; relative imports as they are written."""
     for node in ast.walk(ast.parse(file.read_text())):
@@ -95,3 +88,10 @@ def test_tests_stand_in_the_folders_of_what_they_test() -> None:
                 assert folder in engine | {"engine", "screen"}, file
             case other:
                 assert other == (), file
+
+
+def test_no_modules_of_the_engine_import_each_other_in_a_circle_not_even_for_types() -> None:
+    graph = grimp.build_graph("engine", exclude_type_checking_imports=False)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 100
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle

@@ -19,6 +19,7 @@ from engine.errors import ExpressionError, NotComputedYetError
 from engine.experiments.optimizers import spec_of
 from engine.tape.naming import Naming
 from engine.tape.tape import Tape, Value
+from engine.tape.versions import Later
 from engine.training.state import State
 
 Scalar = float | int | str | None
@@ -185,13 +186,14 @@ class Values:
         tape = self.tape
         if tape is None:
             return self._state().tensors
-        tensors = dict(tape.before.tensors)
-        for event in tape.events[: self.done]:
-            for part in (*event.folded, event):
-                tensors.update(part.buffers)
-            if event.parameter:
-                tensors[event.parameter] = tape.after.tensors[event.parameter]
-        return tensors
+        return {name: self._version(name) for name in tape.after.tensors if self._is_there(tape, name)}
+
+    def _is_there(self, tape: Tape, name: str) -> bool:
+        return name in tape.before.tensors or tape.versions.newest(name, self.done) is not None
+
+    def _version(self, name: str) -> Tensor:
+        found: Tensor = self._needs_tape(name).versions.get(name, self.done)
+        return found
 
     def optimizer_state(self) -> dict[int, dict[str, Any]]:
         """The optimizer's state by parameter index, as it is at the cursor."""
@@ -200,11 +202,10 @@ class Values:
             return self._state().optimizer
         if self._done is None:
             return tape.border.optimizer
-        merged = dict(tape.before.optimizer)
-        for index, name in enumerate(self.optimizer_names()):
-            if self.updated(name) and index in tape.after.optimizer:
-                merged[index] = tape.after.optimizer[index]
-        return merged
+        found = {
+            index: tape.versions.get(("", name), self.done) for index, name in enumerate(self.optimizer_names()) if name
+        }
+        return {index: state for index, state in found.items() if state}
 
     def optimizer_names(self) -> list[str]:
         """Full names of the optimizer's parameters, in its order."""
@@ -214,7 +215,7 @@ class Values:
     def updated(self, parameter: str) -> bool:
         """Whether the cursor is past a parameter's update."""
         tape = self.tape
-        return tape is not None and 0 < tape.updates().get(parameter, 0) <= self.done
+        return tape is not None and tape.updated(parameter, self.done) > 0
 
     def parameter(self, full_name: str) -> Tensor:
         """A parameter's value at the cursor."""
@@ -223,32 +224,40 @@ class Values:
             return self._state().tensors[full_name]
         if self._done is None:
             return tape.border.tensors[full_name]
-        return (tape.after if self.updated(full_name) else tape.before).tensors[full_name]
+        return self._version(full_name)
 
     def change(self, full_name: str) -> tuple[Tensor, Tensor]:
-        """A parameter before and after this batch's update, which must be done."""
+        """A parameter before and after its last update up to the cursor, of which one must be done."""
         tape = self._needs_tape(full_name)
-        number = tape.updates().get(full_name)
+        number = tape.updated(full_name, self.done) or tape.updates().get(full_name)
         short = self.naming.short_name[full_name]
         if number is None:
             raise NotComputedYetError(f"{short} is not updated in this batch", "it has no gradient, or is frozen")
         self._check_done(number, f"the change of {short}")
-        return tape.before.tensors[full_name], tape.after.tensors[full_name]
+        return tape.versions.before(full_name, number), tape.versions.get(full_name, number)
 
     def parameter_gradient(self, full_name: str) -> Tensor:
         """ℒ's gradient towards a parameter."""
         short = self.naming.short_name[full_name]
         tape = self._needs_tape(f"d{short}")
-        found = tape.parameter_gradients.get(full_name)
-        if found is None:
-            raise NotComputedYetError(f"no gradient reaches {short}", "it is frozen, or ℒ does not depend on it")
-        self._check_done(found[1], f"the gradient of {short}")
-        return found[0]
+        try:
+            found: Tensor = tape.versions.get(f"d{full_name}", self.done)
+        except Later as later:
+            self._check_done(later.event, f"the gradient of {short}")
+            raise
+        except KeyError:
+            raise NotComputedYetError(
+                f"no gradient reaches {short}", "it is frozen, or ℒ does not depend on it"
+            ) from None
+        return found
 
     def parameter_gradients(self) -> list[Tensor]:
         """Every gradient towards a parameter that is computed at the cursor."""
         tape = self.tape
-        return [] if tape is None else [g for g, number in tape.parameter_gradients.values() if number <= self.done]
+        if tape is None:
+            return []
+        found = (tape.versions.newest(f"d{name}", self.done) for name in self.naming.layer_of)
+        return [put[1] for put in found if put is not None]
 
     def activation(self, ref: Ref) -> Tensor:
         """A value of the forward pass."""
@@ -307,7 +316,7 @@ class Values:
         tape, parameter = self._needs_tape(ref.name), self.parameter_name(ref)
         if parameter is not None:
             if ref.is_gradient:
-                self._check_done(tape.parameter_gradients[parameter][1], f"the gradient of {ref.base}")
+                self.parameter_gradient(parameter)
             return
         value = self.value(ref) or (self.value(Ref("Z" + ref.base[1:])) if self._is_derived(ref.base) else None)
         if value is not None and ref.is_gradient:

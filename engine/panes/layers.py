@@ -171,7 +171,7 @@ def _statistics(values: Values, ref: Ref) -> Statistics:
 
 
 def _activation(tape: Tape | None, layer: LayerInfo) -> str:
-    if isinstance(layer.module, Layer) and (activation := layer.module.stage("activation")) is not None:
+    if isinstance(layer.module, Layer) and (activation := layer.module.stages.get("activation")) is not None:
         return type(activation).__name__.lower().replace("leakyrelu", "leaky-relu")
     value = tape.values.get(f"A[{layer.index}]") if tape else None
     return value.event.op.name if value is not None and value.event is not None else ""

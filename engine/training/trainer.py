@@ -13,8 +13,9 @@ from torch.optim import Optimizer
 
 from engine.errors import HistoryError, ModelError
 from engine.experiments.data import BatchLoader
+from engine.program.modules import Modules
 from engine.tape.naming import Naming
-from engine.tape.recorder import Recorder
+from engine.tape.onlooker import Onlooker
 from engine.tape.tape import Tape
 from engine.training import state as states
 from engine.training.calendar import Calendar
@@ -128,21 +129,16 @@ class Trainer:
         """Run the next mini-batch with a recorder looking on. Raises ModelError if the user's code does."""
         tape = Tape(before)
         batch = self.load()
-        recorder = Recorder(tape, self.model, naming, budget, wanted)
-        recorder.load(batch.inputs, batch.targets)
-        with users_code("training on a batch"):
-            with recorder.forward():
-                output = self.forward(batch)
-                recorder.begin_loss()
-                loss = self.loss(output, batch.targets)
+        modules = Modules.of(self.model)
+        onlooker = Onlooker(tape, naming, modules, {"": self.optimizer}, budget, wanted)
+        onlooker.load(batch, batch.inputs, batch.targets)
+        with users_code("training on a batch"), onlooker:
+            output = self.forward(batch)
+            loss = self.loss(output, batch.targets)
             _check_loss(loss)
-            recorder.name_loss(loss)
-            with recorder.backward(loss):
-                loss.backward()
-            updated = [self._names[id(p)] for p in states.optimizer_parameters(self.optimizer) if p.grad is not None]
+            loss.backward()
             self.optimizer.step()
-        recorder.update(type(self.optimizer).__name__.lower(), updated)
-        recorder.finish()
+        onlooker.finish({"": loss})
         tape.loss, tape.indices, tape.targets = loss.item(), self.indices(), batch.targets
         tape.output, tape.inputs = first_tensor(output), batch.inputs
         tape.accuracy = accuracy(output, batch.targets)

@@ -201,7 +201,7 @@ def first_bad_event(tape: Tape) -> Event | None:
         made = [value.tensor for value in event.outputs if value.event is event]
         made += [gradient for _, gradient in event.gradients_out]
         if event.parameter:
-            made = [tape.after.tensors[event.parameter]]
+            made = [tape.versions.get(event.parameter, event.number)]
         if any(tensor is not None and tensor.is_floating_point() and is_bad(tensor) for tensor in made):
             return event
     return None

@@ -48,7 +48,7 @@ def _loaded(event: Event) -> list[Term]:
 
 
 def _update_rule(moment: Moment, event: Event) -> list[Term]:
-    spec = spec_of(moment.values.optimizer)
+    spec = spec_of(moment.values.optimizers[event.optimizer])
     name = moment.naming.short_name[event.parameter]
     shape = _shape(event.inputs[0].shape)
     if spec is None:

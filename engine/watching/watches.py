@@ -200,7 +200,7 @@ def first_bad_event(tape: Tape) -> Event | None:
         made = [value.tensor for value in event.outputs if value.event is event]
         made += [gradient for _, gradient in event.gradients_out]
         if event.parameter:
-            made = [tape.after.tensors[event.parameter]]
+            made = [tape.versions.get(event.parameter, event.number)]
         if any(tensor is not None and tensor.is_floating_point() and is_bad(tensor) for tensor in made):
             return event
     return None
@@ -282,7 +282,7 @@ def _known_places(moment: Moment, place: str) -> list[str]:
     if place == "phase":
         return list(Phase)
     if place == "path":
-        return [path for path, _ in moment.trainer.model.named_modules() if path]
+        return [path for path, _ in moment.trainer.modules.named_modules() if path]
     if place == "op":
         tapes = (moment.tape, moment.first_tape())
         return list(dict.fromkeys(event.op.name for tape in tapes if tape is not None for event in tape.events))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.experiments.optimizers import spec_of
 from engine.lookup.moment import Moment
+from engine.panes.between import between_numbers
 from engine.protocol.positions import Phase
 from engine.tape.tape import Event, Tape, Value
 
@@ -24,6 +25,8 @@ def worked(moment: Moment, tape: Tape, event: Event, picked: tuple[int, int]) ->
         return _loaded(tape.indices, moment.description.seed)
     if event.phase is Phase.UPDATE:
         return _update(moment, tape, event)
+    if event.phase is Phase.BETWEEN and event.changed:
+        return between_numbers(tape, event)
     row, neuron = picked
     if event.phase is Phase.BACKWARD:
         return _backward(tape, event, row, neuron)

@@ -85,6 +85,7 @@ class Naming:
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.paths = {id(module): path for path, module in model.named_modules()}
         self.parts = _layer_parts(self.layers)  # id of a module → symbol and layer of what it gives
+        self.modules = list(model)  # the names of the program's modules
         self.habits = Habits()
         self.output_activation = str(getattr(model.get(""), "output_activation", ""))  # what a loss applies itself
         self._layer_at: dict[str, int] = {}

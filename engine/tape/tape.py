@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor
@@ -160,10 +161,8 @@ class Tape:
         event.number = len(self.events)
 
     def phases(self) -> list[tuple[Phase, int]]:
-        """Each phase with its number of events, in order."""
-        return [
-            (phase, count) for phase, count in ((p, sum(e.phase == p for e in self.events)) for p in Phase) if count
-        ]
+        """Each stretch of a phase with its number of events, in order; a phase may come several times."""
+        return [(phase, len(list(events))) for phase, events in groupby(e.phase for e in self.events)]
 
     def borders(self, unit: Unit) -> list[int]:
         """The numbers of done events at which a unit ends, the last being the whole batch."""
@@ -193,6 +192,11 @@ class Tape:
             if event.parameter:
                 found.setdefault(event.parameter, []).append(event.number)
         return found
+
+    def loss_of(self, event: Event) -> str:
+        """The name of the loss whose backward pass an event is part of; "" where it is of none."""
+        number = event.number
+        return next((name for name, loss in self.losses.items() if loss.first <= number <= loss.last), "")
 
     # ── gradients and states ──────────────────────────────────────────────────────────────────────────────────────────
 

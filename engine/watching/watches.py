@@ -211,7 +211,7 @@ def hit_at(moment: Moment, found: Found, watch: int) -> Hit:
     condition, tape = found.condition, moment.tape
     assert tape is not None
     value = _first_bad_words(moment, tape) if condition.looks_everywhere else condition.actual(moment.values)
-    event = title(moment.naming, tape.events[found.event - 1])
+    event = title(moment.naming, tape, tape.events[found.event - 1])
     return Hit(
         condition.text,
         watch,
@@ -231,7 +231,7 @@ def _first_bad_words(moment: Moment, tape: Tape) -> str:
     if bad is None:
         return "NaN or infinity is in a buffer"
     layer = f", layer {bad.layer} ({bad.path or moment.naming.layers[bad.layer - 1].path})" if bad.layer else ""
-    return f"{title(moment.naming, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
+    return f"{title(moment.naming, tape, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
 
 
 def _short(value: Any) -> str:

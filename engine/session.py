@@ -31,6 +31,7 @@ from engine.panes.landscape import Landscape
 from engine.panes.plots import Plots
 from engine.panes.tensor import Held
 from engine.protocol.command_table import parse
+from engine.protocol.messages import Do
 from engine.protocol.positions import Position, Status, Unit
 from engine.protocol.replies import Answer, Comparison, Hit
 from engine.recordings.recording import Edit, Script
@@ -443,7 +444,16 @@ class Session:
     def do(self, text: str, id: int = 0) -> Answer:
         """Carry out a line of text; what goes wrong is in the answer's `error`, and nothing is lost."""
         try:
-            outcome = carry_out(self, parse(text))
+            command = parse(text)
+        except CommandError as error:
+            return Answer(id, text, self.position, error=str(error))
+        return self.obey(Do(id, text, command))
+
+    def obey(self, request: Do) -> Answer:
+        """Carry out a command; what goes wrong is in the answer's `error`, and nothing is lost."""
+        id, text = request.id, request.text
+        try:
+            outcome = carry_out(self, request.command)
         except EngineError as error:
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)

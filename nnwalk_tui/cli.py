@@ -132,11 +132,11 @@ def _start(job: Job, program: Program) -> int:
 
 def _show(job: Job, program: Program, looks: Chosen) -> int:
     """Open the screen, which starts the engine when it has painted itself."""
-    from nnwalk_tui.client.engine_client import EngineClient
+    from nnwalk_tui.client.spawned import Spawned
     from nnwalk_tui.headless import script_lines
     from nnwalk_tui.runs import new_run
 
-    client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
+    target = Spawned(msgspec.structs.replace(job, autosave=new_run()))
     before_the_screen()
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
@@ -144,9 +144,9 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
         from nnwalk_tui.places.arrangement import of_recording
 
         kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
-        return run(client, looks, script=script, arrangement=kept)
+        return run(target, looks, script=script, arrangement=kept)
     finally:
-        client.close()
+        target.close()
 
 
 def main() -> None:

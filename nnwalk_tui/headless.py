@@ -11,13 +11,13 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import msgspec
 
 from engine.errors import EngineError
-from engine.protocol.messages import Look
+from engine.protocol.messages import Do, Look
 from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
 from engine.recordings.recording import Job
@@ -116,17 +116,32 @@ class _Screen:
         if self._off_screen is None:
             from nnwalk_tui.shots.off_screen import OffScreen
 
-            self._off_screen = OffScreen(self._session.do, self._see, self._settings)
+            self._off_screen = OffScreen(SessionRun(self._session), self._settings)
         return self._off_screen
 
-    def _see(self, look: Look) -> Snapshot:
+
+class SessionRun:
+    """A session in this process, to be shown by a Local target."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def obey(self, request: Do) -> Answer:
+        """Carry out a command."""
+        return self.session.obey(request)
+
+    def see(self, look: Look) -> Snapshot:
+        """What there is to be seen, a landscape to its end."""
         from engine.panes.snapshot import snapshot
 
-        seen = snapshot(self._session, look)
-        if not self._session.landscape.pending:
+        seen = snapshot(self.session, look)
+        if not self.session.landscape.pending:
             return seen
-        self._session.landscape.work(self._session, math.inf)
-        return snapshot(self._session, look)
+        self.session.landscape.work(self.session, math.inf)
+        return snapshot(self.session, look)
+
+    def arrange(self, layout: dict[str, Any]) -> None:
+        """A picture is no screen whose layout a recording should keep."""
 
 
 def _carry_out(session: Session, screen: _Screen, lines: Iterable[str], answers: TextIO, as_json: bool) -> int:

@@ -12,20 +12,22 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.command import Command, CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets.option_list import Option
 
-from engine.protocol.messages import Look
+from engine.protocol.messages import Do, Interrupt, Look, ToEngine
 from engine.protocol.positions import Status
-from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log, Progress
+from engine.protocol.replies import Answer, Failed, Log, Progress
 from engine.recordings.recording import Job
-from nnwalk_tui.actions import KEYS, PANES
+from nnwalk_tui.actions import KEYS
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
-from nnwalk_tui.client.engine_client import EngineClient, EngineDied
+from nnwalk_tui.catalogue import PANE_NAMES
+from nnwalk_tui.client.local import Local
+from nnwalk_tui.client.spawned import Spawned
+from nnwalk_tui.client.target import Can, EngineDied, FromTarget
 from nnwalk_tui.panes.log import LogPane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.screens.help import HelpScreen
@@ -35,62 +37,42 @@ SIZES = [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5)]
 PATIENCE = 20.0
 
 
-class InProcess:
-    """An engine client without an engine process; it answers at once unless it is held."""
+class InProcess(Local):
+    """A target without an engine process; it answers at once unless it is held."""
+
+    can = Can()
 
     def __init__(self) -> None:
-        self.run = FakeRun()
+        super().__init__(FakeRun())
         self.asked: list[str] = []
         self.looks: list[Look] = []
         self.interrupts = self.restarts = 0
-        self.held = False
-        self._tell: Callable[[FromEngine | EngineDied], None] = lambda _: None
-        self._look: Look | None = None
-        self._sent: object = None
+        self.held = self.closed = False
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        if self.closed:
+            self.restarts += 1
+            self.run, self._sent, self.closed = FakeRun(), None, False
 
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
-        self._tell = callback
+    def send(self, message: ToEngine) -> None:
+        match message:
+            case Do(text=text) if text != "names":
+                self.asked.append(text)
+            case Look():
+                self.looks.append(message)
+            case Interrupt():
+                self.interrupts += 1
+                self.fake.status = Status.PAUSED
+        if not self.held or isinstance(message, Interrupt):
+            super().send(message)
 
-    def tell(self, message: FromEngine | EngineDied) -> None:
-        self._tell(message)
+    @property
+    def fake(self) -> FakeRun:
+        assert isinstance(self.run, FakeRun)
+        return self.run
 
-    def do(self, text: str) -> int:
-        if text != "names":
-            self.asked.append(text)
-        number = len(self.asked) if text != "names" else -len(self.asked)
-        if not self.held:
-            self.tell(self.run.do(text, number))
-            self._serve()
-        return number
-
-    def look(self, look: Look) -> None:
-        self.looks.append(look)
-        self._look = look
-        if not self.held:
-            self._serve()
-
-    def arrange(self, layout: dict[str, Any]) -> None: ...
-
-    def interrupt(self) -> None:
-        self.interrupts += 1
-        self.run.status = Status.PAUSED
-        self._serve()
-
-    def reopen(self, job: Job) -> None:
-        """No other job is ever asked for."""
-
-    def restart(self) -> None:
-        self.restarts += 1
-        self.run, self._sent = FakeRun(), None
-
-    def close(self) -> None: ...
-
-    def _serve(self) -> None:
-        if self._look is not None and (snapshot := self.run.snapshot(self._look)) != self._sent:
-            self._look, self._sent = None, snapshot
-            self.tell(Frame(snapshot))
+    def close(self) -> None:
+        self.closed = True
 
 
 class Stage:
@@ -110,7 +92,7 @@ class Stage:
         await self.pilot.press(*("space" if letter == " " else letter for letter in text))
         await self.pilot.pause()
 
-    async def tell(self, *messages: FromEngine | EngineDied) -> None:
+    async def tell(self, *messages: FromTarget) -> None:
         """The engine says something."""
         for message in messages:
             self.client.tell(message)
@@ -258,7 +240,7 @@ async def test_a_row_of_the_tape_is_gone_to(tmp_path: Path) -> None:
 async def test_space_pauses_what_runs(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
         await on.press("space")
-        assert on.app.running
+        assert on.app.talk.running
         await on.press("space")
         assert (on.client.asked, on.client.interrupts) == (["run"], 1)
 
@@ -477,7 +459,7 @@ async def test_help_begins_with_the_focused_pane_and_any_way_out_leads_back(tmp_
             assert on.app.screen is on.main
 
 
-@pytest.mark.parametrize("name", [name for name in PANES if name != "lesson"])
+@pytest.mark.parametrize("name", PANE_NAMES)
 async def test_help_says_in_full_what_the_focused_pane_shows_and_which_keys_it_has(name: str, tmp_path: Path) -> None:
     async with stage(tmp_path, (80, 24)) as on:
         on.app.perform(f"focus {name}")
@@ -543,7 +525,7 @@ async def test_a_flood_of_output_is_taken_in_one_go(tmp_path: Path) -> None:
 
 
 async def test_a_killed_engine_process_is_named_and_restarted(tmp_path: Path) -> None:
-    client = EngineClient(Job(), [sys.executable, "-m", "tests.fake_engine"])
+    client = Spawned(Job(), [sys.executable, "-m", "tests.fake_engine"])
     client.start()
     app = NNWalkApp(client, state=tmp_path)
     try:
@@ -551,11 +533,11 @@ async def test_a_killed_engine_process_is_named_and_restarted(tmp_path: Path) ->
             await until(pilot, lambda: app.snapshot is not None)
             assert client._engine is not None
             os.kill(client._engine._process.pid, signal.SIGKILL)
-            await until(pilot, lambda: app.over != "")
+            await until(pilot, lambda: app.talk.over != "")
             assert "the engine ended: killed by signal 9" in app.main.command_line.status
             assert app.snapshot is not None
             await pilot.press("r")
-            await until(pilot, lambda: app.over == "" and app.snapshot is not None)
+            await until(pilot, lambda: app.talk.over == "" and app.snapshot is not None)
             await pilot.press("o")
             await until(pilot, lambda: app.snapshot is not None and app.snapshot.position.event == 1)
     finally:
@@ -596,7 +578,7 @@ def test_the_screen_process_never_imports_torch() -> None:
 
 
 def test_leaving_ends_both_processes_within_a_second(tmp_path: Path) -> None:
-    client = EngineClient(Job(), [sys.executable, "-m", "tests.fake_engine"])
+    client = Spawned(Job(), [sys.executable, "-m", "tests.fake_engine"])
     client.start()
     assert client._engine is not None
     process = client._engine._process

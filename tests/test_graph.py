@@ -23,7 +23,7 @@ from engine.session import Session
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.render import graph as render
-from tests.live import Live, LiveClient
+from tests.live import Live, LiveTarget
 from tests.zoo import ZOO, make
 
 EVERYTHING = 100_000
@@ -166,9 +166,9 @@ def test_every_module_can_be_opened_and_folded_again(stepped: Session) -> None:
 
 
 async def test_what_is_folded_or_unfolded_stays_where_it_stood_on_screen(tmp_path: Path) -> None:
-    app = NNWalkApp(LiveClient(resnet()), state=tmp_path)
+    app = NNWalkApp(LiveTarget(resnet()), state=tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        on = Live(app.client, app, pilot)  # type: ignore[arg-type]  # it is the one given above
+        on = Live(app.talk.target, app, pilot)  # type: ignore[arg-type]  # it is the one given above
         await on.press("b", "end", *["up"] * 60, *["down"] * 12)
 
         def place(label: str) -> int:

@@ -142,7 +142,7 @@ async def finish(on: Live) -> None:
     """Let the landscape be computed, as the engine process does while it waits."""
     while on.session.landscape.pending:
         on.session.landscape.work(on.session, 1.0)
-    on.client._serve()
+    on.client.serve()
     await on.settle()
 
 

@@ -330,7 +330,9 @@ class NNWalkApp(App[None]):
         """Save what is on screen."""
         from nnwalk_tui.shots import pictures
 
-        self.status.say(pictures.take(self, shot.parse(text)))
+        panes = {name: self.main.panes[name].region for name in self.main.plan.panes}
+        position = self.snapshot.position if self.snapshot is not None else None
+        self.status.say(pictures.take(self, shot.parse(text), position, panes))
 
     def screen_theme(self, name: str) -> None:
         """Other colours."""

@@ -19,7 +19,7 @@ from nnwalk_tui.options import Program, ScriptName, experiment_options, program_
 from nnwalk_tui.terminal import before_the_screen, can_show_screen
 
 _USAGE = 2
-_ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lessons.command"}
+_ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lesson_command"}
 
 
 class _Group(click.Group):

@@ -26,7 +26,7 @@ from nnwalk_tui.config.settings import USUAL, Chosen, Settings
 
 if TYPE_CHECKING:
     from engine.session import Session
-    from nnwalk_tui.shots.off_screen import OffScreen
+    from nnwalk_tui.off_screen import OffScreen
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -114,7 +114,7 @@ class _Screen:
 
     def _opened(self) -> OffScreen:
         if self._off_screen is None:
-            from nnwalk_tui.shots.off_screen import OffScreen
+            from nnwalk_tui.off_screen import OffScreen
 
             self._off_screen = OffScreen(SessionRun(self._session), self._settings)
         return self._off_screen

@@ -19,7 +19,7 @@ test: $(READY)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --strict --no-error-summary $(CODE)
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q --numprocesses 2 --dist worksteal
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -17,7 +17,6 @@ from torch import nn
 from benchmarks.harness import Benchmark, Reading, percentile_95, ratio, ratio_of, seconds
 from benchmarks.subjects import BATCH, PlainLoop, examples, plain_model, session
 from engine import Session
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Look
 from engine.protocol.positions import Unit
 from engine.protocol.replies import Frame
@@ -89,7 +88,7 @@ def _move(run: Session, move: Callable[[Unit], object], look: Look) -> None:
 
 
 def _show(run: Session, look: Look) -> None:
-    msgspec.msgpack.encode(Frame(snapshot(run, look)))
+    msgspec.msgpack.encode(Frame(run.viewer.see(look)))
 
 
 # ── back ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

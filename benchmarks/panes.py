@@ -20,7 +20,6 @@ from benchmarks.terminal import PROGRAM, Program
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
 from engine.panes.loss import decimate, smoothed, window_of
-from engine.panes.snapshot import snapshot
 from engine.protocol.messages import Do, Look
 from engine.protocol.replies import Answer, Frame
 from engine.protocol.views import LossView, Snapshot
@@ -177,7 +176,7 @@ async def _frames(shown: list[Snapshot]) -> float:
 def _points() -> Reading:
     session = open_experiment(Experiment())
     session.do("step batch 3")
-    base = snapshot(session, Look(["graph", "layers", "gradients", "here", "curves", "batch", "tape"]))
+    base = session.viewer.see(Look(["graph", "layers", "gradients", "here", "curves", "batch", "tape"]))
     runs = [
         [msgspec.structs.replace(base, curves=_curves(points, points - 40 + at)) for at in range(40)]
         for points in (100, 1_000_000)

@@ -9,8 +9,8 @@ from benchmarks.harness import Benchmark, Reading, ratio, seconds
 from benchmarks.subjects import PlainLoop, session
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_job
+from engine.protocol.recipe import Job
 from engine.recordings.autosave import Autosave, checkpoint_path
-from engine.recordings.recording import Job
 from engine.recordings.restore import restore
 from engine.session import Session
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -15,8 +15,9 @@ from engine.course.formula import refused
 from engine.course.pointing import place_of_factor
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
+from engine.debugger import Debugger
+from engine.edits import RATES
 from engine.errors import CommandError, EngineError
-from engine.history.edits import RATES
 from engine.lookup.answers import readable
 from engine.lookup.expressions import evaluate
 from engine.lookup.functions import FUNCTIONS
@@ -34,9 +35,6 @@ from engine.recordings.restore import recording_of
 from engine.statistics import statistics
 from engine.watching.watches import Watch
 
-if TYPE_CHECKING:
-    from engine.session import Session
-
 
 class Outcome(NamedTuple):
     """What came of a command: a value for programs, words for people, and of a run what stopped it."""
@@ -46,7 +44,7 @@ class Outcome(NamedTuple):
     hit: Hit | msgspec.UnsetType | None = msgspec.UNSET
 
 
-def carry_out(session: Session, command: ask.Command) -> Outcome:
+def carry_out(session: Debugger, command: ask.Command) -> Outcome:
     """Do what a command says. Raises EngineError."""
     match command:
         case ask.Step(unit, count):
@@ -68,7 +66,7 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
         case ask.Pick(row, neuron):
             return _pick(session, row, neuron)
         case ask.Place(expression):
-            found = place_of(session, expression)
+            found = place_of(session.moment, expression)
             return Outcome(found, f"{found.expression} row {found.row} column {found.column}")
         case ask.Plot(expression, wanted):
             return _plot(session, expression, wanted)
@@ -81,7 +79,7 @@ def carry_out(session: Session, command: ask.Command) -> Outcome:
             return Outcome(finding, finding.text)
         case ask.CheckFormula(target, network, formula):
             judged = refused(network, target, formula)
-            place = place_of_factor(session, judged.first_wrong)
+            place = place_of_factor(session.moment, judged.first_wrong)
             return Outcome(msgspec.structs.replace(judged, place=place), judged.said)
         case ask.Names():
             names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
@@ -97,11 +95,11 @@ def _said(text: str) -> Outcome:
     return Outcome(text, text)
 
 
-def _moved(session: Session, place: Position) -> Outcome:
+def _moved(session: Debugger, place: Position) -> Outcome:
     return Outcome(None, _where(session, place))
 
 
-def _where(session: Session, place: Position) -> str:
+def _where(session: Debugger, place: Position) -> str:
     where = f"epoch {place.epoch} batch {place.batch}/{session.batches}"
     tape = session.replay.held_tape(session.iteration) if session.event is not None else None
     if tape is not None and session.event is not None:
@@ -116,13 +114,12 @@ def _where(session: Session, place: Position) -> str:
         where
         + ("" if loss is None else f"  loss {loss:.4f}")
         + ("" if session.accuracy is None else f"  accuracy {session.accuracy:.4f}")
-        + ("" if found is None else f"  valid_loss {found[0]:.4f}")
-        + ("" if found is None or math.isnan(found[1]) else f"  valid_accuracy {found[1]:.4f}")
+        + "".join(f"  valid_{name} {number:.4f}" for name, number in (found or {}).items() if not math.isnan(number))
         + ended
     )
 
 
-def _stopped(session: Session, hit: Hit | None, until: str) -> Outcome:
+def _stopped(session: Debugger, hit: Hit | None, until: str) -> Outcome:
     """Where a run came to, and why it stopped; "" for one that was to stop nowhere."""
     where = _where(session, session.position)
     if hit is not None:
@@ -143,9 +140,9 @@ def hit_text(hit: Hit) -> str:
     )
 
 
-def _print(session: Session, expression: str) -> Outcome:
+def _print(session: Debugger, expression: str) -> Outcome:
     if expression == "layers":
-        views = layer_views(session)
+        views = layer_views(session.moment)
         return Outcome(views, "\n".join(map(_layer_text, views)))
     value = _evaluate(session, expression)
     return Outcome(value, readable(value))
@@ -156,11 +153,11 @@ def _layer_text(layer: Layer) -> str:
     return f"{layer.index} {layer.kind} {layer.activation} {layer.shapes}{warnings}"
 
 
-def _evaluate(session: Session, expression: str) -> Any:
+def _evaluate(session: Debugger, expression: str) -> Any:
     return evaluate(expression, session.values())
 
 
-def _stats(session: Session, expression: str) -> Outcome:
+def _stats(session: Debugger, expression: str) -> Outcome:
     value = _evaluate(session, expression)
     if isinstance(value, str):
         raise CommandError(f"{expression} is a word", "stats takes numbers")
@@ -172,26 +169,27 @@ def _stats(session: Session, expression: str) -> Outcome:
     return Outcome(view, f"{expression} {'×'.join(map(str, view.shape)) or 'one number'}  {words}")
 
 
-def _pick(session: Session, row: int, neuron: int | None) -> Outcome:
+def _pick(session: Debugger, row: int, neuron: int | None) -> Outcome:
     tape = session.tape()
     size = tape.size if tape is not None else session.description.batch_size
     if size and row > size:
         raise CommandError(f"there is no row {row} in this batch", f"its rows are 1 to {size}")
-    session.picked = (row, neuron or session.picked[1])
+    session.viewer.picked = (row, neuron or session.viewer.picked[1])
     index = tape.indices[row - 1] if tape is not None and tape.indices else 0
     of = f", example {index} of the data set" if index else ""
-    return Outcome({"row": row, "neuron": session.picked[1]}, f"row {row}{of}, neuron {session.picked[1]}")
+    picked = session.viewer.picked[1]
+    return Outcome({"row": row, "neuron": picked}, f"row {row}{of}, neuron {picked}")
 
 
-def _plot(session: Session, expression: str, wanted: bool) -> Outcome:
+def _plot(session: Debugger, expression: str, wanted: bool) -> Outcome:
     if not wanted:
-        session.plots.remove(expression)
+        session.viewer.plots.remove(expression)
         return _said(f"{expression} is plotted no more")
-    session.plots.add(session, expression)
+    session.viewer.plots.add(session.moment, expression)
     return _said(f"{expression} is plotted from here on, and of earlier batches as they are replayed")
 
 
-def _write(session: Session, expression: str, file: str) -> Outcome:
+def _write(session: Debugger, expression: str, file: str) -> Outcome:
     value = _evaluate(session, expression)
     if isinstance(value, str):
         raise CommandError(f"{expression} is a word", "write saves numbers")
@@ -201,7 +199,7 @@ def _write(session: Session, expression: str, file: str) -> Outcome:
     return Outcome(str(path), f"{expression}, {shape}, is in {path}")
 
 
-def change(session: Session, command: ask.Command) -> Outcome:
+def change(session: Debugger, command: ask.Command) -> Outcome:
     """Commands that change the run, its watches or its branches."""
     match command:
         case ask.Set(name, value):
@@ -237,7 +235,7 @@ def change(session: Session, command: ask.Command) -> Outcome:
     raise CommandError(f"{type(command).__name__} cannot be done here", "see help")
 
 
-def _edited(session: Session, name: str, value: str) -> Outcome:
+def _edited(session: Debugger, name: str, value: str) -> Outcome:
     before = session.branches.current.name
     branch = session.edit(name, value)
     forked = f"; on {branch.name}, {before} is kept" if branch.name != before else ""
@@ -246,12 +244,12 @@ def _edited(session: Session, name: str, value: str) -> Outcome:
     return Outcome(session.learning_rate if name in RATES else None, said)
 
 
-def _watch(session: Session, expression: str) -> Outcome:
+def _watch(session: Debugger, expression: str) -> Outcome:
     watch = session.watches.add(session.condition(expression))
     return Outcome({"watch": watch.number}, f"watch {watch.number}: {_says(session, watch)}")
 
 
-def _place(session: Session, words: list[str]) -> str:
+def _place(session: Debugger, words: list[str]) -> str:
     """`backward relu 2` as an expression: phases, operations, layers by number, modules by path."""
     modules = dict(session.trainer.model.named_modules())
     layers, terms = len(session.naming.layers), []
@@ -267,7 +265,7 @@ def _place(session: Session, words: list[str]) -> str:
     return " and ".join(terms)
 
 
-def _says(session: Session, watch: Watch) -> str:
+def _says(session: Debugger, watch: Watch) -> str:
     """A watch in words, and what it says at the cursor: its recheck."""
     values = session.values()
     try:
@@ -279,13 +277,13 @@ def _says(session: Session, watch: Watch) -> str:
     return f"{watch.condition.text} — {now}{'' if watch.enabled else '  (disabled)'}"
 
 
-def _watches(session: Session) -> Outcome:
+def _watches(session: Debugger) -> Outcome:
     rows = [{"watch": w.number, "expression": w.condition.text, "enabled": w.enabled} for w in session.watches.all]
     lines = [f"{watch.number}  {_says(session, watch)}" for watch in session.watches.all]
     return Outcome(rows, "\n".join(lines) or "no watch is set; for example: watch nan(*)")
 
 
-def _branches(session: Session) -> Outcome:
+def _branches(session: Debugger) -> Outcome:
     views = session.branches.views()
     return Outcome(views, "\n".join(_branch_text(view) for view in views))
 

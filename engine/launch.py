@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
+from engine.cursor import HISTORY_BYTES
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.description import Description
 from engine.experiments.experiment import Experiment
-from engine.experiments.script import ScriptParts, load_script
-from engine.recordings.recording import Job, Recording, Script, check_recording, read_recording
-from engine.session import HISTORY_BYTES, Session
+from engine.program.program import Program
+from engine.program.script import load_script
+from engine.protocol.recipe import Job, Script
+from engine.recordings.recording import Recording, check_recording, read_recording
+from engine.session import Session
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,15 +51,11 @@ def open_experiment(
 
 def open_script(script: Script, history_bytes: int = HISTORY_BYTES, *, audit: bool = False) -> Session:
     """A session of a user's own model, before training. Raises ModelError for what cannot be used, or raises."""
-    parts = load_script(script)
-    session = Session(
-        parts.model,
-        parts.loss,
-        parts.optimizer,
-        parts.loader,
-        validation=parts.validation,
-        epochs=parts.epochs or script.epochs,
-        description=_describe_script(script, parts),
+    program = load_script(script)
+    session = Session.of(
+        program,
+        epochs=script.epochs if script.epochs_given else program.epochs or script.epochs,
+        description=_describe_script(script, program),
         history_bytes=history_bytes,
         audit=audit,
     )
@@ -82,7 +84,7 @@ def _recorded(job: Job, recording: Recording) -> Experiment | Script | None:
     saved, named = recording.script, job.script
     if saved is None or named is None:
         return recording.experiment
-    return Script(named.path, named.function, saved.epochs, saved.seed, saved.threads)
+    return msgspec.structs.replace(saved, path=named.path, function=named.function)
 
 
 def describe(parts: Assembly) -> Description:
@@ -105,14 +107,11 @@ def describe(parts: Assembly) -> Description:
     )
 
 
-def _describe_script(script: Script, parts: ScriptParts) -> Description:
-    return Description(
-        name=parts.name or script.function,
-        model=type(parts.model).__name__,
+def _describe_script(script: Script, program: Program) -> Description:
+    return replace(
+        Description.of(program),
+        name=program.name or script.function,
         data=Path(script.path).name,
-        loss=getattr(parts.loss, "__name__", type(parts.loss).__name__),
-        optimizer=type(parts.optimizer).__name__.lower(),
-        batch_size=getattr(parts.loader, "batch_size", None) or 0,
         seed=script.seed,
         threads=script.threads,
     )

@@ -15,16 +15,15 @@ from typing import Any
 
 from engine.errors import EngineError, ModelError
 from engine.launch import open_job
-from engine.panes.snapshot import snapshot, without_tape
 from engine.protocol import commands as ask
 from engine.protocol.grammar import Looking
 from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open
 from engine.protocol.positions import Position
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Failed, Frame, Log, Opened, Progress
 from engine.protocol.transport import EngineEnd, Opening, connect, read_opening
 from engine.protocol.views import Snapshot
 from engine.recordings.autosave import Autosave, checkpoint_path
-from engine.recordings.recording import Job
 from engine.recordings.restore import restore
 from engine.session import Session
 
@@ -73,6 +72,7 @@ class Server:
                 self._receive()
             return
         session.interrupted = self._interrupted
+        session.viewer.failed = lambda words: self._channel.send(Log(words))
         session.on_batch = lambda: self._between_batches(session)
         while self._next is None:
             self._serve_next(session)
@@ -95,9 +95,9 @@ class Server:
     def _serve_next(self, session: Session) -> None:
         self._frame(session)
         while not self._queue:
-            if session.landscape.pending and not self._channel.waiting():
+            if session.viewer.landscape.pending and not self._channel.waiting():
                 self._stop = False
-                session.landscape.work(session, _SLICE)
+                session.viewer.work(_SLICE)
             else:
                 self._receive()
                 if self._next is not None:
@@ -184,15 +184,15 @@ class Server:
     def _snapshot(self, session: Session, look: Look) -> Snapshot:
         """What is looked at; where the user's code raises, what can be shown without running it again and again."""
         if self._broken == (session.position, session.branches.current.name):
-            return without_tape(session, look, self._problem)
+            return session.viewer.see_without_tape(look, self._problem)
         try:
-            return snapshot(session, look)
+            return session.viewer.see(look)
         except EngineError as error:
             self._problem, details = str(error), ""
             if isinstance(error, ModelError):
                 self._broken, details = (session.position, session.branches.current.name), error.details
             self._channel.send(Log(f"{error}\n{details}".rstrip()))
-            return without_tape(session, look, self._problem)
+            return session.viewer.see_without_tape(look, self._problem)
 
     def _between_batches(self, session: Session) -> bool:
         """Answer questions and send a due frame; True asks for a tape of the next batch, to have what to show."""

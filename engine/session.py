@@ -1,4 +1,4 @@
-"""Where the cursor stands in a training run, and how to get elsewhere.
+"""The whole engine as one object: a Debugger that is told what to do in words.
 
     session = Session(model, loss, optimizer, loader, epochs=4)
     session.step(Unit.OP, 3)
@@ -10,49 +10,29 @@ around it.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from engine.errors import CommandError, EngineError, HistoryError, ModelError
-from engine.experiments.description import Description
-from engine.experiments.experiment import Experiment
-from engine.history.branches import Branch, Branches, compare
-from engine.history.edits import apply_edit
-from engine.history.replay import Replay
+from engine.debugger import Debugger
+from engine.errors import CommandError, EngineError, ModelError
 from engine.interpreter import carry_out
 from engine.lookup.answers import plain_value
-from engine.lookup.scalars import known, metrics, scalars_here
-from engine.lookup.values import Values
-from engine.panes.confusion import ConfusionHeld
-from engine.panes.landscape import Landscape
-from engine.panes.plots import Plots
-from engine.panes.tensor import Held
+from engine.program.program import Program, Supervised
 from engine.protocol.command_table import parse
 from engine.protocol.messages import Do
-from engine.protocol.positions import Position, Status, Unit
-from engine.protocol.replies import Answer, Comparison, Hit
-from engine.recordings.recording import Edit, Script
-from engine.tape.naming import Naming
-from engine.tape.tape import Event, Tape
-from engine.training.calendar import Calendar
-from engine.training.state import State, digest
-from engine.training.trainer import Trainer
-from engine.watching.search import forward, reverse
-from engine.watching.watches import Condition, Watches, check_places
-
-HISTORY_BYTES = 256 * 2**20
-TAPE_BYTES = 256 * 2**20
+from engine.protocol.replies import Answer
 
 
-class Session:
-    """A training run with a cursor in it.
+class Session(Debugger):
+    """A training run to be debugged.
 
     `model` is any nn.Module; `loss(output, targets)` gives one number; `loader` is any re-iterable of mini-batches
-    (inputs, targets); `validation` likewise. `schedule` is a factor on the learning rate by iteration, from 1.
-    `interrupted` is asked between batches whether to stop; `progress(label, done, total)` hears of long jumps.
+    (inputs, targets); `validation` likewise; options are a Cursor's. `Session.of` takes any Program: several models,
+    optimizers and losses, and a step of one's own.
 
     Raises HistoryError for a loader that can be read only once.
     """
@@ -65,381 +45,16 @@ class Session:
         loader: Iterable[Any],
         *,
         validation: Iterable[Any] | None = None,
-        epochs: int = 1,
-        schedule: Callable[[int], float] | None = None,
-        description: Description | None = None,
-        history_bytes: int = HISTORY_BYTES,
-        tape_bytes: int = TAPE_BYTES,
-        audit: bool = False,
+        **options: Any,
     ) -> None:
-        self.naming = Naming(model)
-        self.trainer = Trainer(model, loss, optimizer, loader, schedule, epochs)
-        first = Replay(self.trainer, self.naming, validation, history_bytes, tape_bytes)
-        first.apply_edit, first.audit = lambda edit: apply_edit(self, edit), audit
-        first.interrupted = lambda: self.interrupted()
-        self.branches = Branches(first)
-        self.watches = Watches()
-        self.description = description or Description.of(model, loss, optimizer)
-        self.epochs = epochs
-        self.plan = (self.trainer.calendar.total, self.trainer.calendar.batches(1))  # for which a schedule was made
-        self.recipe: Experiment | Script | None = None  # how to make this session again; None where it is of objects
-        self.layout: dict[str, Any] = {}  # the screen's own, kept in recordings
-        self.iteration = 0
-        self.event: int | None = None
-        self.status = Status.PAUSED
-        self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
-        self.inspected = Held()  # what the tensor pane looked at last
-        self.confusion = ConfusionHeld()
-        self.landscape = Landscape()
-        self.plots = Plots()
-        first.on_arrival = lambda replay, iteration: self.plots.note(self, replay, iteration)
-        self.kept: dict[str, Any] = {}  # what panes computed of what never changes, by name
-        self.interrupted: Callable[[], bool] = lambda: False
-        self.progress: Callable[[str, int, int], None] = lambda label, done, total: None
-        # after each batch of a run; True asks for the next one's tape
-        self.on_batch: Callable[[], bool] = lambda: False
+        super().__init__(Supervised(model, loss, optimizer, loader, validation=validation), **options)
 
-    # ── where ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def replay(self) -> Replay:
-        """The branch that the cursor is on."""
-        return self.branches.current.replay
-
-    @property
-    def calendar(self) -> Calendar:
-        """Which batch of which epoch an iteration is."""
-        return self.replay.calendar
-
-    @property
-    def batches(self) -> int:
-        """Mini-batches in the cursor's epoch."""
-        return self.calendar.batches(self.calendar.place(self.iteration)[0])
-
-    @property
-    def total(self) -> int:
-        """Mini-batches in the whole run."""
-        return self.calendar.total
-
-    @property
-    def finished(self) -> int:
-        """Batches that the cursor has behind it, whole."""
-        return self.iteration - (self.event is not None)
-
-    @property
-    def position(self) -> Position:
-        """Where the cursor stands."""
-        epoch, batch = self.calendar.place(self.iteration)
-        return Position(epoch, batch, self.iteration, self.event)
-
-    def stand(self, iteration: int, event: int | None) -> None:
-        """Put the cursor at an event of a batch that has run, or, with None, at its end."""
-        self.iteration, self.event = iteration, event
-        self.replay.reached = max(self.replay.reached, iteration)
-        self.replay.finished = max(self.replay.finished, self.finished)
-
-    # ── stepping ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def step(self, unit: Unit = Unit.BATCH, count: int = 1) -> Position:
-        """Go on by `count` units, at most to the end of the run; stops early when interrupted.
-
-        Raises ModelError if the user's code does; the cursor then stays before the batch that failed.
-        """
-        unit = Unit(unit)
-        if unit in (Unit.BATCH, Unit.EPOCH):
-            self._step_batches(self._batches_ahead(unit, count))
-            return self.position
-        for _ in range(count):
-            if not self._step_inside(unit):
-                break
-        return self.position
-
-    def _batches_ahead(self, unit: Unit, count: int) -> int:
-        """The iteration that `count` batches or epochs on ends at."""
-        if unit is Unit.EPOCH:
-            return self.calendar.epoch_end(self.finished, count)
-        return min(self.total, self.finished + count)
-
-    def _step_batches(self, target: int) -> None:
-        if self.iteration < target - 1:
-            self._travel(target - 1)
-        if self.iteration >= target - 1 and not self.interrupted():
-            self._arrive(target)
-
-    def _arrive(self, target: int) -> None:
-        """Put the cursor at the end of the batch after the cursor's, with its tape at hand if it is new."""
-        if target > self.replay.furthest:
-            self._tape(target)
-        self.stand(target, None)
-
-    def _step_inside(self, unit: Unit) -> bool:
-        iteration, done = self.iteration, self.event
-        if done is None:
-            if iteration >= self.total:
-                return False
-            iteration, done = iteration + 1, 0
-        tape = self._tape(iteration)
-        if tape is None:
-            return False
-        self._put(iteration, next(border for border in tape.borders(unit) if border > done), tape)
-        return True
-
-    def back(self, unit: Unit = Unit.BATCH, count: int = 1) -> Position:
-        """Go back by `count` units, at most to the start of the run."""
-        unit = Unit(unit)
-        if unit in (Unit.BATCH, Unit.EPOCH):
-            epochs = unit is Unit.EPOCH
-            target = self.calendar.epoch_start(self.iteration, count) if epochs else max(0, self.iteration - count)
-            self.stand(target, None)
-            return self.position
-        for _ in range(count):
-            if not self._back_inside(unit):
-                break
-        return self.position
-
-    def _back_inside(self, unit: Unit) -> bool:
-        if self.iteration == 0:
-            return False
-        tape = self._tape(self.iteration)
-        if tape is None:
-            return False
-        done = len(tape) if self.event is None else self.event
-        border = max((b for b in tape.borders(unit) if b < done), default=0)
-        self._put(self.iteration, border, tape)
-        return True
-
-    def _put(self, iteration: int, event: int, tape: Tape) -> None:
-        """A border between batches is always the end of the earlier one."""
-        if event == 0:
-            self.stand(iteration - 1, None)
-        else:
-            self.stand(iteration, None if event == len(tape) else event)
-
-    # ── running and jumping ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def run(self, count: int | None = None, unit: Unit = Unit.BATCH, until: str = "") -> Hit | None:
-        """Train on without stopping, to the last epoch without `count`; stops early when interrupted.
-
-        A watch that comes true, or `until`, stops it; the hit says where and why. A finer unit than a batch is stepped.
-        Raises ExpressionError for a condition that is wrong.
-        """
-        if unit not in (Unit.BATCH, Unit.EPOCH):
-            self.step(unit, count or 1)
-            return None
-        conditions = self._conditions(until)
-        target = self.total if count is None else self._batches_ahead(unit, count)
-        self.status = Status.RUNNING
-        try:
-            return forward(self, conditions, target)
-        finally:
-            self.status = Status.PAUSED
-
-    def _conditions(self, until: str) -> list[Condition]:
-        wanted = [self.condition(until)] if until else []
-        return [*wanted, *self.watches.enabled()]
-
-    def condition(self, text: str) -> Condition:
-        """A condition to stop at. Raises ExpressionError for a word that means nothing in this run."""
-        condition = Condition(text, self.values())
-        check_places(self, condition)
-        return condition
-
-    def catch_up(self) -> bool:
-        """Bring the trainer, and the cursor, to the end of the cursor's batch; False where interrupted on the way."""
-        if not self.replay.go(self.iteration, self.interrupted, self._report("replaying")):
-            return False
-        self.stand(self.iteration, None)
-        self.replay.validate(self.interrupted)
-        return True
-
-    def reverse_run(self, until: str = "") -> Hit | None:
-        """Go to the latest earlier position at which `until`, or a watch, is true; to the start where there is none.
-
-        Raises CommandError without a condition, ExpressionError for one that is wrong.
-        """
-        self.status = Status.TRAVELLING
-        try:
-            return reverse(self, self._conditions(until))
-        finally:
-            self.status = Status.PAUSED
-
-    def _travel(self, target: int) -> bool:
-        """Move the cursor to the end of a batch; where interrupted, it stays at the last batch that was reached."""
-        if target <= self.replay.furthest:
-            self.stand(target, None)
-            return True
-        if not self.catch_up():
-            return False
-        self.status = Status.TRAVELLING
-        try:
-            arrived = self.replay.go(target, self.interrupted, self._report("training"))
-        finally:
-            self.status = Status.PAUSED
-            self.stand(self.trainer.iteration, None)
-        self.replay.validate(self.interrupted)
-        return arrived
-
-    def goto(self, target: str) -> Position:
-        """Go to "EPOCH:BATCH[:EVENT]", "start", "end" (of the run) or "last" (the furthest reached).
-
-        Raises CommandError for a place that is not in the run.
-        """
-        words = {"start": 0, "end": self.total, "last": self.replay.reached}
-        iteration, event = (words[target], None) if target in words else self.calendar.parse(target)
-        if event is None:
-            self._travel(iteration)
-        elif event == 0:
-            self._travel(iteration - 1)
-        else:
-            self._goto_event(iteration, event)
-        return self.position
-
-    def _goto_event(self, iteration: int, event: int) -> None:
-        if not self._travel(iteration - 1):
-            return
-        tape = self._tape(iteration)
-        if tape is None:
-            return
-        if event > len(tape):
-            raise CommandError(f"there is no event {event}", f"batch {iteration} has events 1 to {len(tape)}")
-        self._put(iteration, event, tape)
-
-    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def tape(self) -> Tape | None:
-        """The tape of the cursor's batch, recorded anew if it is not held; None before training or when interrupted."""
-        return self._tape(self.iteration) if self.iteration else None
-
-    def first_tape(self) -> Tape | None:
-        """The tape of the first batch, without going there: what the graph will be."""
-        return self._tape(1) if self.total else None
-
-    def _tape(self, iteration: int, wanted: frozenset[int] = frozenset()) -> Tape | None:
-        return self.replay.tape(iteration, self.interrupted, self._report("recording"), wanted)
-
-    def values(self) -> Values:
-        """Lookup of names at the cursor."""
-        return Values(
-            self.naming,
-            self.trainer.model,
-            state=lambda: self._known_state(self.iteration),
-            tape=self.tape,
-            done=self.event,
-            scalars=scalars_here(self),
-            refresh=self._known_tape,
-        )
-
-    def _known_state(self, iteration: int) -> State:
-        state = self.replay.state(iteration, self.interrupted)
-        if state is None:
-            raise HistoryError("the way back was interrupted", "ask again")
-        return state
-
-    def _known_tape(self, wanted: frozenset[int]) -> Tape:
-        tape = self._tape(self.iteration, wanted)
-        if tape is None:
-            raise HistoryError("the recording was interrupted", "ask again")
-        return tape
-
-    def here(self) -> Event | None:
-        """The event that the cursor has just done; None before training."""
-        tape = self.tape()
-        return None if tape is None else tape.events[(len(tape) if self.event is None else self.event) - 1]
-
-    @property
-    def loss(self) -> float | None:
-        """The cursor's batch's loss, once its loss is done; None before training."""
-        return self._metric(self.replay.losses)
-
-    @property
-    def accuracy(self) -> float | None:
-        """The accuracy of the predictions that the loss was taken on."""
-        return known(self._metric(self.replay.accuracies))
-
-    def _metric(self, series: Any) -> float | None:
-        if not 0 < self.iteration <= len(series) or not self.loss_is_done():
-            return None
-        return float(series[self.iteration - 1])
-
-    def loss_is_done(self) -> bool:
-        """Whether the cursor is past its batch's loss."""
-        if self.event is None:
-            return self.iteration > 0
-        tape = self.replay.held_tape(self.iteration)
-        return tape is not None and "ℒ" in tape.values and self.event >= _number(tape, "ℒ")
-
-    def validation(self) -> tuple[float, float] | None:
-        """The latest validation loss and accuracy taken at or before the cursor."""
-        return self.replay.validation_at(self.finished)
-
-    @property
-    def learning_rate(self) -> float:
-        """The rate of the cursor's batch; before training, that of the first."""
-        return self.rate(self.finished, max(1, self.iteration))
-
-    def rate(self, finished: int, iteration: int) -> float:
-        """What batch `iteration` is trained with, by the edits made up to border `finished`."""
-        schedule = self.trainer.schedule
-        return self.replay.rate_at(finished) * (1.0 if schedule is None else schedule(iteration))
-
-    def digest(self) -> str:
-        """SHA-256 of parameters, buffers and optimizer state at the cursor."""
-        values = self.values()
-        held = self.replay.history.at(self.iteration) if self.event is None else None
-        if held is not None:
-            return digest(self.trainer.model, held.tensors, held.optimizer)
-        return digest(self.trainer.model, values.tensors(), values.optimizer_state())
-
-    # ── changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def edit(self, name: str, value: str) -> Branch:
-        """Change a value from here on; in the middle of a batch, from that batch's start. The branch that it is on.
-
-        In the past it forks a branch, and the old future is kept. Raises EngineError, having changed nothing, for what
-        cannot be set.
-        """
-        border, event = self.finished, self.event
-        before, cursor = self.branches.current, (self.iteration, self.event)
-        if not self.replay.go(border, self.interrupted, self._report("replaying")):
-            raise HistoryError("the way there was interrupted", "ask again")
-        fork = self.branches.fork(border) if self.replay.finished > border else None
-        try:
-            self.replay.change_here(Edit(border, name, value))
-        except EngineError:
-            if fork is not None:
-                self.branches.drop(fork)
-            raise
-        before.cursor = cursor
-        self.stand(border, None)
-        if event is not None and (tape := self._tape(border + 1)) is not None:
-            self._put(border + 1, min(event, len(tape) - 1), tape)  # of a frozen layer, fewer events are left
-        return self.branches.current
-
-    def switch(self, name: str) -> Branch:
-        """Go to another branch, to where its cursor was left. Raises CommandError for one that there is not."""
-        branch = self.branches.find(name)
-        if branch is not self.branches.current:
-            self.branches.current.cursor = (self.iteration, self.event)
-            self.branches.current = branch
-            self.iteration, self.event = 0, None
-            self.go_to(*branch.cursor)
-        return branch
-
-    def go_to(self, iteration: int, event: int | None = None) -> None:
-        """Go to an event of a batch, or, with None, to its end; where interrupted, as far as it came."""
-        self._travel(iteration if event is None else iteration - 1)
-        if event is not None and self.iteration == iteration - 1 < self.total:
-            self._goto_event(iteration, event)
-
-    def compare(self, first: str, second: str = "") -> Comparison:
-        """Two branches, or one and the current, as far as both have run. Raises CommandError for one that is not."""
-        pair = [self.branches.find(name) for name in (first, second or self.branches.current.name)]
-        for branch in pair:
-            if branch.replay.furthest < branch.replay.reached:  # of a recording, not visited yet
-                branch.replay.go(branch.replay.reached, self.interrupted, self._report(f"replaying {branch.name}"))
-        return compare(*pair)
-
-    # ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    @classmethod
+    def of(cls, program: Program, **options: Any) -> Session:
+        """A session of any program, before training."""
+        session = cls.__new__(cls)
+        Debugger.__init__(session, program, **options)
+        return session
 
     def do(self, text: str, id: int = 0) -> Answer:
         """Carry out a line of text; what goes wrong is in the answer's `error`, and nothing is lost."""
@@ -457,15 +72,10 @@ class Session:
         except EngineError as error:
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)
+        except Exception as error:  # the engine's own fault: it is told whole, and the run is there still
+            said = f"this is an error of nnwalk-tui itself: {type(error).__name__}: {error}"
+            return Answer(id, text, self.position, error=said, details=traceback.format_exc())
         value, said = outcome.value, outcome.text
         warning, self.replay.divergence = self.replay.divergence, ""
-        numbers = metrics(self) if value is None else {}
+        numbers = self.moment.metrics() if value is None else {}
         return Answer(id, text, self.position, plain_value(value), numbers, said, warning=warning, hit=outcome.hit)
-
-    def _report(self, label: str) -> Callable[[int, int], None]:
-        return lambda done, total: self.progress(label, done, total)
-
-
-def _number(tape: Tape, name: str) -> int:
-    event = tape.values[name].event
-    return event.number if event is not None else 0

@@ -12,7 +12,8 @@ import msgspec
 
 from engine.errors import EngineError, ModelError
 from engine.experiments.experiment import MODELS, Experiment, resolve
-from engine.recordings.recording import Job, Script, check_recording, read_recording
+from engine.protocol.recipe import Job, Script
+from engine.recordings.recording import check_recording, read_recording
 from nnwalk_tui import __version__
 from nnwalk_tui.config.settings import Chosen, chosen
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
@@ -83,13 +84,19 @@ for _name, _summary in MODELS.items():
 
 @commands.command("run", short_help="your own model: FILE.py:FUNCTION")
 @click.argument("script", type=ScriptName(), metavar="FILE.py:FUNCTION")
-@click.option("--epochs", type=click.IntRange(min=1), default=1, help="How often the loader is read; 1.")
+@click.option("--epochs", type=click.IntRange(min=1), help="How often the loader is read; 1, or what FUNCTION says.")
+@click.option("--batches", type=click.IntRange(min=1), help="In an epoch, of a loader without end.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of torch, numpy and random; 0.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, help="For torch; 1. Other numbers give other bits.")
 @program_options
-def run(script: Script, epochs: int, seed: int, threads: int, **options: Any) -> None:
-    """Train your own model: FUNCTION returns model, loss, optimizer, loader (and a validation loader and a name)."""
-    recipe = Script(str(Path(script.path).expanduser().resolve()), script.function, epochs, seed, threads)
+def run(script: Script, epochs: int | None, batches: int | None, seed: int, threads: int, **options: Any) -> None:
+    """Train your own program.
+
+    FUNCTION returns model, loss, optimizer, loader (and a validation loader, a name, a scheduler); or modules,
+    optimizers, loader and a step(batch) of your own.
+    """
+    path = str(Path(script.path).expanduser().resolve())
+    recipe = Script(path, script.function, epochs or 1, seed, threads, batches or 0, epochs is not None)
     sys.exit(_start(Job(script=recipe), Program.of(options)))
 
 

@@ -18,9 +18,9 @@ import msgspec
 
 from engine.errors import EngineError
 from engine.protocol.messages import Do, Look
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
-from engine.recordings.recording import Job
 from nnwalk_tui import actions
 from nnwalk_tui.config.settings import USUAL, Chosen, Settings
 
@@ -132,13 +132,12 @@ class SessionRun:
 
     def see(self, look: Look) -> Snapshot:
         """What there is to be seen, a landscape to its end."""
-        from engine.panes.snapshot import snapshot
-
-        seen = snapshot(self.session, look)
-        if not self.session.landscape.pending:
+        viewer = self.session.viewer
+        seen = viewer.see(look)
+        if not viewer.landscape.pending:
             return seen
-        self.session.landscape.work(self.session, math.inf)
-        return snapshot(self.session, look)
+        viewer.work(math.inf)
+        return viewer.see(look)
 
     def arrange(self, layout: dict[str, Any]) -> None:
         """A picture is no screen whose layout a recording should keep."""

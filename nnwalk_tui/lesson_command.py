@@ -14,7 +14,7 @@ import msgspec
 
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
-from engine.recordings.recording import Job
+from engine.protocol.recipe import Job
 from nnwalk_tui.config.settings import Chosen, chosen
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson

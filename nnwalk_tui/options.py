@@ -11,7 +11,7 @@ from engine.experiments.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
 from engine.experiments.losses import LOSSES
 from engine.experiments.optimizers import OPTIMIZERS
 from engine.experiments.schedules import SCHEDULES
-from engine.recordings.recording import Script
+from engine.protocol.recipe import Script
 from nnwalk_tui.colours.schemes import SCHEMES
 
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30, "": 1}

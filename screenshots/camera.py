@@ -13,8 +13,8 @@ from engine.errors import EngineError
 from engine.experiments.experiment import Experiment
 from engine.protocol.commands import Help
 from engine.protocol.messages import Do
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer
-from engine.recordings.recording import Job
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.client.spawned import Spawned
 from nnwalk_tui.client.target import FromTarget

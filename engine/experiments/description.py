@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
+
+from engine.program.program import Program, Supervised
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,26 @@ class Description:
     std: float = 1.0
 
     @classmethod
-    def of(cls, model: nn.Module, loss: Any, optimizer: torch.optim.Optimizer) -> Description:
+    def of(cls, program: Program) -> Description:
         """What can be told from the objects alone."""
+        kinds = list(dict.fromkeys(type(optimizer).__name__.lower() for optimizer in program.optimizers.values()))
+        modules = [f"{name}: {_word(m)}" if name else _word(m) for name, m in program.modules.items()]
         return cls(
-            name=type(model).__name__,
-            model=type(model).__name__,
+            name=program.name or modules[0],
+            model=", ".join(modules),
             data="its loader",
-            loss=getattr(loss, "__name__", type(loss).__name__),
-            optimizer=type(optimizer).__name__.lower(),
+            loss=_loss(program),
+            optimizer=", ".join(kinds),
+            batch_size=getattr(program.loader, "batch_size", None) or 0,
             threads=torch.get_num_threads(),
         )
+
+
+def _word(module: nn.Module) -> str:
+    return type(module).__name__
+
+
+def _loss(program: Program) -> str:
+    if not isinstance(program, Supervised):
+        return "its own step"
+    return getattr(program.loss, "__name__", type(program.loss).__name__)

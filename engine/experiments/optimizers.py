@@ -8,14 +8,17 @@ torch.optim. In the rules g is the gradient, θ the parameter, η the learning r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from engine.errors import ExperimentError
 
-if TYPE_CHECKING:
-    from torch.optim import Optimizer
+
+class Stepped(Protocol):
+    """What is asked of a torch optimizer here, where torch is not imported."""
+
+    param_groups: list[dict[str, Any]]
 
 
 class Symbol(NamedTuple):
@@ -219,7 +222,7 @@ def check_options(spec: OptimizerSpec, momentum: float | None, weight_decay: flo
         raise ExperimentError(f"{spec.name} needs a momentum above 0", "0.9 is usual; without momentum it is sgd")
 
 
-def spec_of(optimizer: Optimizer, group: int = 0) -> OptimizerSpec | None:
+def spec_of(optimizer: Stepped, group: int = 0) -> OptimizerSpec | None:
     """The row that explains how `optimizer` updates the parameters of its parameter group number `group` (from 0).
 
     The rule is that of the options in use: momentum, Nesterov, AMSGrad, weight decay and the like. None for an

@@ -60,6 +60,10 @@ class History:
         """The state at an iteration, if it is held."""
         return self._recent.get(iteration) or self._checkpoints.get(iteration)
 
+    def checkpoint(self, iteration: int) -> State | None:
+        """The checkpoint at an iteration, if there is one."""
+        return self._checkpoints.get(iteration)
+
     def iterations(self) -> set[int]:
         """The iterations whose states are held."""
         return {*self._checkpoints, *self._recent}

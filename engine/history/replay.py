@@ -5,27 +5,32 @@ from __future__ import annotations
 import math
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from engine.history.history import History
+from engine.history.series import BorderRates, Series
 from engine.history.traces import Trace
-from engine.recordings.recording import Edit
+from engine.program.copies import alike
+from engine.program.program import Outcome
+from engine.protocol.recipe import Edit
 from engine.tape.naming import Naming
 from engine.tape.tape import Tape
 from engine.training.classes import accuracy
 from engine.training.state import State
 from engine.training.trainer import Result, Trainer
+from engine.users_code import users_code
 
 _TAPES_KEPT = 4
+_MOST_NAMED = 5
 
 
 class Replay:
     """One branch of a run: its metrics, edits and history, on a trainer that it may share with other branches.
 
-    `losses` and `accuracies` hold one number for each batch run, in order, NaN where an accuracy is not defined;
-    `validations` holds (loss, accuracy) by the number of epochs done, 0 being before training; `rates` the learning
-    rate before its schedule, by the border from which it holds. The state at a border includes the edits made there.
+    `series` holds what each batch came to: losses, scores, the rates that it was trained with, plotted expressions.
+    `validations` holds means by name, by the number of epochs done, 0 being before training; `rates` those that hold at
+    each border, edits made there included, as its state does.
     """
 
     def __init__(
@@ -35,14 +40,16 @@ class Replay:
         self.naming = naming
         self.calendar = trainer.calendar
         self.history = History(history_bytes)
-        self.losses = array("d")
-        self.accuracies = array("d")
-        self.validations: dict[int, tuple[float, float]] = {}
-        self.rates: dict[int, float] = {0: trainer.base_rate}
+        self.series = Series()
+        self.loss_names: list[str] = []  # in the order in which they were first met
+        self.fed: dict[int, float | None] = {}  # the validation loss that schedulers were stepped with, by epochs done
+        self.validations: dict[int, dict[str, float]] = {}
+        self.rates = BorderRates(trainer.rates())
         self.edits: list[Edit] = []
         self.reached = 0  # the furthest batch that the cursor has been in
         self.finished = 0  # the furthest whose end the cursor has stood at
         self.divergence = ""
+        self._began_from: State | None = None
         self.trace = Trace[float]()  # norms of batches that were looked at
         self.distributions = Trace[bytes]()
         self.audit = False
@@ -63,10 +70,11 @@ class Replay:
         other.calendar = self.calendar.copy()
         other.take_after(self)
         other.plotted = {text: series[:border] for text, series in self.plotted.items()}
-        other.losses, other.accuracies = self.losses[:border], self.accuracies[:border]
+        other.series, other.loss_names = self.series.upto(border), list(self.loss_names)
         done = self.calendar.epochs_done(border)
+        other.fed = {epochs: loss for epochs, loss in self.fed.items() if epochs <= done}
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
-        other.rates = {place: rate for place, rate in self.rates.items() if place <= border}
+        other.rates = self.rates.upto(border)
         other.edits = [edit for edit in self.edits if edit.iteration <= border]
         other.history.share(self.history, border)
         other.trace, other.distributions = self.trace.copy(border), self.distributions.copy(border)
@@ -108,37 +116,53 @@ class Replay:
     @property
     def furthest(self) -> int:
         """The last batch ever reached, counted over all epochs."""
-        return len(self.losses)
+        return len(self.series)
 
-    def rate_at(self, border: int) -> float:
-        """The learning rate, before its schedule, from a border on."""
-        return self.rates[max(place for place in self.rates if place <= border)]
+    @property
+    def main_loss(self) -> str | None:
+        """The name of the loss that a step returns bare, else of its only one; None where there are several."""
+        if "loss" in self.loss_names or not self.loss_names:
+            return "loss"
+        return self.loss_names[0] if len(self.loss_names) == 1 else None
 
-    def validation_at(self, border: int) -> tuple[float, float] | None:
-        """The latest validation loss and accuracy taken at or before a border."""
+    @property
+    def losses(self) -> array[float]:
+        """The loss of each batch; of several, the first."""
+        return self.series.whole(self.main_loss or self.loss_names[0])
+
+    def rate_names(self) -> list[str]:
+        """What the series of the groups' learning rates are called."""
+        return [rate_name(group) for group in self.rates.at(0)]
+
+    @property
+    def accuracies(self) -> array[float]:
+        """The accuracy of each batch, NaN where it is not defined."""
+        return self.series.whole("accuracy")
+
+    def validation_at(self, border: int) -> dict[str, float] | None:
+        """The latest validation, means by name, taken at or before a border."""
         done = self.calendar.epochs_done(border)
         held = [epochs for epochs in self.validations if epochs <= done]
         return self.validations[max(held)] if held else None
 
     # ── going on ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def train_batch(self) -> Result:
+    def train_batch(self) -> None:
         """Run the trainer's next batch, unrecorded."""
         with self.trainer.at_work:
             self._validate_first()
             before = self.trainer.capture() if self.audit else None
-            result = self.trainer.train()
-            self._arrive(result, before)
-        return result
+            result, outcome = self.trainer.train()
+            self._arrive(result, outcome, before)
 
     def record_batch(self, wanted: frozenset[int] = frozenset()) -> Tape:
         """Run the trainer's next batch and keep its tape and the states around it."""
         with self.trainer.at_work:
             self._validate_first()
             before = self.history.at(self.trainer.iteration) or self._keep_here()
-            tape, result = self.trainer.record(self.naming, before, self._tape_bytes, wanted)
+            tape, result, outcome = self.trainer.record(self.naming, before, self._tape_bytes, wanted)
             tape.after = self.trainer.capture()
-            changed = self._arrive(result, before if self.audit else None)
+            changed = self._arrive(result, outcome, before if self.audit else None)
             tape.border = self.trainer.capture() if changed else tape.after
             self.history.add_recent(tape.border)
         self._keep_tape(tape)
@@ -173,20 +197,36 @@ class Replay:
         if self.trainer.iteration == 0:
             self.validate()
 
-    def _arrive(self, result: Result, undo_to: State | None) -> bool:
+    def _arrive(self, result: Result, outcome: Outcome, undo_to: State | None) -> bool:
         """Note a batch's result and make the edits of the border it ends at; whether they, or an audit, changed it."""
         iteration = self.trainer.iteration
-        self._note(iteration, result)
+        self._note(iteration, result, outcome)
         self.on_arrival(self, iteration)
         if undo_to is not None:
             self.trainer.undo_update(undo_to)
+        stepped = self._end_epoch()
         edits = [edit for edit in self.edits if edit.iteration == iteration]
         for edit in edits:
             self.make_edit(edit)
+        self.rates.note(iteration, self.trainer.rates())
         self.validate(self.interrupted)  # of what is seen at this border: after its edits
         if self.history.wants(iteration):
             self.history.add_checkpoint(self.trainer.capture())
-        return bool(edits) or undo_to is not None
+        elif not edits and undo_to is None:
+            self._compare(iteration)
+        return bool(edits) or undo_to is not None or stepped
+
+    def _end_epoch(self) -> bool:
+        """Step what is stepped once an epoch, with the validation's loss as it is before this border's edits."""
+        trainer = self.trainer
+        if not trainer.epoch_is_done or not trainer.program.steps_epochs:
+            return False
+        if trainer.epoch not in self.fed:
+            outcome = None if self._validation is None else trainer.validate(self._validation)
+            self.fed[trainer.epoch] = None if outcome is None else outcome["loss"]
+        with users_code("stepping a scheduler"):
+            trainer.program.end_epoch(self.fed[trainer.epoch])
+        return True
 
     def make_edit(self, edit: Edit) -> bool:
         """Make an edit where the trainer stands; whether the model now computes something else.
@@ -197,24 +237,52 @@ class Replay:
         if edit.name == "batch_size":
             epoch = self.trainer.epoch + (self.trainer.batch > 0)  # an epoch that has begun keeps its batches
             self.calendar.change(epoch, len(self.trainer.loader))  # type: ignore[arg-type]
-        self.rates[edit.iteration] = self.trainer.base_rate
+        self.rates.note(edit.iteration, self.trainer.rates())
         return other_model
 
-    def _note(self, iteration: int, result: Result) -> None:
-        if iteration > len(self.losses):
-            self.losses.append(result.loss)
-            self.accuracies.append(_accuracy(result))
-        elif not _same(self.losses[iteration - 1], result.loss):
-            self._diverged(iteration, result.loss)
-            self.losses[iteration - 1] = result.loss
-            self.accuracies[iteration - 1] = _accuracy(result)
+    def _note(self, iteration: int, result: Result, outcome: Outcome) -> None:
+        losses = {name or "loss": loss for name, loss in result.losses.items()}
+        replayed = iteration <= len(self.series)
+        if replayed:
+            self._compare_losses(iteration, losses)
+            if not self.divergence:
+                return
+        self.loss_names += [name for name in losses if name not in self.loss_names]
+        rates = {rate_name(group): rate for group, rate in result.rates.items()}
+        self.series.note(iteration, {**losses, **rates, **_accuracy(outcome), **result.scores})
 
-    def _diverged(self, iteration: int, loss: float) -> None:
-        if not self.divergence:
-            self.divergence = (
-                f"batch {iteration} was replayed with loss {loss!r}, but had {self.losses[iteration - 1]!r} before: "
-                "something in it is not seeded (the loader? an augmentation?): from here on this is a new run"
-            )
+    def _compare_losses(self, iteration: int, losses: dict[str, float]) -> None:
+        for name, loss in losses.items():
+            was = self.series.at(name, iteration)
+            if was is None or not alike(was, loss):
+                self._diverged(f"batch {iteration} was replayed with {name} {loss!r}, but had {was!r} before")
+                return
+
+    def _compare(self, iteration: int) -> None:
+        """Compare a replayed border with the state that is held of it, where that costs little beside the replay."""
+        held = self.history.checkpoint(iteration)
+        if held is not None and not self.divergence and (found := self.trainer.differing(held)):
+            self._diverged(f"batch {iteration} was replayed, and ended in another state", found)
+
+    def _diverged(self, what: str, found: Sequence[str] = ()) -> None:
+        """Say what differs, as far as comparing finds it; causes are not guessed."""
+        if self.divergence:
+            return
+        said = f"; what differs first: {_listed(found)}" if found else ""
+        lost = self._not_put_back()
+        if lost:
+            said += f"; this could not be put back: {_listed(lost)} (give it as state, with state_dict)"
+        self.divergence = f"{what}{said}. From here on this is a new run"
+
+    def _not_put_back(self) -> list[str]:
+        """What is not as it was the first time, right after the state that the replay began from is restored."""
+        if self._began_from is None:
+            return []
+        here = self.trainer.capture()
+        self.trainer.restore(self._began_from)
+        found = self.trainer.differing(self._began_from)
+        self.trainer.restore(here)
+        return found
 
     def _keep_here(self) -> State:
         state = self.trainer.capture()
@@ -255,6 +323,7 @@ class Replay:
         if trainer.owner is not self or trainer.iteration > iteration or start.iteration > trainer.iteration:
             trainer.owner, trainer.calendar = self, self.calendar
             trainer.restore(start)
+            self._began_from = start
         return self.trainer.iteration
 
     def state(self, iteration: int, interrupted: Callable[[], bool] = lambda: False) -> State | None:
@@ -311,22 +380,28 @@ class Replay:
         self.history.forget_from(border)
         self.trace.forget_from(border)
         self.distributions.forget_from(border)
-        del self.losses[border:]
-        del self.accuracies[border:]
+        self.series.forget_from(border)
         for series in self.plotted.values():
             del series[border:]
         for held in [i for i in self._tapes if i >= border]:
             del self._tapes[held]
         done = self.calendar.epochs_done(border)
         self.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
-        self.rates = {place: rate for place, rate in self.rates.items() if place <= border}
+        self.rates.forget_from(border)
+        self.fed = {epochs: loss for epochs, loss in self.fed.items() if epochs <= done}
         self.reached, self.finished = min(self.reached, border), min(self.finished, border)
 
 
-def _accuracy(result: Result) -> float:
-    share = accuracy(result.output, result.targets)
-    return math.nan if share is None else share
+def rate_name(group: str) -> str:
+    """What the series of a group's learning rate is called."""
+    return f"learning_rate[{group}]" if group else "learning_rate"
 
 
-def _same(a: float, b: float) -> bool:
-    return a == b or (math.isnan(a) and math.isnan(b))
+def _accuracy(outcome: Outcome) -> dict[str, float]:
+    share = accuracy(outcome.output, outcome.targets)
+    return {"accuracy": math.nan if share is None else share} if outcome.targets is not None else {}
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

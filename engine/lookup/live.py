@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from engine.errors import HistoryError, NotComputedYetError
-from engine.lookup.scalars import scalars_here
-from engine.lookup.values import Values
+from engine.history.replay import Replay
+from engine.lookup.scalars import only_rate, scalars_at
+from engine.lookup.values import Scalar, Values
 from engine.tape.tape import Tape
-from engine.training.state import all_buffers, optimizer_parameters
-
-if TYPE_CHECKING:
-    from engine.session import Session
+from engine.training.state import optimizer_parameters
 
 
 class LiveValues(Values):
     """What can be had without recording. Values of the forward pass are not computed yet, as far as this goes."""
 
-    def __init__(self, session: Session, before: dict[str, Tensor]) -> None:
-        trainer = session.trainer
+    def __init__(self, replay: Replay, before: dict[str, Tensor]) -> None:
+        trainer = replay.trainer
         super().__init__(
-            session.naming,
+            replay.naming,
             trainer.model,
             state=_none_held,
             tape=lambda: None,
             done=None,
-            scalars=scalars_here(session),
+            scalars=_scalars_now(replay),
             refresh=_no_tape,
         )
         self._trainer = trainer
-        self._parameters = dict(trainer.model.named_parameters())
+        self._parameters = dict(trainer.modules.named_parameters())
         self._before = before
         self._then = False  # whether parameters are those of before the last batch
 
@@ -43,7 +42,7 @@ class LiveValues(Values):
 
     def tensors(self) -> dict[str, Tensor]:
         """The live parameters and buffers."""
-        return {**{n: p.detach() for n, p in self._parameters.items()}, **all_buffers(self.model)}
+        return {**{n: p.detach() for n, p in self._parameters.items()}, **dict(self._trainer.modules.named_buffers())}
 
     def parameter(self, full_name: str) -> Tensor:
         """A live parameter."""
@@ -79,6 +78,22 @@ class LiveValues(Values):
         earlier.__dict__.update(self.__dict__)
         earlier._then = True
         return earlier
+
+
+def _scalars_now(replay: Replay) -> dict[str, Callable[[], Scalar]]:
+    """The numbers where the trainer stands, whenever they are asked for."""
+    trainer = replay.trainer
+
+    def ask(name: str) -> Callable[[], Scalar]:
+        return lambda: scalars_at(replay, trainer.iteration)[name]() if trainer.iteration else None
+
+    of_a_batch = {name: ask(name) for name in scalars_at(replay, trainer.iteration)}
+    return of_a_batch | {
+        "learning_rate": lambda: only_rate(trainer.rates()),
+        "epoch": lambda: trainer.calendar.place(trainer.iteration)[0],
+        "batch": lambda: trainer.calendar.place(trainer.iteration)[1],
+        "iteration": lambda: trainer.iteration,
+    }
 
 
 def _none_held() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -10,17 +10,15 @@ from torch import Tensor
 
 from engine.errors import ExpressionError
 from engine.experiments.data import BatchLoader
+from engine.lookup.moment import Moment
 from engine.lookup.values import Ref
-from engine.panes.confusion import confusion
+from engine.panes.confusion import ConfusionHeld, confusion
 from engine.panes.examples import as_picture, batch_view, class_name, greys, in_order, judged, known_examples
 from engine.protocol.messages import BatchLook
 from engine.protocol.views import BatchView, Gallery, Picture
 from engine.tape.tape import Tape
 from engine.training.classes import are_classes, target_classes
 from engine.training.elsewhere import loss_with
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 
 class Named(NamedTuple):
@@ -42,21 +40,30 @@ class Found(NamedTuple):
     own_scales: bool = False
 
 
-def digits_view(session: Session, look: BatchLook, count: int) -> BatchView | None:
+class Averages:
+    """The mean pictures of the training partition, which never change, once they are made."""
+
+    def __init__(self) -> None:
+        self.pictures: list[Named] | None = None
+
+
+def digits_view(
+    moment: Moment, look: BatchLook, count: int, held: ConfusionHeld, averages: Averages
+) -> BatchView | None:
     """What the digits pane looks at; what needs no batch is there before training, too."""
-    view = batch_view(session, count if look.kind == "examples" else 0, look.order, look.first)
+    view = batch_view(moment, count if look.kind == "examples" else 0, look.order, look.first)
     if look.kind == "examples":
         return view
     base = view or BatchView(0, None, [])
-    tape = session.tape()
+    tape = moment.tape
     try:
         if look.kind == "confusion":
-            return msgspec.structs.replace(base, order=look.order, confusion=confusion(session, look.order))
+            return msgspec.structs.replace(base, order=look.order, confusion=confusion(moment, look.order, held))
         if look.kind == "averages":
-            return _shown(base, _averages(session, tape), look.first, count)
+            return _shown(base, _averages(moment, tape, averages), look.first, count)
         if look.kind == "first layer":
-            return _shown(base, _first_layer(session), look.first, count)
-        return _shown(base, _input_gradients(session, tape, look.order), look.first, count)
+            return _shown(base, _first_layer(moment), look.first, count)
+        return _shown(base, _input_gradients(moment, tape, look.order), look.first, count)
     except ExpressionError as error:
         return msgspec.structs.replace(base, problem=str(error))
 
@@ -94,21 +101,20 @@ def _levels(values: Tensor, scale: float) -> bytes:
     return levels.nan_to_num(0.0).to(torch.uint8).numpy().tobytes()
 
 
-def _averages(session: Session, tape: Tape | None) -> Found:
+def _averages(moment: Moment, tape: Tape | None, averages: Averages) -> Found:
     """The mean picture of each class: of the training partition where it is at hand, else of the batch."""
-    loader = session.trainer.loader
+    loader = moment.trainer.loader
     if isinstance(loader, BatchLoader):
-        held = session.kept.get("averages")
-        if held is None:
-            held = session.kept["averages"] = _class_means(session, loader.inputs, loader.targets)
-        return Found("average image of each class, training partition", held, grey=True)
+        if averages.pictures is None:
+            averages.pictures = _class_means(moment, loader.inputs, loader.targets)
+        return Found("average image of each class, training partition", averages.pictures, grey=True)
     if tape is None or not tape.inputs or not isinstance(tape.targets, Tensor):
         raise ExpressionError("no batch has run", "step a batch first")
-    means = _class_means(session, tape.inputs[0], tape.targets)
+    means = _class_means(moment, tape.inputs[0], tape.targets)
     return Found("average image of each class, this batch", means, grey=True)
 
 
-def _class_means(session: Session, inputs: Tensor, targets: Tensor) -> list[Named]:
+def _class_means(moment: Moment, inputs: Tensor, targets: Tensor) -> list[Named]:
     scores = torch.zeros(len(targets), 2) if targets.dim() == 1 else torch.zeros(targets.shape)
     if not are_classes(scores, targets):
         raise ExpressionError("the targets are no classes", "averages are of classes")
@@ -116,44 +122,44 @@ def _class_means(session: Session, inputs: Tensor, targets: Tensor) -> list[Name
     found = []
     for label in labels.unique().tolist():
         rows = labels == label
-        picture = as_picture(session, inputs[rows].mean(0))
+        picture = as_picture(moment, inputs[rows].mean(0))
         if picture is None:
             raise ExpressionError("the examples are no pictures", "see the inspector: inspect X")
-        levels = torch.frombuffer(bytearray(greys(session, picture)), dtype=torch.uint8).reshape(picture.shape)
-        found.append(Named(label + 1, class_name(session, label), f"mean of {int(rows.sum())}", levels))
+        levels = torch.frombuffer(bytearray(greys(moment, picture)), dtype=torch.uint8).reshape(picture.shape)
+        found.append(Named(label + 1, class_name(moment, label), f"mean of {int(rows.sum())}", levels))
     return found
 
 
-def _first_layer(session: Session) -> Found:
+def _first_layer(moment: Moment) -> Found:
     """Each first-layer neuron's weights, or each filter, as a picture."""
-    weight = session.values().get(Ref("W[1]")).detach()
+    weight = moment.values.get(Ref("W[1]")).detach()
     if weight.dim() == 4:
         pictures = list(weight.flatten(1, 2))
     else:
-        pictures = [picture for row in weight if (picture := as_picture(session, row)) is not None]
+        pictures = [picture for row in weight if (picture := as_picture(moment, row)) is not None]
     if not pictures:
         raise ExpressionError(f"W[1] is {'×'.join(map(str, weight.shape))}: its rows are no pictures", "inspect W[1]")
     found = [Named(at, f"neuron {at}", "", picture) for at, picture in enumerate(pictures, 1)]
     return Found("what each first-layer neuron looks for: its weights", found)
 
 
-def _input_gradients(session: Session, tape: Tape | None, order: str) -> Found:
+def _input_gradients(moment: Moment, tape: Tape | None, order: str) -> Found:
     """ℒ's gradient towards each example of the batch, with the parameters that it was computed with."""
-    if tape is None or not session.loss_is_done():
+    if tape is None or not moment.loss_is_done:
         raise ExpressionError("no gradient goes to the input yet", "step past the loss")
-    gradient = input_gradient(session, tape)
-    known = known_examples(session, tape)
+    gradient = input_gradient(moment, tape)
+    known = known_examples(moment, tape)
     found = []
     for row in in_order(known, order):
-        picture = as_picture(session, gradient[row])
+        picture = as_picture(moment, gradient[row])
         if picture is None:
             raise ExpressionError("the examples are no pictures", "they have no picture of a gradient either")
-        label, guess, right = judged(session, tape, known, row)
+        label, guess, right = judged(moment, tape, known, row)
         found.append(Named(row + 1, f"{label}→{guess or '·'}", "", picture, right))
     return Found("∂ℒ/∂x: where more ink would raise the loss (+) or lower it (−)", found, own_scales=True)
 
 
-def input_gradient(session: Session, tape: Tape) -> Tensor:
+def input_gradient(moment: Moment, tape: Tape) -> Tensor:
     """ℒ's gradient towards the batch's first input, of its shape; computed once for each tape, aside from the run.
 
     Raises ExpressionError where the input is not of floating-point numbers.
@@ -163,8 +169,8 @@ def input_gradient(session: Session, tape: Tape) -> Tensor:
         if not isinstance(first, Tensor) or not first.is_floating_point():
             raise ExpressionError("the input is not of floating-point numbers", "no gradient goes to it")
         leaf = first.detach().clone().requires_grad_()
-        with session.trainer.at_work, torch.enable_grad():
+        with moment.trainer.at_work, torch.enable_grad():
             inputs = (leaf, *tape.inputs[1:])
-            loss = loss_with(session.trainer, tape.before.tensors, inputs, tape.targets, tape.before.random)
+            loss = loss_with(moment.trainer, tape.before.tensors, inputs, tape.targets, tape.before.random)
             tape.input_gradient = torch.autograd.grad(loss, leaf)[0]
     return tape.input_gradient

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from engine.lookup.moment import Moment
 from engine.panes.reached import reached_gradients
 from engine.protocol.messages import GradientLook
 from engine.protocol.views import Distribution
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 DECADES = (-12, 4)  # powers of ten that the distribution over time spans
 STEPS = 32  # two a decade
 _SAMPLE = 4096  # values of a tensor that its distribution over time is taken from
 
 
-def distribution_view(session: Session, look: GradientLook) -> Distribution | None:
+def distribution_view(moment: Moment, look: GradientLook) -> Distribution | None:
     """How the values of the gradient that is looked at are distributed; None where it was never computed yet."""
-    gradient = reached_gradients(session.values()).get(look.chosen)
-    past = session.replay.distributions.items(look.chosen, session.finished, look.points)
-    if gradient is not None and session.event is not None:
-        past = [*past, (session.iteration, _steps(gradient))][-max(1, look.points) :]
+    gradient = reached_gradients(moment.values).get(look.chosen)
+    past = moment.replay.distributions.items(look.chosen, moment.finished, look.points)
+    if gradient is not None and moment.event is not None:
+        past = [*past, (moment.iteration, _steps(gradient))][-max(1, look.points) :]
     if look.bins < 1 or (gradient is None and not past):
         return None
     iterations, steps = [iteration for iteration, _ in past], [steps for _, steps in past]
@@ -57,11 +54,11 @@ def _counts(finite: Tensor, bins: int) -> tuple[float, float, list[int]]:
     return -most, most, [int(count) for count in counts]
 
 
-def remember(session: Session, gradients: dict[str, Tensor]) -> None:
+def remember(moment: Moment, gradients: dict[str, Tensor]) -> None:
     """Note how every gradient is distributed, once for each batch that is looked at."""
-    if session.iteration and not session.replay.distributions.has(session.iteration):
+    if moment.iteration and not moment.replay.distributions.has(moment.iteration):
         taken = {name: _steps(gradient) for name, gradient in gradients.items()}
-        session.replay.distributions.note(session.iteration, taken)
+        moment.replay.distributions.note(moment.iteration, taken)
 
 
 def _steps(gradient: Tensor) -> bytes:

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from engine.experiments.optimizers import spec_of
+from engine.lookup.moment import Moment
 from engine.protocol.positions import Phase
 from engine.protocol.views import Term
+from engine.tape.naming import Naming
 from engine.tape.tape import Event, Tape, Value
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 NEW_LINE = Term("\n")
 _SLOT = re.compile(r"\{(d?)(out|\d)(\.T)?\}")
 
 
-def title(session: Session, event: Event) -> str:
+def title(naming: Naming, event: Event) -> str:
     """The event in a few words: "backward · relu 2"."""
     if event.phase is Phase.UPDATE:
-        return f"update · {session.naming.short_name[event.parameter]}"
+        return f"update · {naming.short_name[event.parameter]}"
     return f"{event.phase} · {event.op.name}" + (f" {event.layer}" if event.layer else "")
 
 
-def rules(session: Session, tape: Tape, event: Event) -> tuple[list[Term], str, list[Term]]:
+def rules(moment: Moment, tape: Tape, event: Event) -> tuple[list[Term], str, list[Term]]:
     """The event's rule, and the other direction's with its name; none where there is no other direction."""
     if event.phase is Phase.LOAD:
         return _loaded(event), "", []
     if event.phase is Phase.UPDATE:
-        return _update_rule(session, event), "", []
+        return _update_rule(moment, event), "", []
     if event.phase is Phase.BACKWARD:
         forward = [] if event.twin is None else forward_rule(event.twin)
         return backward_rule(event), "forward", forward
@@ -49,9 +47,9 @@ def _loaded(event: Event) -> list[Term]:
     return terms
 
 
-def _update_rule(session: Session, event: Event) -> list[Term]:
-    spec = spec_of(session.values().optimizer)
-    name = session.naming.short_name[event.parameter]
+def _update_rule(moment: Moment, event: Event) -> list[Term]:
+    spec = spec_of(moment.values.optimizer)
+    name = moment.naming.short_name[event.parameter]
     shape = _shape(event.inputs[0].shape)
     if spec is None:
         return [Term(name, shape), Term(f" ← {event.op.name} step of "), Term(f"d{name}", shape)]

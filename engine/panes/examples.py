@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from engine.errors import ModelError
+from engine.lookup.moment import Moment
 from engine.protocol.views import BatchView, Example
 from engine.tape.tape import Tape
 from engine.training.classes import are_classes, predicted_classes, target_classes
 from engine.users_code import users_code
-
-if TYPE_CHECKING:
-    from engine.session import Session
-
 
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
 _MOST_ROWS = 2000  # whose numbers are sent
@@ -40,17 +36,16 @@ class Known:
         return int(self.guesses.eq(self.labels).sum()) if known else None  # type: ignore[union-attr, arg-type]
 
 
-def known_examples(session: Session, tape: Tape) -> Known:
+def known_examples(moment: Moment, tape: Tape) -> Known:
     """Predictions once the cursor is past the model's output, losses once it is past the loss."""
-    done = len(tape) if session.event is None else session.event
     known = are_classes(tape.output, tape.targets)
-    predicted = known and done >= _output_event(tape)
+    predicted = known and moment.done >= _output_event(tape)
     return Known(
         tape.size,
         target_classes(tape.targets) if known and tape.targets is not None else None,
         predicted_classes(tape.output) if predicted and tape.output is not None else None,
-        _probabilities(session, tape) if predicted else None,
-        _losses(session, tape) if session.loss_is_done() else None,
+        _probabilities(moment, tape) if predicted else None,
+        _losses(moment, tape) if moment.loss_is_done else None,
     )
 
 
@@ -69,27 +64,27 @@ def in_order(known: Known, order: str) -> list[int]:
     return rows
 
 
-def batch_view(session: Session, count: int, order: str = "batch", first: int = 1) -> BatchView | None:
+def batch_view(moment: Moment, count: int, order: str = "batch", first: int = 1) -> BatchView | None:
     """`count` examples of the cursor's batch in an order, from one place of it on, counted from 1."""
-    tape = session.tape()
+    tape = moment.tape
     if tape is None:
         return None
-    known = known_examples(session, tape)
+    known = known_examples(moment, tape)
     rows = in_order(known, order)
     first = max(1, min(first, len(rows)))
-    shown = [_example(session, tape, row, known) for row in rows[first - 1 : first - 1 + count]]
+    shown = [_example(moment, tape, row, known) for row in rows[first - 1 : first - 1 + count]]
     numbers = [row + 1 for row in rows[:_MOST_ROWS]]
     return BatchView(known.size, known.right, shown, order, first, len(rows), numbers)
 
 
-def _losses(session: Session, tape: Tape) -> list[float] | None:
+def _losses(moment: Moment, tape: Tape) -> list[float] | None:
     """The loss of each example alone, computed once for each tape; None where the loss takes no single example."""
     if tape.example_losses is None:
-        output, targets, loss = tape.output, tape.targets, session.trainer.loss
+        output, targets, loss = tape.output, tape.targets, moment.trainer.loss
         if output is None or targets is None or targets.dim() == 0 or len(output) != len(targets):
             return None
         try:
-            with session.trainer.untouched(), torch.no_grad(), users_code("the loss of one example"):
+            with moment.trainer.untouched(), torch.no_grad(), users_code("the loss of one example"):
                 tape.example_losses = [
                     float(loss(output[row : row + 1], targets[row : row + 1])) for row in range(len(targets))
                 ]
@@ -103,33 +98,33 @@ def _output_event(tape: Tape) -> int:
     return max((event.number for event in tape.events if event.phase == "forward"), default=0)
 
 
-def _probabilities(session: Session, tape: Tape) -> Tensor | None:
+def _probabilities(moment: Moment, tape: Tape) -> Tensor | None:
     """The probability given to the predicted class, (N,), where the model's outputs are or become probabilities."""
     output = tape.output
     if output is None:
         return None
     if output.dim() == 2 and output.shape[1] > 1:
         inside = bool((output >= 0).all() and (output <= 1).all())
-        return (output if inside and _is_derived(session) is False else torch.softmax(output, 1)).amax(1)
+        return (output if inside and _is_derived(moment) is False else torch.softmax(output, 1)).amax(1)
     flat = output.reshape(len(output), -1)[:, 0]
     return torch.maximum(flat, 1 - flat) if bool(((flat >= 0) & (flat <= 1)).all()) else None
 
 
-def _is_derived(session: Session) -> bool:
-    return getattr(session.trainer.model, "output_activation", "") == "softmax"
+def _is_derived(moment: Moment) -> bool:
+    return getattr(moment.trainer.model, "output_activation", "") == "softmax"
 
 
-def judged(session: Session, tape: Tape, known: Known, row: int) -> tuple[str, str, bool | None]:
+def judged(moment: Moment, tape: Tape, known: Known, row: int) -> tuple[str, str, bool | None]:
     """An example's label and prediction, "" for none, and whether it is right; None while there is no prediction."""
     label = None if known.labels is None else int(known.labels[row])
     guess = None if known.guesses is None else int(known.guesses[row])
-    named = _target(tape, row) if label is None else class_name(session, label)
-    return named, "" if guess is None else class_name(session, guess), None if guess is None else guess == label
+    named = _target(tape, row) if label is None else class_name(moment, label)
+    return named, "" if guess is None else class_name(moment, guess), None if guess is None else guess == label
 
 
-def _example(session: Session, tape: Tape, row: int, known: Known) -> Example:
-    height, width, pixels = picture_of(session, tape, row)
-    label, prediction, right = judged(session, tape, known, row)
+def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
+    height, width, pixels = picture_of(moment, tape, row)
+    label, prediction, right = judged(moment, tape, known, row)
     return Example(
         row + 1,
         tape.indices[row] if row < len(tape.indices) else 0,
@@ -151,34 +146,34 @@ def _target(tape: Tape, row: int) -> str:
     return f"{float(target[row]):.4g}"
 
 
-def class_name(session: Session, index: int) -> str:
-    classes = session.description.classes
+def class_name(moment: Moment, index: int) -> str:
+    classes = moment.description.classes
     return classes[index] if index < len(classes) else str(index)
 
 
-def picture_of(session: Session, tape: Tape, row: int) -> tuple[int, int, bytes]:
+def picture_of(moment: Moment, tape: Tape, row: int) -> tuple[int, int, bytes]:
     """Height, width and grey levels of an example that is a picture; (0, 0, b"") for others."""
     inputs = tape.inputs[0] if tape.inputs else None
     if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.dim() not in (2, 4):
         return 0, 0, b""
-    grey = as_picture(session, inputs[row])
+    grey = as_picture(moment, inputs[row])
     if grey is None:
         return 0, 0, b""
-    return grey.shape[0], grey.shape[1], greys(session, grey)
+    return grey.shape[0], grey.shape[1], greys(moment, grey)
 
 
-def as_picture(session: Session, one: Tensor) -> Tensor | None:
+def as_picture(moment: Moment, one: Tensor) -> Tensor | None:
     """An example, or what has its shape, as (height, width); None where it is no picture."""
     if one.dim() == 3 and one.shape[0] in (1, 3):
         return one.mean(0)
-    if one.dim() == 1 and session.description.mean is not None and one.numel() == 784:
+    if one.dim() == 1 and moment.description.mean is not None and one.numel() == 784:
         return one.reshape(28, 28)
     return None
 
 
-def greys(session: Session, picture: Tensor) -> bytes:
+def greys(moment: Moment, picture: Tensor) -> bytes:
     """Grey levels 0…255 of a picture of normalised pixels."""
-    description = session.description
+    description = moment.description
     if description.mean is not None:
         levels = (picture * description.std + description.mean) * 255
     else:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.lookup.moment import Moment
 from engine.lookup.values import Values
 from engine.panes.distribution import remember
 from engine.panes.reached import gradient_norm, parameter_gradient, pre_activation_gradient, reached_gradients
@@ -15,19 +15,16 @@ from engine.protocol.views import Gradient, Gradients
 from engine.statistics import norm, update_ratio
 from engine.tape.naming import Naming
 
-if TYPE_CHECKING:
-    from engine.session import Session
-
 _KINDS = {"dW": "W", "db": "b", "dZ": "Z"}  # by mode
 
 
-def gradients_view(session: Session, look: GradientLook) -> Gradients:
+def gradients_view(moment: Moment, look: GradientLook) -> Gradients:
     """The rows in view of all parameters' gradients, or of those of each Z, as far as the cursor has reached."""
-    found = _all(session.values())
-    if session.event is None:
-        _remember(session, found)
+    found = _all(moment.values)
+    if moment.event is None:
+        _remember(moment, found)
     view = table(found, look)
-    return msgspec.structs.replace(view, rows=[_with_history(session, row, look.points) for row in view.rows])
+    return msgspec.structs.replace(view, rows=[_with_history(moment, row, look.points) for row in view.rows])
 
 
 def table(found: list[Gradient], look: GradientLook) -> Gradients:
@@ -65,17 +62,17 @@ def _span(rows: list[Gradient]) -> tuple[float, float] | None:
     return (min(norms), max(norms)) if norms else None
 
 
-def _remember(session: Session, gradients: list[Gradient]) -> None:
+def _remember(moment: Moment, gradients: list[Gradient]) -> None:
     known = {f"d{gradient.name}": gradient.norm for gradient in gradients if gradient.norm is not None}
-    session.replay.trace.note(session.iteration, known)
-    remember(session, reached_gradients(session.values()))
+    moment.replay.trace.note(moment.iteration, known)
+    remember(moment, reached_gradients(moment.values))
 
 
-def _with_history(session: Session, gradient: Gradient, points: int) -> Gradient:
+def _with_history(moment: Moment, gradient: Gradient, points: int) -> Gradient:
     if not points:
         return gradient
-    before = session.replay.trace.series(f"d{gradient.name}", session.finished, points)
-    now = [] if session.event is None or gradient.norm is None else [gradient.norm]
+    before = moment.replay.trace.series(f"d{gradient.name}", moment.finished, points)
+    now = [] if moment.event is None or gradient.norm is None else [gradient.norm]
     return msgspec.structs.replace(gradient, history=[*before, *now][-points:])
 
 

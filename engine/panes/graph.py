@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 from torch import Tensor
 
+from engine.lookup.moment import Moment
 from engine.panes.graph_plan import LEAVES, GraphPlan, Item, graph_plan
 from engine.panes.reached import gradient_norm
 from engine.protocol.messages import GraphLook
@@ -14,22 +13,19 @@ from engine.protocol.positions import Mark, Phase
 from engine.protocol.views import GraphView, Node
 from engine.tape.tape import Event, Tape, Value
 
-if TYPE_CHECKING:
-    from engine.session import Session
-
 _MOST_FOUND = 500
 
 
-def graph_view(session: Session, look: GraphLook) -> GraphView | None:
+def graph_view(moment: Moment, look: GraphLook) -> GraphView | None:
     """The graph of the cursor's batch; before training, that of the first batch, all still to come.
 
     None where there is no batch to look at.
     """
-    tape = session.tape() if session.iteration else session.first_tape()
+    tape = moment.tape if moment.iteration else moment.first_tape()
     if tape is None:
         return None
-    done = 0 if session.iteration == 0 else len(tape) if session.event is None else session.event
-    plan = graph_plan(tape, look.level, look.toggled, session.naming.course)
+    done = moment.done
+    plan = graph_plan(tape, look.level, look.toggled, moment.naming.course)
     current = tape.events[max(0, done - 1)]
     here = _here(plan, current) if done else {}
     at = min((item.line for item in here.values() if item.line), default=0)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from engine.lookup.moment import Moment
 from engine.panes.equations import rules, title
 from engine.panes.worked import worked
 from engine.protocol.views import Here
 
-if TYPE_CHECKING:
-    from engine.session import Session
 
-
-def here_view(session: Session) -> Here | None:
+def here_view(moment: Moment, picked: tuple[int, int]) -> Here | None:
     """What the cursor's event computes; None before training."""
-    tape = session.tape()
+    tape = moment.tape
     if tape is None:
         return None
-    number = len(tape) if session.event is None else session.event
+    number = moment.done
     event = tape.events[number - 1]
-    rule, other_title, other = rules(session, tape, event)
+    rule, other_title, other = rules(moment, tape, event)
     return Here(
         number,
         len(tape),
@@ -28,9 +24,9 @@ def here_view(session: Session) -> Here | None:
         event.layer,
         event.path,
         event.source,
-        title(session, event),
+        title(moment.naming, event),
         rule,
         other_title,
         other,
-        worked(session, tape, event),
+        worked(moment, tape, event, picked),
     )

@@ -11,12 +11,12 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from engine.errors import CommandError, EngineError, ExpressionError
+from engine.lookup.moment import Moment
 from engine.lookup.values import Ref
 from engine.panes.tensor import place_of
 from engine.panes.worked import subscript
@@ -25,9 +25,6 @@ from engine.protocol.positions import Status
 from engine.protocol.views import LandscapeView
 from engine.tape.tape import Tape
 from engine.training.elsewhere import loss_with
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 _LINE, _SIDE = 65, 33  # points of a curve, and of a side of the map: 2ᵏ + 1
 _MOST_STEPS = 200  # of the path
@@ -74,20 +71,20 @@ class Landscape:
         """Whether a look is waiting for more points."""
         return self.active and not self.surface.finished
 
-    def view(self, session: Session, look: LandscapeLook) -> LandscapeView:
+    def view(self, moment: Moment, look: LandscapeLook) -> LandscapeView:
         """What is computed so far. During a run it stays as it is."""
-        key = (id(session.replay), session.iteration, len(session.replay.edits), look)
-        if self.surface.key != key and session.status is not Status.RUNNING:
-            self.surface = _begin(session, look)
+        key = (id(moment.replay), moment.iteration, len(moment.replay.edits), look)
+        if self.surface.key != key and moment.status is not Status.RUNNING:
+            self.surface = _begin(moment, look)
             self.surface.key = key
         return _view(self.surface, look.kind)
 
-    def work(self, session: Session, seconds: float) -> None:
-        """Compute points for so long, at least one, or until the session is asked to stop."""
+    def work(self, moment: Moment, seconds: float) -> None:
+        """Compute points for so long, at least one, or until the moment is asked to stop."""
         until = time.monotonic() + seconds
-        while not self.surface.finished and not session.interrupted():
+        while not self.surface.finished and not moment.interrupted():
             try:
-                _next_point(session, self.surface)
+                _next_point(moment, self.surface)
             except EngineError as error:
                 self.surface.problem = str(error)
             if time.monotonic() >= until:
@@ -116,16 +113,14 @@ def _view(surface: Surface, kind: str) -> LandscapeView:
 # ── what is looked at ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _begin(session: Session, look: LandscapeLook) -> Surface:
+def _begin(moment: Moment, look: LandscapeLook) -> Surface:
     surface = Surface()
     try:
-        tape = session.tape()
+        tape = moment.tape
         if tape is None:
             raise ExpressionError("no batch has run", "step a batch: the landscape is of its loss")
         surface.tape = tape
-        {"parameter": _along_parameter, "update": _along_update, "plane": _over_plane}[look.kind](
-            session, look, surface
-        )
+        {"parameter": _along_parameter, "update": _along_update, "plane": _over_plane}[look.kind](moment, look, surface)
     except EngineError as error:
         surface.problem = str(error)
         return surface
@@ -135,27 +130,27 @@ def _begin(session: Session, look: LandscapeLook) -> Surface:
     return surface
 
 
-def _along_parameter(session: Session, look: LandscapeLook, surface: Surface) -> None:
+def _along_parameter(moment: Moment, look: LandscapeLook, surface: Surface) -> None:
     tape = _tape(surface)
-    name, at = _element(session, tape, look.parameter)
+    name, at = _element(moment, tape, look.parameter)
     tensor = tape.before.tensors[name]
     direction = torch.zeros_like(tensor)
     direction[at] = 1.0
     value = float(tensor[at])
     found = tape.parameter_gradients.get(name)
     slope = None if found is None else float(found[0][at])
-    step = 0.0 if slope is None else -session.learning_rate * slope
+    step = 0.0 if slope is None else -(moment.learning_rate or 0.0) * slope
     spread = float(tensor.std()) if tensor.numel() > 1 else abs(value)
     surface.directions, surface.origin, surface.slope = [{name: direction}], value, slope
     surface.reach = max(4 * spread, 3 * abs(step), 0.05) * look.zoom
-    symbol = _symbol(session, name, at)
+    symbol = _symbol(moment, name, at)
     surface.title, surface.axis = f"ℒ along {symbol}", symbol
     surface.marks = [("here", value, tape.loss)]
     if slope is not None:
-        surface.marks.append(("−η·slope", value + step, _loss_at(session, surface, [step])))
+        surface.marks.append(("−η·slope", value + step, _loss_at(moment, surface, [step])))
 
 
-def _along_update(session: Session, look: LandscapeLook, surface: Surface) -> None:
+def _along_update(moment: Moment, look: LandscapeLook, surface: Surface) -> None:
     tape = _tape(surface)
     change = {name: tape.after.tensors[name] - tape.before.tensors[name] for name in tape.updates()}
     if not change:
@@ -165,13 +160,13 @@ def _along_update(session: Session, look: LandscapeLook, surface: Surface) -> No
     surface.origin = 0.0
     surface.slope = float(sum(slopes))
     surface.title, surface.axis = "ℒ along this batch's update", "steps of this update"
-    surface.marks = [("here", 0.0, tape.loss), ("after it", 1.0, _loss_at(session, surface, [1.0]))]
+    surface.marks = [("here", 0.0, tape.loss), ("after it", 1.0, _loss_at(moment, surface, [1.0]))]
 
 
-def _over_plane(session: Session, look: LandscapeLook, surface: Surface) -> None:
+def _over_plane(moment: Moment, look: LandscapeLook, surface: Surface) -> None:
     tape = _tape(surface)
     generator = torch.Generator().manual_seed(look.seed)
-    trained = [name for name in session.naming.layer_of if tape.before.tensors[name].dim() > 1]
+    trained = [name for name in moment.naming.layer_of if tape.before.tensors[name].dim() > 1]
     if not trained:
         raise ExpressionError("no parameter has filters to scale a direction by", "look along one parameter: v")
     for _ in range(2):
@@ -180,7 +175,7 @@ def _over_plane(session: Session, look: LandscapeLook, surface: Surface) -> None
     surface.title = f"ℒ over two random directions (seed {look.seed}), scaled filter by filter"
     surface.axis = "filter norms"
     surface.marks = [("here", 0.0, tape.loss)]
-    surface.path = _path(session, tape, surface.directions)
+    surface.path = _path(moment, tape, surface.directions)
 
 
 def _normalised(weight: Tensor, generator: torch.Generator) -> Tensor:
@@ -192,15 +187,15 @@ def _normalised(weight: Tensor, generator: torch.Generator) -> Tensor:
     return scaled
 
 
-def _path(session: Session, tape: Tape, directions: list[Direction]) -> list[tuple[float, float]]:
+def _path(moment: Moment, tape: Tape, directions: list[Direction]) -> list[tuple[float, float]]:
     """Where the parameters came from, as far as the history holds them, seen on the plane."""
     first, second = directions
     gram = torch.tensor([[_dot(a, b) for b in directions] for a in directions], dtype=torch.float64)
-    held = sorted(i for i in session.replay.history.iterations() if i < session.iteration)
+    held = sorted(i for i in moment.replay.history.iterations() if i < moment.iteration)
     shown = held[:: max(1, len(held) // _MOST_STEPS)]
     found = []
     for iteration in shown:
-        state = session.replay.history.at(iteration)
+        state = moment.replay.history.at(iteration)
         if state is not None:
             away = {name: state.tensors[name] - tape.before.tensors[name] for name in first}
             sides = torch.tensor([_dot(away, first), _dot(away, second)], dtype=torch.float64)
@@ -213,11 +208,11 @@ def _dot(a: Direction, b: Direction) -> float:
     return float(sum((a[name] * b[name]).sum() for name in a))
 
 
-def _element(session: Session, tape: Tape, parameter: str) -> tuple[str, tuple[int, ...]]:
+def _element(moment: Moment, tape: Tape, parameter: str) -> tuple[str, tuple[int, ...]]:
     """Full name and index of an element; without one, where the gradient of the last layer's weight is greatest."""
     if parameter:
-        place = place_of(session, parameter)
-        name = session.values().parameter_name(Ref(place.expression))
+        place = place_of(moment, parameter)
+        name = moment.values.parameter_name(Ref(place.expression))
         if name is None:
             raise CommandError(f"{place.expression} is no parameter", "for example: landscape W[1][3,5]")
         tensor = tape.before.tensors[name]
@@ -226,7 +221,7 @@ def _element(session: Session, tape: Tape, parameter: str) -> tuple[str, tuple[i
     names = [name for name in tape.parameter_gradients if tape.before.tensors[name].dim() > 1]
     if not names:
         raise ExpressionError("no gradient reaches a weight", "name a parameter: landscape b[1][1]")
-    name = max(names, key=session.naming.layer_of.__getitem__)
+    name = max(names, key=moment.naming.layer_of.__getitem__)
     gradient = tape.parameter_gradients[name][0]
     return name, _unravel(int(gradient.abs().nan_to_num(0.0).argmax()), gradient)
 
@@ -235,9 +230,9 @@ def _unravel(flat: int, tensor: Tensor) -> tuple[int, ...]:
     return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), tensor.shape))
 
 
-def _symbol(session: Session, name: str, at: tuple[int, ...]) -> str:
+def _symbol(moment: Moment, name: str, at: tuple[int, ...]) -> str:
     """w₃,₅[1], b₃[1], or a parameter's own name with its indices."""
-    short = session.naming.short_name[name]
+    short = moment.naming.short_name[name]
     symbol, bracket, layer = short.partition("[")
     if bracket and symbol in ("W", "b") and len(at) <= 2:
         return f"{symbol.lower()}{','.join(subscript(i + 1) for i in at)}[{layer}"
@@ -259,12 +254,12 @@ def _from_coarse_to_fine(rows: int, columns: int) -> Iterator[tuple[int, int, in
         stride //= 2
 
 
-def _next_point(session: Session, surface: Surface) -> None:
+def _next_point(moment: Moment, surface: Surface) -> None:
     row, column, size = next(surface.queue)
     rows, columns = surface.side
     across = (2 * column / (columns - 1) - 1) * surface.reach
     steps = [across] if rows == 1 else [across, (1 - 2 * row / (rows - 1)) * surface.reach]
-    loss = _loss_at(session, surface, steps)
+    loss = _loss_at(moment, surface, steps)
     surface.done += 1
     half = size // 2 if rows > 1 else 0  # a coarse point stands for its square until finer ones come
     for y in range(max(0, row - half), min(rows, row + half + 1)):
@@ -273,14 +268,14 @@ def _next_point(session: Session, surface: Surface) -> None:
                 surface.values[y * columns + x] = loss
 
 
-def _loss_at(session: Session, surface: Surface, steps: list[float]) -> float:
+def _loss_at(moment: Moment, surface: Surface, steps: list[float]) -> float:
     tape = _tape(surface)
     tensors = dict(tape.before.tensors)
     for step, direction in zip(steps, surface.directions, strict=True):
         for name, delta in direction.items():
             tensors[name] = tensors[name] + step * delta
     with torch.no_grad():
-        return float(loss_with(session.trainer, tensors, tape.inputs, tape.targets, tape.before.random))
+        return float(loss_with(moment.trainer, tensors, tape.inputs, tape.targets, tape.before.random))
 
 
 def _tape(surface: Surface) -> Tape:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -12,6 +11,7 @@ from torch.nn import Parameter
 
 from engine.errors import ExpressionError
 from engine.experiments.models import Layer
+from engine.lookup.moment import Moment
 from engine.lookup.values import Ref, Values
 from engine.panes.health import Subject, badges
 from engine.protocol.messages import Look
@@ -22,42 +22,39 @@ from engine.statistics import statistics
 from engine.tape.naming import LayerInfo
 from engine.tape.tape import Tape
 
-if TYPE_CHECKING:
-    from engine.session import Session
-
 NOTHING = Look([])
 QUANTITIES = ("W", "b", "Z", "A", "dZ", "dA", "dW", "db")
 _SHAPES = ("W", "b", "Z", "A")
 
 
-def layers_view(session: Session, look: Look) -> Layers:
+def layers_view(moment: Moment, look: Look) -> Layers:
     """The layers that the screen shows, and what its table must have room for."""
-    values = session.values()
+    values = moment.values
     parameters = dict(values.model.named_parameters())
-    longest = [_bare(values, layer, parameters) for layer in _longest(values, session.naming.layers, parameters)]
-    return Layers(len(session.naming.layers), layer_views(session, look), longest)
+    longest = [_bare(values, layer, parameters) for layer in _longest(values, moment.naming.layers, parameters)]
+    return Layers(len(moment.naming.layers), layer_views(moment, look), longest)
 
 
-def layer_views(session: Session, look: Look = NOTHING) -> list[LayerView]:
+def layer_views(moment: Moment, look: Look = NOTHING) -> list[LayerView]:
     """The layers in view: shapes, statistics of what is reached, badges, and past norms."""
-    values = session.values()
-    wanted = _in_view(session, values, look)
-    named = session.naming.layers
+    values = moment.values
+    wanted = _in_view(moment, look)
+    named = moment.naming.layers
     parameters = dict(values.model.named_parameters())
-    at_end = session.event is None  # then the norms of all are kept
+    at_end = moment.event is None  # then the norms of all are kept
     views = {
         layer.index: _layer(values, layer, parameters)
         for layer in named
         if at_end or layer.index in wanted or layer is named[-1]
     }
     if at_end:
-        _remember(session, views.values())
+        _remember(moment, views.values())
     last = views[named[-1].index].tensors.get("dZ") if named else None
     return [
         msgspec.structs.replace(
             views[layer.index],
             badges=badges(Subject(layer, views[layer.index], len(named), None if last is None else last.norm, values)),
-            history=_history(session, views[layer.index], look),
+            history=_history(moment, views[layer.index], look),
         )
         for layer in named
         if layer.index in wanted
@@ -77,31 +74,30 @@ def _longest(values: Values, layers: list[LayerInfo], named: Mapping[str, Parame
     return find() if values.tape is None else values.tape.once("longest", find)
 
 
-def _in_view(session: Session, values: Values, look: Look) -> range:
+def _in_view(moment: Moment, look: Look) -> range:
     """The layers that the screen shows, moved so that the cursor's is among them, as the pane will move."""
-    count = len(session.naming.layers)
+    count = len(moment.naming.layers)
     if look.layers is None:
         return range(1, count + 1)
     first, last = look.layers
-    cursor = 0 if values.tape is None else len(values.tape) if session.event is None else session.event
-    here = values.tape.events[cursor - 1].layer if values.tape is not None and cursor else 0
+    here = 0 if moment.here is None else moment.here.layer
     if here and not first <= here <= last:
         first, last = here - (last - first), here + (last - first)
     return range(first, last + 1)
 
 
-def _remember(session: Session, layers: Iterable[LayerView]) -> None:
+def _remember(moment: Moment, layers: Iterable[LayerView]) -> None:
     norms = {known.name: known.norm for layer in layers for known in layer.tensors.values()}
-    session.replay.trace.note(session.iteration, norms)
+    moment.replay.trace.note(moment.iteration, norms)
 
 
-def _history(session: Session, layer: LayerView, look: Look) -> list[float]:
+def _history(moment: Moment, layer: LayerView, look: Look) -> list[float]:
     """Norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
     if not look.points:
         return []
     name, known = f"{look.quantity}[{layer.index}]", layer.tensors.get(look.quantity)
-    before = session.replay.trace.series(name, session.finished, look.points)
-    return before if known is None or session.event is None else [*before, known.norm][-look.points :]
+    before = moment.replay.trace.series(name, moment.finished, look.points)
+    return before if known is None or moment.event is None else [*before, known.norm][-look.points :]
 
 
 def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:

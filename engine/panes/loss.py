@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from engine.history.branches import Branch
 from engine.history.replay import Replay
-from engine.panes.plots import NAMED
+from engine.lookup.moment import Moment
+from engine.panes.plots import NAMED, Plots
 from engine.protocol.messages import PlotLook
 from engine.protocol.positions import Position
 from engine.protocol.views import Curve, LossView
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Series = Sequence[float] | Array
@@ -84,14 +80,14 @@ def window_of(batches: int) -> int:
     return 2 ** int(math.log2(batches / _SMOOTHED)) if batches >= 2 * _SMOOTHED else min(batches, 2)
 
 
-def loss_view(session: Session, look: PlotLook, columns: int) -> LossView:
+def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> LossView:
     """One quantity over all batches that have run, of the cursor's branch and of the others; validation likewise."""
-    session.plots.note_here(session)
-    replay, calendar = session.replay, session.calendar
-    first, last = _span(look, session)
-    series = _series(session, replay, look.quantity)
+    plots.note_here(moment)
+    replay, calendar = moment.replay, moment.calendar
+    first, last = _span(look, moment)
+    series = _series(replay, look.quantity)
     if series is None:
-        return LossView(Curve(look.quantity, [], [], []), session.total, [], [], [], look.quantity)
+        return LossView(Curve(look.quantity, [], [], []), moment.total, [], [], [], look.quantity)
     seen = series[first - 1 : last]
     window = 1 if look.quantity == "learning_rate" else window_of(len(seen))
     epochs = sorted(replay.validations)
@@ -99,73 +95,57 @@ def loss_view(session: Session, look: PlotLook, columns: int) -> LossView:
     shown = [(place, taken) for place, taken in places if first - 1 <= place <= last]
     return LossView(
         decimate(look.quantity, seen, columns, first),
-        session.total,
+        moment.total,
         [place for place, _ in shown],
-        [loss for _, (loss, _) in shown],
-        [accuracy for _, (_, accuracy) in shown],
+        [taken.get("loss", math.nan) for _, taken in shown],
+        [taken.get("accuracy", math.nan) for _, taken in shown],
         look.quantity,
         smoothed(look.quantity, seen, columns, window, first) if window > 1 else Curve("", [], [], []),
         window,
-        _other_quantity(session, replay, first, last, columns),
+        _other_quantity(replay, first, last, columns),
         first,
         last,
-        session.iteration,
-        _epoch_marks(session, first, last),
-        [_branch(session, branch, look.quantity, first, last, columns) for branch in _others(session)],
-        _position(session, look.at),
-        _values(session, series, window, look.at),
-        [*NAMED, *session.plots.trees],
+        moment.iteration,
+        _epoch_marks(moment, first, last),
+        [_branch(branch, look.quantity, first, last, columns) for branch in _others(moment)],
+        _position(moment, look.at),
+        _values(series, window, look.at),
+        [*NAMED, *plots.trees],
     )
 
 
-def _span(look: PlotLook, session: Session) -> tuple[int, int]:
-    last = min(look.last, session.total) if look.last else _end(session)
+def _span(look: PlotLook, moment: Moment) -> tuple[int, int]:
+    last = min(look.last, moment.total) if look.last else _end(moment)
     return max(1, min(look.first, last)), max(1, last)
 
 
-def _end(session: Session) -> int:
+def _end(moment: Moment) -> int:
     """Where a span ends that doubles when any branch fills it, and is at most to the end of that epoch."""
-    furthest = max(max(branch.replay.reached, branch.replay.furthest) for branch in session.branches.all)
-    epoch, _ = session.calendar.place(min(max(1, furthest), session.total))
-    end = session.calendar.iteration(epoch + 1, 0)
+    furthest = max(max(branch.replay.reached, branch.replay.furthest) for branch in moment.branches.all)
+    epoch, _ = moment.calendar.place(min(max(1, furthest), moment.total))
+    end = moment.calendar.iteration(epoch + 1, 0)
     doublings = math.ceil(math.log2(max(1, furthest / _SHORTEST)))
     return min(end, _SHORTEST << doublings)
 
 
-def _series(session: Session, replay: Replay, quantity: str) -> Array | None:
+def _series(replay: Replay, quantity: str) -> Array | None:
     """A copy of the series from batch 1 on; None where there is none."""
-    if quantity == "learning_rate":
-        return _rates(session, replay)
-    held: array[float] | None = {"loss": replay.losses, "accuracy": replay.accuracies}.get(
-        quantity, replay.plotted.get(quantity)
-    )
-    return None if held is None else np.array(held)
+    if quantity in replay.plotted:
+        return np.array(replay.plotted[quantity])
+    if quantity == "loss":
+        return np.array(replay.losses)
+    return np.array(replay.series.whole(quantity)) if quantity in (*NAMED, *replay.series) else None
 
 
-def _rates(session: Session, replay: Replay) -> Array:
-    """The learning rate of each batch that has run: the edits' rate, times the schedule's factor."""
-    count = replay.furthest
-    rates = np.empty(count)
-    borders = [*sorted(replay.rates), count]
-    for start, stop in pairwise(borders):
-        rates[start:stop] = replay.rates[start]
-    schedule = session.trainer.schedule
-    if schedule is not None:
-        held = session.kept.setdefault("schedule", array("d"))
-        held.extend(schedule(iteration) for iteration in range(len(held) + 1, count + 1))
-        rates *= np.array(held[:count])
-    return rates
-
-
-def _other_quantity(session: Session, replay: Replay, first: int, last: int, columns: int) -> Curve:
+def _other_quantity(replay: Replay, first: int, last: int, columns: int) -> Curve:
     """The batches' accuracy, smoothed, for the plot below the loss."""
     seen = np.array(replay.accuracies[first - 1 : last])
     return smoothed("accuracy", seen, columns, window_of(len(seen)), first)
 
 
-def _epoch_marks(session: Session, first: int, last: int) -> list[int]:
+def _epoch_marks(moment: Moment, first: int, last: int) -> list[int]:
     """Where epochs end, within the span; none where they would be a wall."""
-    calendar = session.calendar
+    calendar = moment.calendar
     low, high = calendar.epochs_done(first - 1), calendar.epochs_done(last)
     if high - low > _MOST_MARKS:
         return []
@@ -173,23 +153,23 @@ def _epoch_marks(session: Session, first: int, last: int) -> list[int]:
     return [end for end in ends if first <= end < last]
 
 
-def _others(session: Session) -> list[Branch]:
-    return [branch for branch in session.branches.all if branch is not session.branches.current]
+def _others(moment: Moment) -> list[Branch]:
+    return [branch for branch in moment.branches.all if branch is not moment.branches.current]
 
 
-def _branch(session: Session, branch: Branch, quantity: str, first: int, last: int, columns: int) -> Curve:
-    series = _series(session, branch.replay, quantity)
+def _branch(branch: Branch, quantity: str, first: int, last: int, columns: int) -> Curve:
+    series = _series(branch.replay, quantity)
     seen = np.empty(0) if series is None else series[first - 1 : last]
     return smoothed(branch.name, seen, columns, window_of(len(seen)), first)
 
 
-def _position(session: Session, at: int) -> Position | None:
-    if not 0 < at <= session.total:
+def _position(moment: Moment, at: int) -> Position | None:
+    if not 0 < at <= moment.total:
         return None
-    return Position(*session.calendar.place(at), at)
+    return Position(*moment.calendar.place(at), at)
 
 
-def _values(session: Session, series: Array, window: int, at: int) -> list[float]:
+def _values(series: Array, window: int, at: int) -> list[float]:
     """The quantity at a batch, and its mean over the window that ends there; nothing where it has not run."""
     if not 0 < at <= len(series):
         return []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from engine.errors import ExpressionError
+from engine.lookup.moment import Moment
 from engine.lookup.values import Ref, Values
 from engine.panes.examples import class_name
 from engine.panes.tensor import example_at
@@ -16,9 +16,6 @@ from engine.panes.worked import number, subscript
 from engine.protocol.messages import NeuronsLook
 from engine.protocol.views import NeuronColumn, NeuronsView
 from engine.training.classes import are_classes, target_classes
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 _NOT_YET = "not yet"
 _TERMS = 3  # contributions that are named
@@ -40,11 +37,11 @@ class _Dense:
     after: Tensor | None
 
 
-def neurons_view(session: Session, look: NeuronsLook) -> NeuronsView:
+def neurons_view(moment: Moment, look: NeuronsLook, picked: tuple[int, int]) -> NeuronsView:
     """Columns of at most `look.rows` neurons, with the weights between those that are shown."""
-    values = session.values()
-    row = _row(session)
-    layers = _dense_layers(session, values, row)
+    values = moment.values
+    row = _row(moment, picked[0])
+    layers = _dense_layers(moment, values, row)
     if not layers:
         return NeuronsView(
             [], [], "", 0, 0, [], "no layer of this model is a column of neurons; inspect shows its tensors"
@@ -53,9 +50,9 @@ def neurons_view(session: Session, look: NeuronsLook) -> NeuronsView:
     layer = max(first - 1, min(look.layer, layers[-1].index))
     at = layer - first + 1  # of the columns
     sizes = [layers[0].weight.shape[1], *(dense.weight.shape[0] for dense in layers)]
-    neuron = max(1, min(session.picked[1], sizes[at]))
+    neuron = max(1, min(picked[1], sizes[at]))
     kept = [[neuron - 1] if place == at else [] for place in range(len(sizes))]
-    kept[-1] += _answers(session, layers[-1], row)
+    kept[-1] += _answers(moment, layers[-1], row)
     shown = [_even(size, look.rows, keep) for size, keep in zip(sizes, kept, strict=True)]
     strongest = at > 0 and sizes[at - 1] > look.rows and layers[at - 1].before is not None
     if strongest:
@@ -74,40 +71,40 @@ def neurons_view(session: Session, look: NeuronsLook) -> NeuronsView:
         for place, size in enumerate(sizes)
     ]
     weights = [dense.weight[shown[k + 1]][:, shown[k]].tolist() for k, dense in enumerate(layers)]
-    lines = _lines(session, values, layers, layer, neuron, row)
-    return NeuronsView(columns, weights, _example(session, row), layer, neuron, lines, classes=_classes(session, sizes))
+    lines = _lines(moment, values, layers, layer, neuron, row)
+    return NeuronsView(columns, weights, _example(moment, row), layer, neuron, lines, classes=_classes(moment, sizes))
 
 
-def _row(session: Session) -> int:
-    tape = session.tape()
-    return min(session.picked[0], tape.size) if tape is not None and tape.size else session.picked[0]
+def _row(moment: Moment, picked: int) -> int:
+    tape = moment.tape
+    return min(picked, tape.size) if tape is not None and tape.size else picked
 
 
-def _example(session: Session, row: int) -> str:
-    tape = session.tape()
+def _example(moment: Moment, row: int) -> str:
+    tape = moment.tape
     if tape is None:
         return "before training: weights alone"
     targets = tape.targets
     label = ""
     if isinstance(targets, Tensor) and are_classes(tape.output, targets):
-        label = f" · label {class_name(session, int(target_classes(targets)[row - 1]))}"
-    return f"example {example_at(session, row)}{label}"
+        label = f" · label {class_name(moment, int(target_classes(targets)[row - 1]))}"
+    return f"example {example_at(moment, row)}{label}"
 
 
-def _classes(session: Session, sizes: list[int]) -> list[str]:
+def _classes(moment: Moment, sizes: list[int]) -> list[str]:
     """What the outputs stand for, where each is a class."""
-    tape = session.tape() if session.iteration else session.first_tape()
+    tape = moment.tape if moment.iteration else moment.first_tape()
     if tape is None or sizes[-1] < 2 or not are_classes(tape.output, tape.targets):
         return []
-    return [class_name(session, index) for index in range(sizes[-1])]
+    return [class_name(moment, index) for index in range(sizes[-1])]
 
 
-def _dense_layers(session: Session, values: Values, row: int) -> list[_Dense]:
+def _dense_layers(moment: Moment, values: Values, row: int) -> list[_Dense]:
     """The dense layers at the end of the model, one after the other; their input is what the first of them reads."""
     found: list[_Dense] = []
-    tape = session.tape()
+    tape = moment.tape
     old = {} if tape is None else tape.before.tensors
-    for layer in reversed(session.naming.layers):
+    for layer in reversed(moment.naming.layers):
         name = layer.parameters.get("W")
         weight = None if name is None else values.parameter(name)
         if weight is None or weight.dim() != 2 or layer.kind not in ("linear", "layer"):
@@ -123,7 +120,7 @@ def _dense_layers(session: Session, values: Values, row: int) -> list[_Dense]:
                 None if bias is None else values.parameter(bias),
                 old.get(name or "", weight),
                 None if bias is None else old.get(bias, values.parameter(bias)),
-                _read(session, values, layer.index, row),
+                _read(moment, values, layer.index, row),
                 _of_example(values, f"A[{layer.index}]", row),
             ),
         )
@@ -139,9 +136,9 @@ def _of_example(values: Values, name: str, row: int) -> Tensor | None:
     return tensor[row - 1].reshape(-1) if tensor.dim() >= 2 and len(tensor) >= row else None
 
 
-def _read(session: Session, values: Values, layer: int, row: int) -> Tensor | None:
+def _read(moment: Moment, values: Values, layer: int, row: int) -> Tensor | None:
     """What a dense layer read, as far as it has."""
-    tape = session.tape()
+    tape = moment.tape
     result = None if tape is None else tape.values.get(f"Z[{layer}]")
     if tape is None or result is None or result.event is None:
         return None
@@ -151,9 +148,9 @@ def _read(session: Session, values: Values, layer: int, row: int) -> Tensor | No
     return found.tensor[row - 1]
 
 
-def _answers(session: Session, last: _Dense, row: int) -> list[int]:
+def _answers(moment: Moment, last: _Dense, row: int) -> list[int]:
     """The outputs that matter for an example of a class: its label, and, once it is computed, the prediction."""
-    tape = session.tape()
+    tape = moment.tape
     if tape is None or not isinstance(tape.targets, Tensor) or not are_classes(tape.output, tape.targets):
         return []
     label = int(target_classes(tape.targets)[row - 1])
@@ -192,9 +189,9 @@ def _magnitude(values: Tensor | None) -> float:
 # ── the picked neuron in full notation ────────────────────────────────────────────────────────────────────────────────
 
 
-def _lines(session: Session, values: Values, layers: list[_Dense], layer: int, neuron: int, row: int) -> list[str]:
+def _lines(moment: Moment, values: Values, layers: list[_Dense], layer: int, neuron: int, row: int) -> list[str]:
     first = layers[0].index
-    example = example_at(session, row)
+    example = example_at(moment, row)
     if layer < first:
         before = layers[0].before
         name = f"x{subscript(neuron)}" if layer == 0 else f"a{subscript(neuron)}[{layer}]"

@@ -6,19 +6,16 @@ import ast
 import math
 from array import array
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from engine.errors import CommandError, EngineError, ExpressionError, NotComputedYetError
+from engine.history.replay import Replay
 from engine.lookup.expressions import evaluate_tree, parse
 from engine.lookup.live import LiveValues
+from engine.lookup.moment import Moment
 from engine.lookup.scalars import scalars_at
 from engine.lookup.values import Values
-
-if TYPE_CHECKING:
-    from engine.history.replay import Replay
-    from engine.session import Session
 
 NAMED = ("loss", "accuracy", "learning_rate")  # always at hand
 
@@ -29,16 +26,16 @@ class Plots:
     def __init__(self) -> None:
         self.trees: dict[str, ast.expr] = {}
 
-    def add(self, session: Session, text: str) -> None:
+    def add(self, moment: Moment, text: str) -> None:
         """Plot an expression from here on. Raises EngineError where it is none, or no single number."""
         if text in NAMED:
             return
-        values = session.values()
+        values = moment.values
         tree = parse(text, values.dotted_names(), values.row_of)
         with suppress(NotComputedYetError):  # it will be
             _one_number(evaluate_tree(tree, values), text)
         self.trees[text] = tree
-        self.note_here(session)
+        self.note_here(moment)
 
     def remove(self, text: str) -> None:
         """Plot it no more. Raises CommandError where it is not plotted."""
@@ -46,19 +43,19 @@ class Plots:
             raise CommandError(f"“{text}” is not plotted", f"plotted are {', '.join(self.trees) or 'none'}")
         del self.trees[text]
 
-    def note(self, session: Session, replay: Replay, iteration: int) -> None:
+    def note(self, replay: Replay, iteration: int) -> None:
         """Keep what the expressions are at the end of the batch that the trainer has just done."""
         if self.trees:
-            values = LiveValues(session, {})
-            values.scalars = scalars_at(session, iteration)
+            values = LiveValues(replay, {})
+            values.scalars = scalars_at(replay, iteration)
             self._note(replay, iteration, values)
 
-    def note_here(self, session: Session) -> None:
+    def note_here(self, moment: Moment) -> None:
         """The same at the cursor, at the end of a batch: values of the forward pass are known there, too."""
-        if self.trees and session.iteration and session.event is None:
-            values = session.values()
-            values.scalars = scalars_at(session, session.iteration)
-            self._note(session.replay, session.iteration, values)
+        if self.trees and moment.iteration and moment.event is None:
+            values = moment.at(moment.iteration).values
+            values.scalars = scalars_at(moment.replay, moment.iteration)
+            self._note(moment.replay, moment.iteration, values)
 
     def _note(self, replay: Replay, iteration: int, values: Values) -> None:
         for text, tree in self.trees.items():

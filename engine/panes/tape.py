@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from engine.lookup.moment import Moment
 from engine.panes.equations import reads, title, writes, written_shape
 from engine.protocol.messages import Look
 from engine.protocol.views import TapeRow, TapeView
 from engine.tape.tape import Event, Tape
 
-if TYPE_CHECKING:
-    from engine.session import Session
 
-
-def tape_view(session: Session, look: Look) -> TapeView | None:
+def tape_view(moment: Moment, look: Look) -> TapeView | None:
     """The tape's phases, and the rows that are on screen."""
-    tape = session.tape()
+    tape = moment.tape
     if tape is None:
         return None
-    cursor = len(tape) if session.event is None else session.event
+    cursor = moment.done
     lines = _lines(tape, look.folded)
     at = next((line for line, (event, part) in enumerate(lines, 1) if event.number == cursor and part is None), 0)
     first = look.rows_from or max(1, min(at - look.rows // 2, len(lines) - look.rows + 1))
     rows = [_row(event, part) for event, part in lines[first - 1 : first - 1 + look.rows]]
     phases: list[tuple[str, int]] = [*tape.phases()]
-    here = title(session, tape.events[cursor - 1])
+    here = title(moment.naming, tape.events[cursor - 1])
     widths = tape.once(f"widths {look.folded}", lambda: _widths(lines)) if look.rows else []
     return TapeView(phases, cursor, len(tape), first, rows, len(lines), at, here, widths)
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
 from torch import Tensor
 
-from engine.errors import CommandError, EngineError, HistoryError, NotComputedYetError
+from engine.errors import CommandError, EngineError, NotComputedYetError
 from engine.lookup.expressions import evaluate, parse
-from engine.lookup.scalars import scalars_at
+from engine.lookup.moment import Moment
 from engine.lookup.values import INDEXED, Values
 from engine.panes import tables
 from engine.panes.equations import writes
@@ -28,10 +26,7 @@ from engine.protocol.messages import TensorLook
 from engine.protocol.positions import Phase
 from engine.protocol.views import Statistics, TensorView
 from engine.statistics import statistics
-from engine.tape.tape import Event, Tape
-
-if TYPE_CHECKING:
-    from engine.session import Session
+from engine.tape.tape import Event
 
 _BINS = 48
 _MOST = 60_000  # numbers in one window
@@ -73,12 +68,19 @@ class Held:
         return tables.Places(self.table.reshape(-1), tables.is_zero)
 
 
-def tensor_view(session: Session, look: TensorLook) -> TensorView:
-    """What is seen of the tensor that is looked at; where it cannot be had, why."""
-    held = _held(session, look)
+class Inspected:
+    """What was looked at last, and is not computed again as long as the cursor stays."""
+
+    def __init__(self) -> None:
+        self.held = Held()
+
+
+def tensor_view(moment: Moment, look: TensorLook, inspected: Inspected, row: int) -> TensorView:
+    """What is seen of the tensor that is looked at; where it cannot be had, why. `row` is the picked example's."""
+    held = _held(moment, look, inspected)
     if held.problem:
         return TensorView(look.expression, held.name, held.problem)
-    view = _with_element(_window_view(held, look), session, held, look)
+    view = _with_element(_window_view(held, look), moment, held, look, row)
     return view if held.other is None else _beside(view, held.other, look)
 
 
@@ -107,7 +109,7 @@ def _window_view(held: Held, look: TensorLook) -> TensorView:
     )
 
 
-def _with_element(view: TensorView, session: Session, held: Held, look: TensorLook) -> TensorView:
+def _with_element(view: TensorView, moment: Moment, held: Held, look: TensorLook, row: int) -> TensorView:
     """The view with the chosen element, its row as a picture where one is looked at, and where to go on from it."""
     at_row, at_column = max(1, min(look.at_row, view.rows)), max(1, min(look.at_column, view.columns))
     at = tables.indices(held.shape, at_row, at_column)
@@ -119,12 +121,12 @@ def _with_element(view: TensorView, session: Session, held: Held, look: TensorLo
         at_row=at_row,
         at_column=at_column,
         at=at,
-        address=_address(session, held.name, at),
+        address=_address(moment, held.name, at),
         value=_element(held, at_row, at_column),
         picture=[height, width] if height else [],
         pixels=held.table[at_row - 1].tolist() if height and look.picture else [],
         next_bad=_row_and_column(held, held.bad.after(here) if known.bad else None),
-        picked_row=_picked_row(session, held),
+        picked_row=row if _is_of_examples(moment, held) else 0,
         next_zero=_row_and_column(held, held.zeros.after(here) if known.zeros else None),
     )
 
@@ -146,21 +148,20 @@ def _beside(view: TensorView, other: Held, look: TensorLook) -> TensorView:
 # ── what is looked at ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _held(session: Session, look: TensorLook) -> Held:
-    key = (id(session.replay), session.iteration, session.event, len(session.replay.edits))
-    held = session.inspected
-    if held.key != (*key, look.expression, look.against):
-        held = _evaluate(session, session.values(), look.expression)
+def _held(moment: Moment, look: TensorLook, inspected: Inspected) -> Held:
+    key, held = (*moment.key, look.expression, look.against), inspected.held
+    if held.key != key:
+        held = _evaluate(moment, moment.values, look.expression)
         if look.against and not held.problem:
-            held.other = _other(session, held, look)
-        held.key = (*key, look.expression, look.against)
-        session.inspected = held
+            held.other = _other(moment, held, look)
+        held.key = key
+        inspected.held = held
     return held
 
 
-def _evaluate(session: Session, values: Values, expression: str, name: str = "") -> Held:
+def _evaluate(moment: Moment, values: Values, expression: str, name: str = "") -> Held:
     try:
-        found, value = _just_made(session) if not expression else (expression, evaluate(expression, values))
+        found, value = _just_made(moment) if not expression else (expression, evaluate(expression, values))
     except EngineError as error:
         return Held(name=name or expression, problem=str(error))
     if isinstance(value, str) or value is None:
@@ -183,36 +184,36 @@ def _scale(table: Tensor, known: Statistics) -> float:
     return float(table.nan_to_num(0.0, 0.0, 0.0).abs().amax())
 
 
-def _just_made(session: Session) -> tuple[str, Tensor | None]:
+def _just_made(moment: Moment) -> tuple[str, Tensor | None]:
     """What the cursor's event has made, by name."""
-    tape = session.tape()
+    tape = moment.tape
     if tape is None:
         raise NotComputedYetError("no batch has run", "step, or name a parameter: inspect W[1]")
-    event = tape.events[(len(tape) if session.event is None else session.event) - 1]
-    name, tensor = _product(session, event)
+    event = tape.events[moment.done - 1]
+    name, tensor = _product(moment, event)
     return name or f"event {event.number}, {event.op.name}", tensor
 
 
-def _product(session: Session, event: Event) -> tuple[str, Tensor | None]:
+def _product(moment: Moment, event: Event) -> tuple[str, Tensor | None]:
     if event.phase is Phase.UPDATE:
-        return session.naming.short_name[event.parameter], session.values().parameter(event.parameter)
+        return moment.naming.short_name[event.parameter], moment.values.parameter(event.parameter)
     if event.phase is Phase.BACKWARD:
         gradient = next((g for _, g in event.gradients_out if g is not None), None)
         return writes(event).partition(", ")[0], gradient
     return writes(event).partition(", ")[0], next((v.tensor for v in event.outputs if v.tensor is not None), None)
 
 
-def _other(session: Session, held: Held, look: TensorLook) -> Held:
+def _other(moment: Moment, held: Held, look: TensorLook) -> Held:
     """What the tensor is compared with, of the same shape."""
     name = look.expression or held.name
     try:
         if look.against == "gradient":
-            other = _evaluate(session, session.values(), f"grad({name})", f"d{name}")
+            other = _evaluate(moment, moment.values, f"grad({name})", f"d{name}")
         elif look.against == "before" or _POSITION.fullmatch(look.against):
-            where, values = _elsewhere(session, look.against)
-            other = _evaluate(session, values, name, f"{name} at {where}")
+            where, values = _elsewhere(moment, look.against)
+            other = _evaluate(moment, values, name, f"{name} at {where}")
         else:
-            other = _evaluate(session, session.values(), look.against)
+            other = _evaluate(moment, moment.values, look.against)
     except EngineError as error:
         return Held(name=look.against, problem=str(error))
     if not other.problem and other.shape != held.shape:
@@ -221,48 +222,29 @@ def _other(session: Session, held: Held, look: TensorLook) -> Held:
     return other
 
 
-def _elsewhere(session: Session, where: str) -> tuple[str, Values]:
+def _elsewhere(moment: Moment, where: str) -> tuple[str, Values]:
     """The values at another position that the run has reached; "before" is one batch earlier."""
     if where == "before":
-        if session.iteration < 1:
+        if moment.iteration < 1:
             raise CommandError("there is no batch before this place", "step on first")
-        iteration, event = session.iteration - 1, session.event if session.iteration > 1 else None
+        iteration, event = moment.iteration - 1, moment.event if moment.iteration > 1 else None
     else:
-        iteration, event = (0, None) if where == "start" else session.calendar.parse(where)
-    if iteration > session.replay.furthest:
+        iteration, event = (0, None) if where == "start" else moment.calendar.parse(where)
+    if iteration > moment.replay.furthest:
         raise CommandError(f"{where} has not run yet", "compare with a position that the run has reached")
-    epoch, batch = session.calendar.place(iteration)
+    epoch, batch = moment.calendar.place(iteration)
     name = f"{epoch}:{batch}" + (f":{event}" if event is not None else "")
-    return name, values_at(session, iteration, event)
+    there = moment.at(iteration, event).values
+    there.scalars = moment.at(iteration).scalars_at_end()
+    return name, there
 
 
-def values_at(session: Session, iteration: int, event: int | None) -> Values:
-    """Lookup at a batch that has run, wherever the cursor is; `event` None is the batch's end."""
-    replay = session.replay
-
-    def tape(wanted: frozenset[int] = frozenset()) -> Tape:
-        found = replay.tape(iteration, session.interrupted, wanted=wanted)
-        if found is None:
-            raise HistoryError("the recording was interrupted", "ask again")
-        return found
-
-    def state() -> Any:
-        found = replay.state(iteration, session.interrupted)
-        if found is None:
-            raise HistoryError("the way back was interrupted", "ask again")
-        return found
-
-    scalars = scalars_at(session, iteration) if iteration else {}
-    first: Callable[[], Tape | None] = tape if iteration else lambda: None
-    return Values(session.naming, session.trainer.model, state, first, event, scalars, tape)
-
-
-def place_of(session: Session, text: str) -> PlaceView:
+def place_of(moment: Moment, text: str) -> PlaceView:
     """The tensor that an expression looks into: `z₃[5](6123)` is Z[5] at a row and column; others are at their first.
 
     Raises ExpressionError where it cannot be computed, now or later in the batch.
     """
-    values = session.values()
+    values = moment.values
     tree = parse(text, values.dotted_names(), values.row_of)
     base, found = _element_of(tree)
     try:
@@ -325,15 +307,14 @@ def _picture(held: Held) -> tuple[int, int]:
     return (side, side) if len(shape) == 2 and side * side == columns and side > 7 else (0, 0)
 
 
-def _picked_row(session: Session, held: Held) -> int:
-    """The row of the picked example; 0 for parameters, whose rows are neurons."""
-    tape = session.tape()
+def _is_of_examples(moment: Moment, held: Held) -> bool:
+    """Whether its rows are examples; those of parameters are neurons."""
+    tape = moment.tape
     of_examples = re.fullmatch(r"d?[ZAXYND](\[\d+\])?|out\[\d+\]", held.name) is not None
-    known = tape is not None and of_examples and held.shape[:1] == [tape.size]
-    return session.picked[0] if known else 0
+    return tape is not None and of_examples and held.shape[:1] == [tape.size]
 
 
-def _address(session: Session, name: str, at: list[int]) -> str:
+def _address(moment: Moment, name: str, at: list[int]) -> str:
     """An element in the course's notation, z₃[5](6123), else by its indices: W[1][3,5]."""
     plain = f"{name}[{','.join(map(str, at))}]" if at else name
     found = re.fullmatch(r"(d?)([ZAWb])\[(\d+)\]", name)
@@ -347,10 +328,10 @@ def _address(session: Session, name: str, at: list[int]) -> str:
         return plain
     if symbol == "W":
         return f"{lower}{subscript(at[0])},{subscript(at[1])}[{layer}]"
-    return f"{lower}{subscript(at[1])}[{layer}]({example_at(session, at[0])})"
+    return f"{lower}{subscript(at[1])}[{layer}]({example_at(moment, at[0])})"
 
 
-def example_at(session: Session, row: int) -> int:
+def example_at(moment: Moment, row: int) -> int:
     """The place in the data set of a row of the cursor's batch; the row itself where it is not known."""
-    tape = session.tape()
+    tape = moment.tape
     return tape.indices[row - 1] if tape is not None and row <= len(tape.indices) else row

@@ -7,27 +7,24 @@ the batch where that is not known.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from engine.experiments.optimizers import spec_of
+from engine.lookup.moment import Moment
 from engine.protocol.positions import Phase
 from engine.tape.tape import Event, Tape, Value
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def worked(session: Session, tape: Tape, event: Event) -> list[str]:
+def worked(moment: Moment, tape: Tape, event: Event, picked: tuple[int, int]) -> list[str]:
     """Lines of one value worked out; none for events whose arithmetic has no short form."""
     if event.phase is Phase.LOAD:
-        return _loaded(tape.indices, session.description.seed)
+        return _loaded(tape.indices, moment.description.seed)
     if event.phase is Phase.UPDATE:
-        return _update(session, tape, event)
-    row, neuron = session.picked
+        return _update(moment, tape, event)
+    row, neuron = picked
     if event.phase is Phase.BACKWARD:
         return _backward(tape, event, row, neuron)
     return _forward(tape, event, row, neuron)
@@ -134,18 +131,18 @@ def _bias_name(event: Event) -> str:
     return event.twin.inputs[0].parameter if event.twin and event.twin.inputs else ""
 
 
-def _update(session: Session, tape: Tape, event: Event) -> list[str]:
+def _update(moment: Moment, tape: Tape, event: Event) -> list[str]:
     name = event.parameter
     old, new = tape.before.tensors[name].reshape(-1), tape.after.tensors[name].reshape(-1)
     gradient = tape.parameter_gradients[name][0].reshape(-1) if name in tape.parameter_gradients else None
     place = _busiest(gradient) if gradient is not None else 0
-    rate = session.learning_rate
+    rate = moment.learning_rate or 0.0
     lines = [f"at element {_place(tape.before.tensors[name], place)}, where |gradient| is largest:"]
     was, now = float(old[place]), float(new[place])
     lines.append(f"  old {number(was)} → new {number(now)}   Δ {number(now - was)}")
     if gradient is not None:
         lines.append(f"  g {number(float(gradient[place]))}   η {number(rate)}")
-    state = _state_lines(session, tape, name, place, old.numel())
+    state = _state_lines(moment, tape, name, place, old.numel())
     return [*lines, *state]
 
 
@@ -161,11 +158,11 @@ def _place(tensor: Tensor, flat: int) -> str:
     return "[" + ",".join(str(place) for place in reversed(places)) + "]"
 
 
-def _state_lines(session: Session, tape: Tape, name: str, place: int, size: int) -> list[str]:
-    names = session.values().optimizer_names()
+def _state_lines(moment: Moment, tape: Tape, name: str, place: int, size: int) -> list[str]:
+    names = moment.values.optimizer_names()
     if name not in names:
         return []
-    index, spec = names.index(name), spec_of(session.values().optimizer)
+    index, spec = names.index(name), spec_of(moment.values.optimizer)
     before, after = tape.before.optimizer.get(index, {}), tape.after.optimizer.get(index, {})
     lines = []
     for key, item in after.items():

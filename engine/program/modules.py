@@ -69,4 +69,3 @@ class Modules(Mapping[str, nn.Module]):
 
 def _joined(name: str, inner: str) -> str:
     return f"{name}.{inner}" if name and inner else name or inner
-

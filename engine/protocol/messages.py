@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from engine.protocol.commands import AnyCommand
-from engine.recordings.recording import Job
+from engine.protocol.recipe import Job
 
 
 class Do(msgspec.Struct, frozen=True, tag="do"):

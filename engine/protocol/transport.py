@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, Generic, TypeVar
 import msgspec
 
 from engine.protocol.messages import ToEngine
+from engine.protocol.recipe import Job
 from engine.protocol.replies import FromEngine
-from engine.recordings.recording import Job
 
 Sent = TypeVar("Sent")
 Received = TypeVar("Received")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from engine.debugger import Debugger
 from engine.errors import RecordingError
 from engine.recordings.checkpoint import write_checkpoint
 from engine.recordings.recording import write_recording
 from engine.recordings.restore import recording_of
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 _EVERY = 1.0  # seconds between saves of a free run
 _FAR = 2.0  # seconds of replay that a checkpoint is worth
@@ -28,7 +25,7 @@ def checkpoint_path(recording: Path) -> Path:
 class Autosave:
     """Saves a session whenever it is told that something was done. `problem` says why it cannot, once it cannot."""
 
-    def __init__(self, session: Session, path: Path) -> None:
+    def __init__(self, session: Debugger, path: Path) -> None:
         self._session = session
         self._path = path
         self._saved = 0.0

@@ -7,10 +7,10 @@ only a short cut: one that does not read, or does not fit the recording, is left
 from __future__ import annotations
 
 import hashlib
-from array import array
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,15 +19,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from engine.debugger import Debugger
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
 from engine.history.replay import Replay
-from engine.recordings.recording import Edit, Script, write_atomically
+from engine.history.series import BorderRates
+from engine.program.copies import alike
+from engine.program.surroundings import Held
+from engine.protocol.recipe import Edit, Script
+from engine.recordings.recording import write_atomically
 from engine.training.randomness import RandomState
-from engine.training.state import State, size_of
-
-if TYPE_CHECKING:
-    from engine.session import Session
+from engine.training.state import OptimizerState, State, size_of
 
 _RANDOM = "random"
 _EPOCH = "epoch_random"
@@ -47,20 +49,25 @@ class _About(msgspec.Struct):
     epoch: int
     batch: int
     iteration: int
-    groups: list[dict[str, Any]]
+    empty: list[str]
+    groups: list[list[dict[str, Any]]]  # of each optimizer
     training: list[bool]
     requires_grad: list[bool]
     batch_size: int | None
     epoch_batch_size: int | None
-    plain: dict[str, Any]  # optimizer state that is no tensor, by "index.key"
+    plain: dict[str, Any]  # optimizers' state that is no tensor, by "optimizer.index.key"
     random: _Random
     epoch_random: _Random | None
-    validations: dict[int, tuple[str, str]]  # numbers with all digits; NaN, too
-    rates: dict[int, float]
+    held: dict[str, Any]  # of what else the program holds, that which is no longer as it was at the start
+    epoch_held: dict[str, Any] | None
+    loss_names: list[str]
+    validations: dict[int, dict[str, str]]  # numbers with all digits; NaN, too
+    fed: dict[int, str | None]
+    rates: dict[int, dict[str, float]]
     epoch_sizes: list[int]
 
 
-def write_checkpoint(path: Path, session: Session, state: State) -> None:
+def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
     """Write a state of the current branch.
 
     Raises RecordingError where it cannot be written, or holds what JSON cannot.
@@ -69,23 +76,27 @@ def write_checkpoint(path: Path, session: Session, state: State) -> None:
     try:
         said = msgspec.json.encode(_about(session, state)).decode()
     except (TypeError, msgspec.MsgspecError) as error:
-        raise RecordingError(f"the optimizer holds what cannot be saved: {error}", "it is replayed instead") from None
+        raise RecordingError(f"this run holds what cannot be saved: {error}", "it is replayed instead") from None
     write_atomically(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
 
 
 def _tensors(replay: Replay, state: State) -> dict[str, Tensor]:
-    """All that is tensors: parameters and buffers, the optimizer's, losses and accuracies so far, and randomness."""
-    tensors = {f"p.{name}": tensor for name, tensor in state.tensors.items()}
-    tensors |= {key: item for key, item in _optimizer_items(state) if isinstance(item, Tensor)}
-    tensors["losses"] = torch.tensor(replay.losses[: state.iteration], dtype=torch.float64)
-    tensors["accuracies"] = torch.tensor(replay.accuracies[: state.iteration], dtype=torch.float64)
-    tensors |= _random_tensors(_RANDOM, state.random)
+    """All that is tensors: parameters and buffers, gradients, the optimizers', numbers so far, and randomness."""
+    found = {f"p.{name}": tensor for name, tensor in state.tensors.items()}
+    found |= {f"g.{name}": tensor for name, tensor in state.gradients.items()}
+    found |= {f"o.{key}": item for key, item in _optimizer_items(state) if isinstance(item, Tensor)}
+    for name in replay.series:
+        found[f"s.{name}"] = torch.tensor(replay.series.whole(name)[: state.iteration], dtype=torch.float64)
+    found |= _random_tensors(_RANDOM, state.random)
+    found |= {f"h.{name}": item for name, item in _changed(replay, state.held).items() if isinstance(item, Tensor)}
     if state.epoch_random is not None:
-        tensors |= _random_tensors(_EPOCH, state.epoch_random)
-    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+        found |= _random_tensors(_EPOCH, state.epoch_random)
+    if state.epoch_held is not None:
+        found |= {f"e.{name}": item for name, item in _all(state.epoch_held).items() if isinstance(item, Tensor)}
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
 
 
-def _about(session: Session, state: State) -> _About:
+def _about(session: Debugger, state: State) -> _About:
     """All that is not."""
     replay, recipe = session.replay, session.recipe
     done = replay.calendar.epochs_done(state.iteration)
@@ -96,7 +107,8 @@ def _about(session: Session, state: State) -> _About:
         state.epoch,
         state.batch,
         state.iteration,
-        state.groups,
+        sorted(state.empty),
+        [saved.groups for saved in state.optimizers.values()],
         list(state.training),
         list(state.requires_grad),
         state.batch_size,
@@ -104,17 +116,43 @@ def _about(session: Session, state: State) -> _About:
         {key: item for key, item in _optimizer_items(state) if not isinstance(item, Tensor)},
         _random(state.random),
         None if state.epoch_random is None else _random(state.epoch_random),
-        {e: (repr(a), repr(b)) for e, (a, b) in replay.validations.items() if e <= done},
-        {place: rate for place, rate in replay.rates.items() if place <= state.iteration},
+        _plain(_changed(replay, state.held)),
+        None if state.epoch_held is None else _plain(_all(state.epoch_held)),
+        replay.loss_names,
+        {e: {n: repr(x) for n, x in found.items()} for e, found in replay.validations.items() if e <= done},
+        {e: None if loss is None else repr(loss) for e, loss in replay.fed.items() if e <= done},
+        replay.rates.upto(state.iteration).changes,
         replay.calendar.sizes,
     )
 
 
 def _optimizer_items(state: State) -> Iterator[tuple[str, Any]]:
-    """What the optimizer keeps of each parameter, by "o.NUMBER.NAME"."""
-    for index, items in state.optimizer.items():
-        for key, item in items.items():
-            yield f"o.{index}.{key}", item
+    """What the optimizers keep of each parameter, by "OPTIMIZER.NUMBER.NAME"; optimizers by their numbers."""
+    for number, saved in enumerate(state.optimizers.values()):
+        for index, items in saved.state.items():
+            for key, item in items.items():
+                yield f"{number}.{index}.{key}", item
+
+
+def _changed(replay: Replay, held: Held) -> dict[str, Any]:
+    """What is no longer as it was before training; what is gone is left out, and so the checkpoint does not fit."""
+    first = replay.history.nearest(0).held
+    if held.copies.keys() != first.copies.keys():
+        raise RecordingError("what the program holds has come and gone", "it is replayed instead")
+    return {name: item for name, item in _all(held).items() if not alike(item, first.copies[name].value)}
+
+
+def _all(held: Held) -> dict[str, Any]:
+    return {name: copy.value for name, copy in held.copies.items()}
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    """What is no tensor. Raises TypeError for what JSON would give back as something else."""
+    plain = {name: item for name, item in found.items() if not isinstance(item, Tensor)}
+    for name, item in plain.items():
+        if not alike(msgspec.json.decode(msgspec.json.encode(item)), item):
+            raise TypeError(name)
+    return plain
 
 
 def _sum(about: str, tensors: dict[str, Tensor]) -> str:
@@ -137,7 +175,7 @@ def _random_tensors(name: str, state: RandomState) -> dict[str, Tensor]:
     return found if state.loader_state is None else found | {f"{name}.loader": state.loader_state}
 
 
-def read_checkpoint(path: Path, session: Session) -> bool:
+def read_checkpoint(path: Path, session: Debugger) -> bool:
     """Give the current branch, before it trains, what a checkpoint of it holds; False where none fits."""
     replay = session.replay
     try:
@@ -156,45 +194,78 @@ def read_checkpoint(path: Path, session: Session) -> bool:
 
 def _fits(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
     before = replay.history.nearest(0)
-    names = {f"p.{name}": tensor.shape for name, tensor in before.tensors.items()}
-    found = {name: tensor.shape for name, tensor in tensors.items() if name.startswith("p.")}
     modes = len(about.training) == len(before.training) and len(about.requires_grad) == len(before.requires_grad)
-    return names == found and modes and len(tensors.get("losses", ())) == about.iteration
+    parameters = {f"p.{name}": tensor.shape for name, tensor in before.tensors.items() if name in before.parameters}
+    shapes = {name: tensors[name].shape for name in parameters if name in tensors}
+    held = {name.removeprefix("h.") for name in tensors if name.startswith("h.")} | set(about.held)
+    series = all(len(tensor) == about.iteration for name, tensor in tensors.items() if name.startswith("s."))
+    return parameters == shapes and modes and held <= before.held.copies.keys() and series
 
 
 def _take(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
-    optimizer: dict[int, dict[str, Any]] = {}
-    for name, item in {**tensors, **about.plain}.items():
-        if name.startswith("o."):
-            _, index, key = name.split(".", 2)
-            optimizer.setdefault(int(index), {})[key] = item
-    parameters = {name.removeprefix("p."): tensor for name, tensor in tensors.items() if name.startswith("p.")}
+    before = replay.history.nearest(0)
     replay.make_optimizer_edits(about.iteration)
-    groups = replay.trainer.optimizer.param_groups
-    if [sorted(set(group) - {"params"}) for group in groups] != [sorted(group) for group in about.groups]:
+    optimizers = _optimizers(replay, tensors, about)
+    if optimizers is None:
         return False
+    named, gradients = _of_kind("p.", tensors), _of_kind("g.", tensors)
+    epoch = None if about.epoch_held is None else _held(replay.trainer.loader_held(), "e.", tensors, about.epoch_held)
     state = State(
         about.epoch,
         about.batch,
         about.iteration,
-        parameters,
-        optimizer,
-        [_like(saved, group) for saved, group in zip(about.groups, groups, strict=True)],
+        named,
+        frozenset(about.empty),
+        gradients,
+        optimizers,
+        _held(before.held, "h.", tensors, about.held),
         _restored(_RANDOM, about.random, tensors),
         None if about.epoch_random is None else _restored(_EPOCH, about.epoch_random, tensors),
+        epoch,
         tuple(about.training),
         tuple(about.requires_grad),
-        replay.trainer.optimizer,
         about.batch_size,
         about.epoch_batch_size,
-        size_of(parameters, optimizer),
+        size_of([named, gradients, *(saved.state for saved in optimizers.values())]),
     )
-    replay.losses, replay.accuracies = (array("d", tensors[name].tolist()) for name in ("losses", "accuracies"))
-    replay.validations = {e: (float(a), float(b)) for e, (a, b) in about.validations.items()}
-    replay.rates = about.rates
+    for name, tensor in _of_kind("s.", tensors).items():
+        replay.series.take(name, tensor.tolist())
+    replay.loss_names = about.loss_names
+    replay.validations = {e: {n: float(x) for n, x in found.items()} for e, found in about.validations.items()}
+    replay.fed = {e: None if loss is None else float(loss) for e, loss in about.fed.items()}
+    replay.rates = BorderRates.of(about.rates)
     replay.calendar.sizes = about.epoch_sizes
     replay.history.add_checkpoint(state)
     return True
+
+
+def _optimizers(replay: Replay, tensors: dict[str, Tensor], about: _About) -> dict[str, OptimizerState] | None:
+    """None where the groups are not those of the run's optimizers."""
+    optimizers = replay.trainer.optimizers
+    if len(optimizers) != len(about.groups):
+        return None
+    states: list[dict[int, dict[str, Any]]] = [{} for _ in optimizers]
+    for name, item in {**_of_kind("o.", tensors), **about.plain}.items():
+        number, index, key = name.split(".", 2)
+        states[int(number)].setdefault(int(index), {})[key] = item
+    found = {}
+    for (name, optimizer), state, saved in zip(optimizers.items(), states, about.groups, strict=True):
+        groups = optimizer.param_groups
+        if [sorted(set(group) - {"params"}) for group in groups] != [sorted(group) for group in saved]:
+            return None
+        found[name] = OptimizerState(optimizer, state, [_like(s, g) for s, g in zip(saved, groups, strict=True)])
+    return found
+
+
+def _held(first: Held, kind: str, tensors: dict[str, Tensor], plain: dict[str, Any]) -> Held:
+    """What the program held, found again at the places where it is held now."""
+    values = {**plain, **_of_kind(kind, tensors)}
+    copies = {n: replace(copy, value=values[n]) if n in values else copy for n, copy in first.copies.items()}
+    return Held(copies, first.noted)
+
+
+def _of_kind(kind: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(kind): tensor for name, tensor in tensors.items() if name.startswith(kind)}
 
 
 def _like(saved: dict[str, Any], group: dict[str, Any]) -> dict[str, Any]:

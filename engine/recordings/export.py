@@ -7,20 +7,17 @@ import io
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from safetensors.torch import save
 
+from engine.debugger import Debugger
 from engine.errors import CommandError
 from engine.lookup.scalars import scalars_at
 from engine.recordings.plain_script import plain_script
 from engine.recordings.recording import write_atomically
 
-if TYPE_CHECKING:
-    from engine.session import Session
 
-
-def export(session: Session, kind: str, path: Path) -> str:
+def export(session: Debugger, kind: str, path: Path) -> str:
     """Write one of EXPORTS to a file; what was written, in words.
 
     Raises CommandError for another kind, RecordingError where the file cannot be written.
@@ -32,13 +29,13 @@ def export(session: Session, kind: str, path: Path) -> str:
     return f"{path}: {said}"
 
 
-def _weights(session: Session) -> tuple[bytes, str]:
+def _weights(session: Debugger) -> tuple[bytes, str]:
     tensors = session.values().tensors()
     content: bytes = save({name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()})
     return content, f"{len(tensors)} tensors, as they are at the cursor"
 
 
-def _metrics(session: Session) -> tuple[bytes, str]:
+def _metrics(session: Debugger) -> tuple[bytes, str]:
     """A row for each batch up to the cursor; validation stands in the row of the batch that ends its epoch."""
     text = io.StringIO()
     rows = csv.writer(text)
@@ -46,10 +43,14 @@ def _metrics(session: Session) -> tuple[bytes, str]:
     calendar, replay = session.calendar, session.replay
     taken = {calendar.iteration(epochs + 1, 0): found for epochs, found in replay.validations.items()}
     for iteration in range(session.finished + 1):
-        numbers = {} if iteration == 0 else scalars_at(session, iteration)
+        numbers = {} if iteration == 0 else scalars_at(replay, iteration)
         metrics = [numbers[name]() if name in numbers else None for name in ("loss", "accuracy", "learning_rate")]
-        rows.writerow((*calendar.place(iteration), iteration, *map(_cell, (*metrics, *taken.get(iteration, ("", ""))))))
+        rows.writerow((*calendar.place(iteration), iteration, *map(_cell, (*metrics, *_valid(taken.get(iteration))))))
     return text.getvalue().encode(), f"{session.finished} batches"
+
+
+def _valid(found: dict[str, float] | None) -> tuple[object, object]:
+    return ("", "") if found is None else (found.get("loss"), found.get("accuracy"))
 
 
 def _cell(value: object) -> str:
@@ -58,11 +59,11 @@ def _cell(value: object) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _script(session: Session) -> tuple[bytes, str]:
+def _script(session: Debugger) -> tuple[bytes, str]:
     return plain_script(session).encode(), f"a plain loop of {session.finished} batches; it prints its digest"
 
 
-EXPORTS: dict[str, Callable[[Session], tuple[bytes, str]]] = {
+EXPORTS: dict[str, Callable[[Debugger], tuple[bytes, str]]] = {
     "script": _script,
     "weights": _weights,
     "metrics": _metrics,

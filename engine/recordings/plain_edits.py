@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from engine.debugger import Debugger
+from engine.edits import RATES, parameters_at
 from engine.errors import CommandError, EngineError
 from engine.experiments.optimizers import OPTIMIZERS
-from engine.history.edits import RATES, parameters_at
 from engine.lookup.expressions import parse
 from engine.lookup.values import Ref
-from engine.recordings.recording import Edit
-
-if TYPE_CHECKING:
-    from engine.session import Session
+from engine.protocol.recipe import Edit
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@", ast.Mod: "%"}
 _FUNCTIONS = ("abs", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "norm", "sum", "mean", "min", "max", "std")
 
 
-def plain_edit(session: Session, edit: Edit) -> list[str]:
+def plain_edit(session: Debugger, edit: Edit) -> list[str]:
     """Lines that make an edit. Raises CommandError for one whose value plain code cannot compute."""
     if edit.name in RATES:
         return [
@@ -32,8 +29,8 @@ def plain_edit(session: Session, edit: Edit) -> list[str]:
     if edit.name == "optimizer":
         return _optimizer(edit.value)
     if edit.name in ("freeze", "unfreeze"):
-        chosen = {id(parameter) for parameter in parameters_at(session, edit.value)}
-        names = [name for name, p in session.trainer.model.named_parameters() if id(p) in chosen]
+        chosen = {id(parameter) for parameter in parameters_at(session.replay, edit.value)}
+        names = [name for name, p in session.trainer.modules.named_parameters() if id(p) in chosen]
         return [f"for name in {names!r}:", f"    P[name].requires_grad_({edit.name == 'unfreeze'})"]
     try:
         target = _code(session, edit, edit.name)
@@ -42,7 +39,7 @@ def plain_edit(session: Session, edit: Edit) -> list[str]:
     return ["with torch.no_grad():", f"    {target}.copy_(torch.as_tensor({_code(session, edit, edit.value)}))"]
 
 
-def _hyper_parameter(session: Session, edit: Edit) -> list[str]:
+def _hyper_parameter(session: Debugger, edit: Edit) -> list[str]:
     lines = ["for group in optimizer.param_groups:", f"    group[{edit.name!r}] = {_code(session, edit, edit.value)}"]
     if edit.name == "momentum":
         lines += [
@@ -54,13 +51,21 @@ def _hyper_parameter(session: Session, edit: Edit) -> list[str]:
 
 
 def _optimizer(name: str) -> list[str]:
-    from engine.recordings.plain_script import plain_optimizer
-
     rate = OPTIMIZERS[name].learning_rate
     return [f"optimizer = {plain_optimizer(name, rate)}", f"rate = {rate!r}"]
 
 
-def _code(session: Session, edit: Edit, expression: str) -> str:
+def plain_optimizer(name: str, rate: float, momentum: float | None = None, decay: float | None = None) -> str:
+    """The constructor's call."""
+    spec = OPTIMIZERS[name]
+    options = dict(spec.options) | ({} if momentum is None else {"momentum": momentum})
+    if spec.takes_weight_decay:
+        options["weight_decay"] = spec.weight_decay if decay is None else decay
+    more = "".join(f", {key}={value!r}" for key, value in options.items())
+    return f"torch.optim.{spec.torch_class}(model.parameters(), lr={rate!r}{more})"
+
+
+def _code(session: Debugger, edit: Edit, expression: str) -> str:
     """An expression of parameters and numbers as Python, with indices from 0."""
     values = session.values()
     try:
@@ -72,7 +77,7 @@ def _code(session: Session, edit: Edit, expression: str) -> str:
         ) from None
 
 
-def _translate(session: Session, node: ast.AST) -> str:
+def _translate(session: Debugger, node: ast.AST) -> str:
     match node:
         case ast.Constant(value=str(name)):
             return f"P[{session.values().parameter_name(Ref(name)) or _unknown(name)!r}]"
@@ -92,7 +97,7 @@ def _translate(session: Session, node: ast.AST) -> str:
     return _unknown(ast.unparse(node))
 
 
-def _element(session: Session, node: ast.AST) -> str:
+def _element(session: Debugger, node: ast.AST) -> str:
     if not isinstance(node, ast.Subscript):
         return _unknown(ast.unparse(node))
     parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]

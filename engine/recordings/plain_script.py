@@ -6,243 +6,19 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING
 
+from engine.debugger import Debugger
 from engine.errors import CommandError
 from engine.experiments.data import MEAN, STD, folder_of
 from engine.experiments.experiment import WHOLE_SET, Experiment, n_classes
 from engine.experiments.losses import LOSSES
-from engine.experiments.optimizers import OPTIMIZERS
-from engine.recordings.plain_edits import plain_edit
-from engine.recordings.recording import Script
-
-if TYPE_CHECKING:
-    from engine.session import Session
-
-_HEAD = '''
-"""{title}: {batches} batches, as nnwalk-tui trained them. Run it with plain Python; it prints the run's digest."""
-
-import gzip
-import hashlib
-import math
-import random
-import sys
-from pathlib import Path
-
-import numpy as np
-import torch
-from torch import nn
-
-torch.set_num_threads({threads})  # another number gives other bits
-'''
-
-_DIGITS = """
-DATA = Path(sys.argv[1] if len(sys.argv) > 1 else {folder!r})
+from engine.program.program import Supervised, needs_closure
+from engine.protocol.recipe import Script
+from engine.recordings import plain_parts as parts
+from engine.recordings.plain_edits import plain_edit, plain_optimizer
 
 
-def read(name, dimensions):
-    path = DATA / name
-    content = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(name + ".gz").read_bytes())
-    sizes = np.frombuffer(content, ">i4", dimensions, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(sizes)
-
-
-images, labels = read("train-images-idx3-ubyte", 3), read("train-labels-idx1-ubyte", 1)
-{classes}
-X = torch.from_numpy(images.astype(np.float32)).unsqueeze(1).div_(255).sub_({mean}).div_({std}){flatten}
-labels = torch.from_numpy(labels.astype(np.int64))
-Y = {targets}
-"""
-
-_LAYERS = """
-class Layer(nn.Module):
-    def __init__(self, n_in, n_out, activation, norm=False, dropout=0.0):
-        super().__init__()
-        self.linear = nn.Linear(n_in, n_out)
-        self.norm = nn.BatchNorm1d(n_out) if norm else None
-        self.activation = activation
-        self.dropout = nn.Dropout(dropout) if dropout else None
-
-    def forward(self, a):
-        for part in (self.linear, self.norm, self.activation, self.dropout):
-            a = a if part is None else part(a)
-        return a
-
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.ModuleList([
-{rows}
-        ])
-
-    def forward(self, a):
-        for layer in self.layers:
-            a = layer(a)
-        return a
-"""
-
-_CONVNET = """
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 8, 3, padding=1)
-        self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
-        self.linear = nn.Linear(16 * 49, {classes})
-        self.g = {activation}
-
-    def forward(self, a):
-        for conv in (self.conv1, self.conv2):
-            a = conv(a)
-            a = nn.functional.max_pool2d(a if self.g is None else self.g(a), 2)
-        return self.linear(a.flatten(1))
-"""
-
-_MODEL = """
-torch.manual_seed({seed})
-model = Network()
-generator = torch.Generator().manual_seed({seed})
-with torch.no_grad():
-    for module in model.modules():
-        if isinstance(module, (nn.Linear, nn.Conv2d)):
-            weight, bias = module.weight, module.bias
-            n_in = weight[0].numel()
-{init}
-loss_function = {loss}
-optimizer = {optimizer}
-shuffle = torch.Generator().manual_seed({seed})
-batch_size = {batch_size}
-
-
-def batches():
-    order = torch.randperm(len(X), generator=shuffle)
-    for rows in order.split(batch_size):
-        yield X.index_select(0, rows), Y.index_select(0, rows)
-"""
-
-_SCRIPT = """
-sys.path.insert(0, {folder!r})
-
-
-def seed():
-    torch.manual_seed({seed})
-    random.seed({seed})
-    np.random.seed({numpy_seed})
-
-
-seed()
-from {module} import {function}
-
-seed()
-returned = {function}()
-if not isinstance(returned, (tuple, list)):
-    named = returned if isinstance(returned, dict) else vars(returned)
-    returned = [named[name] for name in ("model", "loss", "optimizer", "loader")]
-model, loss_function, optimizer, loader = returned[:4]
-
-
-def batches():
-    for item in loader:
-        *inputs, targets = item
-        nested = len(inputs) == 1 and isinstance(inputs[0], (tuple, list))
-        yield (tuple(inputs[0]) if nested else tuple(inputs)), targets
-"""
-
-_LOOP = '''
-P = dict(model.named_parameters())
-rate = optimizer.param_groups[0]["lr"]
-
-
-def edit(done):
-    """What was changed on the way, when so many batches were done."""
-    global batch_size, optimizer, rate
-{edits}
-
-{factor}
-def train(total):
-    done = 0
-    edit(done)
-    while done < total:
-        for inputs, targets in batches():
-            optimizer.zero_grad()
-{set_rate}            loss = loss_function(model({star}inputs), targets)
-            loss.backward()
-            optimizer.step()
-            done += 1
-            edit(done)
-            if done == total:
-                return print(f"loss of batch {{done}}: {{loss.item()!r}}")
-
-
-def digest():
-    """SHA-256 over parameters, buffers and optimizer state: names, types, shapes and bytes."""
-    sha = hashlib.sha256()
-
-    def feed(name, item):
-        tensor = (item if torch.is_tensor(item) else torch.tensor(item)).detach().cpu().contiguous()
-        sha.update(f"{{name}} {{tensor.dtype}} {{tuple(tensor.shape)}} ".encode())
-        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
-
-    for name, tensor in {{**dict(model.named_parameters()), **dict(model.named_buffers())}}.items():
-        feed(name, tensor)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for index, parameter in enumerate(parameters):
-        for key, item in sorted(optimizer.state.get(parameter, {{}}).items()):
-            if item is not None:
-                feed(f"{{index}}.{{key}}", item)
-    return sha.hexdigest()
-
-
-train({batches})
-print(digest())
-'''
-
-_ACTIVATIONS = {
-    "sigmoid": "nn.Sigmoid()",
-    "tanh": "nn.Tanh()",
-    "relu": "nn.ReLU()",
-    "leaky-relu": "nn.LeakyReLU()",
-    "linear": "None",
-    "softmax": "None",  # the model gives logits
-}
-_INITS = {
-    "pytorch": """
-        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
-        nn.init.uniform_(bias, -1 / math.sqrt(n_in), 1 / math.sqrt(n_in), generator=generator)""",
-    "zeros": """
-        weight.zero_()
-        bias.zero_()""",
-    "small-normal": """
-        weight.copy_(0.01 * torch.randn(weight.shape, generator=generator))
-        bias.zero_()""",
-    "normal": """
-        weight.copy_(torch.randn(weight.shape, generator=generator))
-        bias.copy_(torch.randn(bias.shape, generator=generator))""",
-    "scaled-normal": """
-        weight.copy_(torch.randn(weight.shape, generator=generator) / math.sqrt(n_in))
-        bias.zero_()""",
-    "xavier": """
-        nn.init.xavier_uniform_(weight, generator=generator)
-        bias.zero_()""",
-    "kaiming": """
-        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-        bias.zero_()""",
-}
-_LOSSES = {
-    "bce": "nn.BCELoss()",
-    "cross-entropy": "nn.CrossEntropyLoss()",
-    "mse": "nn.MSELoss()",
-    "half-mse": "lambda predictions, targets: 0.5 * (predictions - targets).square().mean()",
-    "mae": "nn.L1Loss()",
-}
-_SCHEDULES = {
-    "step": "float(0.1 ** min(3 * ((i - 1) // {per_epoch}) // {epochs}, 3))",
-    "cosine": "0.5 * (1 + math.cos(math.pi * min((i - 1) / {total}, 1)))",
-    "warm-up": "min(1.0, i / math.ceil({total} / 10))",
-}
-
-
-def plain_script(session: Session) -> str:
+def plain_script(session: Debugger) -> str:
     """The run up to the end of the last whole batch before the cursor, as a Python program.
 
     Raises CommandError for a run that a plain loop cannot repeat: one without a recipe, an audit, or an odd edit.
@@ -251,19 +27,25 @@ def plain_script(session: Session) -> str:
     if recipe is None or session.replay.audit:
         why = "applies no update" if session.replay.audit else "was made of objects"
         raise CommandError(f"this run {why}, which no script can repeat", "export a run of an experiment or a script")
-    parts = _of_script(recipe) if isinstance(recipe, Script) else _of_experiment(recipe)
-    head = _HEAD.format(title=session.description.name, batches=session.finished, threads=recipe.threads)
-    return f"{head}{parts}\n{_loop(session)}".lstrip()
+    whole = _of_script(session, recipe) if isinstance(recipe, Script) else _of_experiment(recipe)
+    head = parts.HEAD.format(title=session.description.name, batches=session.finished, threads=recipe.threads)
+    return f"{head}{whole}\n{_loop(session)}".lstrip()
 
 
-def _of_script(script: Script) -> str:
+def _of_script(session: Debugger, script: Script) -> str:
     path = Path(script.path).expanduser().resolve()
-    return _SCRIPT.format(
+    program, batches = session.trainer.program, session.calendar.batches(1)
+    if isinstance(program, Supervised):
+        whole = parts.FOUR_THINGS.format(batches=batches, spread=program.spreads)
+    else:
+        whole = parts.OWN_STEP.format(batches=batches)
+    return parts.SCRIPT.format(
         folder=str(path.parent),
         seed=script.seed,
         numpy_seed=script.seed % 2**32,
         module=path.stem,
         function=script.function,
+        parts=whole.strip(),
     )
 
 
@@ -284,7 +66,7 @@ def _data(experiment: Experiment) -> str:
         targets = "labels.unsqueeze(1).float()"
     else:
         targets = f"nn.functional.one_hot(labels, {n_classes(experiment)}).float()"
-    return _DIGITS.format(
+    return parts.DIGITS.format(
         folder=str(folder_of(experiment.data).resolve()),
         classes=dedent(classes).strip() if kept else "",
         mean=MEAN,
@@ -296,26 +78,27 @@ def _data(experiment: Experiment) -> str:
 
 def _network(experiment: Experiment) -> str:
     if experiment.model == "convnet":
-        return _CONVNET.format(classes=n_classes(experiment), activation=_ACTIVATIONS[experiment.activation])
+        return parts.CONVNET.format(classes=n_classes(experiment), activation=parts.ACTIVATIONS[experiment.activation])
     sizes = experiment.layers or ()
+    more = f"norm={experiment.batch_norm}, dropout={experiment.dropout}"
     last = len(sizes) - 2
     rows = [
         f"Layer({sizes[i]}, {sizes[i + 1]}, "
         + (
-            f"{_ACTIVATIONS[str(experiment.output)]}),"
+            f"{parts.ACTIVATIONS[str(experiment.output)]}),"
             if i == last
-            else f"{_ACTIVATIONS[experiment.activation]}, norm={experiment.batch_norm}, dropout={experiment.dropout}),"
+            else f"{parts.ACTIVATIONS[experiment.activation]}, {more}),"
         )
         for i in range(last + 1)
     ]
-    return _LAYERS.format(rows=indent("\n".join(rows), " " * 12))
+    return parts.LAYERS.format(rows=indent("\n".join(rows), " " * 12))
 
 
 def _model(experiment: Experiment) -> str:
-    return _MODEL.format(
+    return parts.MODEL.format(
         seed=experiment.seed,
-        init=indent(dedent(_INITS[str(experiment.init)]).strip(), " " * 12),
-        loss=_LOSSES[str(experiment.loss)],
+        init=indent(dedent(parts.INITS[str(experiment.init)]).strip(), " " * 12),
+        loss=parts.LOSSES[str(experiment.loss)],
         optimizer=plain_optimizer(
             experiment.optimizer, experiment.learning_rate or 0.0, experiment.momentum, experiment.weight_decay
         ),
@@ -323,41 +106,54 @@ def _model(experiment: Experiment) -> str:
     )
 
 
-def plain_optimizer(name: str, rate: float, momentum: float | None = None, decay: float | None = None) -> str:
-    """The constructor's call."""
-    spec = OPTIMIZERS[name]
-    options = dict(spec.options) | ({} if momentum is None else {"momentum": momentum})
-    if spec.takes_weight_decay:
-        options["weight_decay"] = spec.weight_decay if decay is None else decay
-    more = "".join(f", {key}={value!r}" for key, value in options.items())
-    return f"torch.optim.{spec.torch_class}(model.parameters(), lr={rate!r}{more})"
-
-
-def _loop(session: Session) -> str:
-    recipe = session.recipe
-    scheduled = isinstance(recipe, Experiment) and recipe.schedule != "constant"
-    factor = f"def factor(i):\n    return {_factor(session, recipe)}\n\n\n" if scheduled else ""  # type: ignore[arg-type]
-    set_rate = (
-        "            for group in optimizer.param_groups:\n                group['lr'] = rate * factor(done + 1)\n"
-        if scheduled
-        else ""
-    )
-    return _LOOP.format(
+def _loop(session: Debugger) -> str:
+    recipe, program = session.recipe, session.trainer.program
+    supervised = program if isinstance(program, Supervised) else None
+    return parts.LOOP.format(
+        named=_named(session, supervised) if supervised else "",
         edits=indent("\n".join(_edits(session)) or "pass", " " * 4),
-        factor=factor,
-        set_rate=set_rate,
-        star="*" if isinstance(recipe, Script) else "",
+        factor=_factor(session, recipe),
+        batch=(_batch(session, supervised) if supervised else parts.OWN).strip("\n"),
+        epoch=parts.EPOCH_SCHEDULERS.lstrip("\n") if program.steps_epochs else "",
+        said='print(f"loss of batch {done}: {loss.item()!r}")' if supervised else 'print(f"batch {done}")',
+        optimizers='{"": optimizer}' if supervised else "optimizers",
         batches=session.finished,
     )
 
 
-def _factor(session: Session, experiment: Experiment) -> str:
+def _named(session: Debugger, program: Supervised) -> str:
+    """Modules and rate; and when epochs end, with the validation loss that schedulers were stepped with."""
+    loss = ', "loss": loss_function' if "loss" in program.modules else ""
+    named = f'modules = {{"": model{loss}}}\nrate = optimizer.param_groups[0]["lr"]\n'
+    if not program.steps_epochs:
+        return named
+    ends = {session.calendar.iteration(epoch + 1, 0): loss for epoch, loss in session.replay.fed.items()}
+    return f"{named}ends = {ends!r}\n"
+
+
+def _batch(session: Debugger, program: Supervised) -> str:
+    if needs_closure(program.optimizer):
+        body = parts.CLOSURE
+    else:
+        scheduled = (
+            "            for group in optimizer.param_groups:\n                group['lr'] = rate * factor(done + 1)\n"
+        )
+        star = "*" if isinstance(session.recipe, Script) else ""
+        body = parts.USUAL.format(set_rate=scheduled if session.trainer.schedule is not None else "", star=star)
+    return body.rstrip("\n") + (parts.BATCH_SCHEDULERS.rstrip() if program.schedulers else "")
+
+
+def _factor(session: Debugger, recipe: Experiment | Script | None) -> str:
+    """The function by which the learning rate is multiplied; "" where it stays."""
+    if not isinstance(recipe, Experiment) or recipe.schedule == "constant":
+        return ""
     total, per_epoch = session.plan
     epochs = math.ceil(total / per_epoch)
-    return _SCHEDULES[experiment.schedule].format(per_epoch=per_epoch, total=total, epochs=epochs)
+    factor = parts.SCHEDULES[recipe.schedule].format(per_epoch=per_epoch, total=total, epochs=epochs)
+    return f"def factor(i):\n    return {factor}\n\n\n"
 
 
-def _edits(session: Session) -> Iterable[str]:
+def _edits(session: Debugger) -> Iterable[str]:
     for edit in session.replay.edits:
         if edit.iteration <= session.finished:
             lines = "\n".join(plain_edit(session, edit))

@@ -16,43 +16,10 @@ import msgspec
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
 from engine.files import whole
+from engine.protocol.recipe import Edit, Job, Script
 
 VERSION = 1
 _LARGEST = 16 * 2**20  # bytes
-
-
-class Script(msgspec.Struct, frozen=True):
-    """The user's own model: a function in a Python file that returns model, loss, optimizer and loader."""
-
-    path: str
-    function: str
-    epochs: int = 1
-    seed: int = 0
-    threads: int = 1
-
-
-class Job(msgspec.Struct, frozen=True):
-    """What an engine is to open: an experiment or a script, anew or as a recording left it."""
-
-    experiment: Experiment | None = None
-    script: Script | None = None
-    recording: str = ""  # path
-    history_bytes: int = 256 * 2**20
-    audit: bool = False  # batches are run and shown, but not applied
-    autosave: str = ""  # path of the recording that is kept up to date
-
-
-class Edit(msgspec.Struct, frozen=True):
-    """`name` is what is set, `value` an expression; it takes effect when `iteration` batches are done."""
-
-    iteration: int
-    name: str
-    value: str
-
-    @property
-    def text(self) -> str:
-        """As it is typed."""
-        return f"{self.name} {self.value}" if self.name in ("freeze", "unfreeze") else f"set {self.name} {self.value}"
 
 
 class SavedBranch(msgspec.Struct, frozen=True):

@@ -5,21 +5,19 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
+from engine.debugger import Debugger
 from engine.errors import HistoryError, RecordingError
 from engine.experiments.experiment import Experiment
 from engine.history.branches import Branch
+from engine.protocol.recipe import Script
 from engine.recordings.checkpoint import read_checkpoint
-from engine.recordings.recording import VERSION, Recording, SavedBranch, SavedWatch, Script
-
-if TYPE_CHECKING:
-    from engine.session import Session
+from engine.recordings.recording import VERSION, Recording, SavedBranch, SavedWatch
 
 
-def recording_of(session: Session, *, digest: bool) -> Recording:
+def recording_of(session: Debugger, *, digest: bool) -> Recording:
     """A session as it stands. Raises RecordingError for one that was made in Python from objects."""
     recipe = session.recipe
     if recipe is None:
@@ -43,13 +41,13 @@ def recording_of(session: Session, *, digest: bool) -> Recording:
     )
 
 
-def _saved(session: Session, branch: Branch) -> SavedBranch:
+def _saved(session: Debugger, branch: Branch) -> SavedBranch:
     current = branch is session.branches.current
     cursor = (session.iteration, session.event) if current else branch.cursor
     return SavedBranch(branch.name, branch.parent, branch.border, branch.replay.edits, branch.replay.reached, cursor)
 
 
-def restore(session: Session, recording: Recording, checkpoints: Sequence[Path] = ()) -> str:
+def restore(session: Debugger, recording: Recording, checkpoints: Sequence[Path] = ()) -> str:
     """Bring a new session to where a recording left off, replaying what no checkpoint holds; what to say of it.
 
     Raises EngineError for edits or watches that do not fit the model, HistoryError where the way was interrupted.
@@ -69,7 +67,7 @@ def restore(session: Session, recording: Recording, checkpoints: Sequence[Path] 
     return _verdict(session, recording)
 
 
-def _make_branches(session: Session, recording: Recording) -> None:
+def _make_branches(session: Debugger, recording: Recording) -> None:
     """All branches, before training; each replays when it is visited."""
     first = session.branches.current
     pristine, calendar = first.replay.history.nearest(0), first.replay.calendar
@@ -84,7 +82,7 @@ def _make_branches(session: Session, recording: Recording) -> None:
     session.branches.current = session.branches.find(recording.current)
 
 
-def _verdict(session: Session, recording: Recording) -> str:
+def _verdict(session: Debugger, recording: Recording) -> str:
     """Whether the bits are those of the recording."""
     here = f"{torch.__version__} {platform.machine()}"
     loss = session.loss

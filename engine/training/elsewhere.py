@@ -22,7 +22,7 @@ def output_with(
     `random` are the streams to draw from (for dropout, as a batch drew); the run's own are left where they were.
     Raises ModelError if the user's code does.
     """
-    copies = {name: tensor if _is_parameter(trainer, name) else tensor.clone() for name, tensor in tensors.items()}
+    copies = _copies(trainer, tensors)
     with trainer.untouched(), users_code("computing the model"):
         if random is not None:
             random.restore()
@@ -31,9 +31,10 @@ def output_with(
 
 def predicted_with(trainer: Trainer, tensors: Mapping[str, Tensor], inputs: tuple[Any, ...]) -> Any:
     """The same in evaluation mode, without gradients."""
-    copies = {name: tensor.clone() for name, tensor in tensors.items()}
+    copies = _copies(trainer, tensors)
     with trainer.untouched(), torch.no_grad(), users_code("computing the model"):
-        trainer.model.eval()
+        for module in trainer.modules.values():
+            module.eval()
         return functional_call(trainer.model, copies, inputs)
 
 
@@ -50,5 +51,8 @@ def loss_with(
         return trainer.loss(output, targets)
 
 
-def _is_parameter(trainer: Trainer, name: str) -> bool:
-    return name in trainer.parameter_names
+def _copies(trainer: Trainer, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The model's tensors, copied where computing may write into them."""
+    names = {name for name, _ in (*trainer.model.named_parameters(), *trainer.model.named_buffers())}
+    kept = frozenset() if trainer.writes_parameters else trainer.parameter_names
+    return {name: item if name in kept else item.clone() for name, item in tensors.items() if name in names}

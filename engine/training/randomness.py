@@ -13,12 +13,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomState:
-    """The state of every generator that a batch may draw from."""
+    """The state of every generator that a batch may draw from; `devices` those of accelerators in use."""
 
     torch_state: Tensor
     python_state: tuple[Any, ...]
     numpy_state: Any
     loader_state: Tensor | None
+    devices: tuple[tuple[str, Tensor], ...] = ()
 
     @classmethod
     def capture(cls, generator: torch.Generator | None = None) -> RandomState:
@@ -28,6 +29,7 @@ class RandomState:
             random.getstate(),
             np.random.get_state(),
             None if generator is None else generator.get_state(),
+            tuple(_device_states()),
         )
 
     def restore(self, generator: torch.Generator | None = None) -> None:
@@ -37,18 +39,41 @@ class RandomState:
         np.random.set_state(self.numpy_state)
         if generator is not None and self.loader_state is not None:
             generator.set_state(self.loader_state)
+        for device, state in self.devices:
+            _set_device_state(torch.device(device), state)
 
     def unless_same(self, other: RandomState | None) -> RandomState:
         """`other` where it is the same: most runs draw few random numbers, and then hold few of these."""
-        return other if other is not None and self._same_as(other) else self
+        return other if other is not None and not self.differing(other) else self
 
-    def _same_as(self, other: RandomState) -> bool:
-        return (
-            torch.equal(self.torch_state, other.torch_state)
-            and self.python_state == other.python_state
-            and all(np.array_equal(a, b) for a, b in zip(self.numpy_state, other.numpy_state, strict=True))
-            and _equal(self.loader_state, other.loader_state)
-        )
+    def differing(self, other: RandomState) -> list[str]:
+        """Which generators stand elsewhere in another."""
+        pairs = {
+            "torch's random generator": torch.equal(self.torch_state, other.torch_state),
+            "Python's random generator": self.python_state == other.python_state,
+            "NumPy's random generator": all(map(np.array_equal, self.numpy_state, other.numpy_state)),
+            "the loader's generator": _equal(self.loader_state, other.loader_state),
+        }
+        there = dict(other.devices)
+        pairs |= {f"the generator of {name}": _equal(state, there.get(name)) for name, state in self.devices}
+        return [name for name, same in pairs.items() if not same]
+
+
+def _device_states() -> list[tuple[str, Tensor]]:
+    """Of each accelerator that this process has used, its generator's state."""
+    found = []
+    if torch.cuda.is_initialized():
+        found = [(f"cuda:{n}", torch.cuda.get_rng_state(n)) for n in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append(("mps", torch.mps.get_rng_state()))
+    return found
+
+
+def _set_device_state(device: torch.device, state: Tensor) -> None:
+    if device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.cuda.set_rng_state(state, device)
 
 
 def _equal(one: Tensor | None, other: Tensor | None) -> bool:
@@ -58,22 +83,27 @@ def _equal(one: Tensor | None, other: Tensor | None) -> bool:
 class OwnRandomness:
     """Inside a with statement the global generators are a run's own; outside, they are whoever's they were.
 
-    A with statement inside another changes nothing. An object rather than a generator, since a run enters it with
-    every batch.
+    A with statement inside another changes nothing. In a process that is the run's own (`alone`) there is nobody to
+    keep them from. An object rather than a generator, since a run enters it with every batch.
     """
 
     def __init__(self) -> None:
+        self.alone = False
         self._own = RandomState.capture()
         self._others = self._own
         self._depth = 0
 
     def __enter__(self) -> None:
+        if self.alone:
+            return
         self._depth += 1
         if self._depth == 1:
             self._others = RandomState.capture()
             self._own.restore()
 
     def __exit__(self, *error: object) -> None:
+        if self.alone:
+            return
         self._depth -= 1
         if self._depth == 0:
             self._own = RandomState.capture()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,23 +11,34 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from engine.program.copies import alike as alike
+from engine.program.copies import copied
+from engine.program.modules import Modules
+from engine.program.surroundings import Held
 from engine.training.randomness import RandomState
 
 _WITH_HOLES = 1.25
 _REST = 8192  # bytes of a state that are not in tensors
 
 
-def all_buffers(model: nn.Module) -> dict[str, Tensor]:
-    """Named buffers, those that are not saved with the model included."""
-    return dict(model.named_buffers())
+@dataclass(frozen=True)
+class OptimizerState:
+    """An optimizer's state by its parameters' index, empty where there is none yet (it is created lazily), and groups.
+
+    `of` is the optimizer itself, since an edit may replace it.
+    """
+
+    of: Optimizer
+    state: dict[int, dict[str, Any]]
+    groups: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class State:
-    """A run between two batches: epoch and batch done, tensors, optimizer, random states, modes.
+    """A run between two batches: epoch and batch done, tensors, optimizers, random states, modes.
 
-    `tensors` holds parameters, then buffers, by full name; `optimizer` the state of each parameter by its index in the
-    optimizer, empty where it has none yet (it is created lazily); `epoch_random` is what the epoch's iterator was
+    `tensors` holds parameters, then buffers, by full name; `empty` the buffers that are None; `gradients` those that
+    the next batch may go on with; `held` what else the program holds; `epoch_random` is what the epoch's iterator was
     made with.
     """
 
@@ -34,22 +46,117 @@ class State:
     batch: int
     iteration: int
     tensors: dict[str, Tensor]
-    optimizer: dict[int, dict[str, Any]]
-    groups: list[dict[str, Any]]
+    empty: frozenset[str]
+    gradients: dict[str, Tensor]
+    optimizers: dict[str, OptimizerState]
+    held: Held
     random: RandomState
     epoch_random: RandomState | None
+    epoch_held: Held | None
     training: tuple[bool, ...]
     requires_grad: tuple[bool, ...]
-    optimizer_object: Optimizer  # an edit may have replaced it
     batch_size: int | None  # of a loader whose batch size can change: what its next epoch will have
     epoch_batch_size: int | None  # what this epoch has
     bytes: int = field(default=0)
 
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Full names of the tensors that are parameters: those that say whether they take a gradient."""
+        return frozenset(list(self.tensors)[: len(self.requires_grad)])
 
-def capture_tensors(model: nn.Module) -> dict[str, Tensor]:
+    @property
+    def optimizer(self) -> dict[int, dict[str, Any]]:
+        return next(iter(self.optimizers.values())).state
+
+    @property
+    def optimizer_object(self) -> Optimizer:
+        return next(iter(self.optimizers.values())).of
+
+
+# ── tensors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def named_tensors(modules: Modules) -> Iterator[tuple[str, Tensor]]:
+    """Parameters, then buffers, by full name."""
+    yield from modules.named_parameters()
+    yield from modules.named_buffers()
+
+
+def capture_tensors(modules: Modules | nn.Module) -> dict[str, Tensor]:
     """Copies of parameters, then buffers."""
-    named = {**dict(model.named_parameters()), **all_buffers(model)}
-    return {name: tensor.detach().clone() for name, tensor in named.items()}
+    modules = Modules.of(modules)
+    with torch.no_grad():
+        return {name: tensor.detach().clone() for name, tensor in named_tensors(modules)}
+
+
+def capture_buffers(modules: Modules) -> dict[str, Tensor]:
+    """Copies of buffers."""
+    return {name: buffer.detach().clone() for name, buffer in modules.named_buffers()}
+
+
+def empty_buffers(modules: Modules) -> frozenset[str]:
+    """Full names of the buffers that are None."""
+    return frozenset(
+        f"{path}.{name}" if path else name
+        for path, module in modules.named_modules()
+        for name, buffer in module._buffers.items()
+        if buffer is None
+    )
+
+
+def capture_gradients(modules: Modules) -> dict[str, Tensor]:
+    """Copies of the gradients that there are."""
+    named = modules.named_parameters()
+    return {name: parameter.grad.detach().clone() for name, parameter in named if parameter.grad is not None}
+
+
+def restore_tensors(modules: Modules, tensors: Mapping[str, Tensor], empty: Iterable[str] = ()) -> None:
+    """Put parameters and buffers back, in place; gradients are dropped, as at the start of a batch."""
+    with torch.no_grad():
+        for name, parameter in modules.named_parameters():
+            parameter.copy_(tensors[name])
+            parameter.grad = None
+    restore_buffers(modules, tensors, empty)
+
+
+@torch.no_grad()
+def restore_buffers(modules: Modules, tensors: Mapping[str, Tensor], empty: Iterable[str]) -> None:
+    """Put buffers back, which may have appeared since, have gone, or have changed their shape."""
+    empty = frozenset(empty)
+    parameters = {name for name, _ in modules.named_parameters()}
+    missing = {name for name in tensors if name not in parameters}
+    paths: dict[str, nn.Module] = {}
+    for path, module in modules.named_modules():
+        paths[path] = module
+        for name, buffer in list(module._buffers.items()):
+            full = f"{path}.{name}" if path else name
+            missing.discard(full)
+            _restore_buffer(module, name, buffer, tensors.get(full), full in empty)
+    for full in missing:
+        path, _, name = full.rpartition(".")
+        if path in paths:
+            paths[path]._buffers[name] = tensors[full].clone()
+
+
+def _restore_buffer(module: nn.Module, name: str, buffer: Tensor | None, was: Tensor | None, empty: bool) -> None:
+    if was is None:
+        if empty:
+            module._buffers[name] = None
+        else:
+            del module._buffers[name]
+    elif buffer is None or (buffer.shape, buffer.dtype) != (was.shape, was.dtype):
+        module._buffers[name] = was.clone()
+    else:
+        buffer.copy_(was)
+
+
+def restore_gradients(modules: Modules, gradients: Mapping[str, Tensor]) -> None:
+    """Put the gradients back that a batch may go on with."""
+    for name, parameter in modules.named_parameters():
+        parameter.grad = gradients[name].clone() if name in gradients else None
+
+
+# ── optimizers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def optimizer_parameters(optimizer: Optimizer) -> list[nn.Parameter]:
@@ -57,70 +164,81 @@ def optimizer_parameters(optimizer: Optimizer) -> list[nn.Parameter]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def capture_optimizer(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
-    """A copy of the optimizer's state, by the parameter's index."""
-    return {
-        index: {key: _copy(item) for key, item in optimizer.state[parameter].items()}
+def capture_optimizer(optimizer: Optimizer) -> OptimizerState:
+    """A copy of the optimizer's state, by the parameter's index, and of the hyper-parameters of each group."""
+    state = {
+        index: {key: copied(item) for key, item in optimizer.state[parameter].items()}
         for index, parameter in enumerate(optimizer_parameters(optimizer))
         if optimizer.state.get(parameter)
     }
+    groups = [{key: copied(item) for key, item in g.items() if key != "params"} for g in optimizer.param_groups]
+    return OptimizerState(optimizer, state, groups)
 
 
-def capture_groups(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """The hyper-parameters of each parameter group."""
-    return [{key: _copy(item) for key, item in g.items() if key != "params"} for g in optimizer.param_groups]
-
-
-def restore_tensors(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put parameters and buffers back, in place; gradients are dropped, as at the start of a batch."""
-    with torch.no_grad():
-        for name, tensor in (*model.named_parameters(), *all_buffers(model).items()):
-            tensor.copy_(tensors[name])
-            tensor.grad = None
-
-
-def restore_optimizer(optimizer: Optimizer, state: dict[int, dict[str, Any]], groups: list[dict[str, Any]]) -> None:
-    """Put the optimizer's state and hyper-parameters back; what was created since is dropped."""
+def restore_optimizer(saved: OptimizerState) -> None:
+    """Put state and hyper-parameters back into the optimizer that they are of."""
+    optimizer = saved.of
     optimizer.state.clear()
     for index, parameter in enumerate(optimizer_parameters(optimizer)):
-        if index in state:
-            optimizer.state[parameter] = {key: _copy(item) for key, item in state[index].items()}
-    for group, saved in zip(optimizer.param_groups, groups, strict=True):
-        group.update({key: _copy(item) for key, item in saved.items()})
+        if index in saved.state:
+            optimizer.state[parameter] = {key: copied(item) for key, item in saved.state[index].items()}
+    for group, values in zip(optimizer.param_groups, saved.groups, strict=True):
+        for key in [key for key in group if key != "params" and key not in values]:
+            del group[key]
+        group.update({key: copied(item) for key, item in values.items()})
 
 
-def size_of(tensors: dict[str, Tensor], optimizer: dict[int, dict[str, Any]]) -> int:
+# ── sizes and sums ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def size_of(parts: Iterable[Any]) -> int:
     """Bytes that a state takes: those of its tensors, and what is lost between them (measured: up to a fifth)."""
-    items = [*tensors.values(), *(item for state in optimizer.values() for item in state.values())]
-    held = sum(item.numel() * item.element_size() for item in items if isinstance(item, Tensor))
-    return int(held * _WITH_HOLES) + _REST
+    return int(sum(_bytes(part) for part in parts) * _WITH_HOLES) + _REST
 
 
-def digest(model: nn.Module, tensors: dict[str, Tensor], optimizer: dict[int, dict[str, Any]]) -> str:
+def _bytes(item: Any) -> int:
+    if isinstance(item, Tensor):
+        return item.numel() * item.element_size()
+    if isinstance(item, dict):
+        return sum(map(_bytes, item.values()))
+    return sum(map(_bytes, item)) if isinstance(item, list | tuple) else 0
+
+
+def digest(
+    modules: Modules | nn.Module, tensors: Mapping[str, Tensor], optimizers: Mapping[str, Mapping[int, Any]]
+) -> str:
     """SHA-256 over parameters, buffers and optimizer state.
 
     Of each: name, dtype, shape and contiguous bytes; parameters in `named_parameters` order, then `named_buffers`
-    (those not saved with the model too), then the optimizer's state by parameter index and sorted key. No
-    hyper-parameters, no random state.
+    (those not saved with the model too), then the optimizer's state by parameter index and sorted key. Of several
+    modules or optimizers: in the order of their names, each name before its own. No hyper-parameters, no random state.
     """
-    names = [*dict(model.named_parameters()), *all_buffers(model)]
-    sha = hashlib.sha256()
-    for name in names:
-        _feed(sha, name, tensors[name])
-    for index in sorted(optimizer):
-        for key in sorted(optimizer[index]):
-            _feed(sha, f"{index}.{key}", optimizer[index][key])
+    modules, sha = Modules.of(modules), hashlib.sha256()
+    for module in sorted(modules):
+        if module:
+            sha.update(module.encode())
+        alone = Modules({"": modules[module]})
+        before = f"{module}." if module else ""
+        for name in [name for name, _ in named_tensors(alone)]:
+            if before + name in tensors:
+                _feed(sha, name, tensors[before + name])
+    for optimizer in sorted(optimizers):
+        if optimizer:
+            sha.update(optimizer.encode())
+        for index in sorted(optimizers[optimizer]):
+            for key in sorted(optimizers[optimizer][index]):
+                _feed(sha, f"{index}.{key}", optimizers[optimizer][index][key])
     return sha.hexdigest()
 
 
 def _feed(sha: Any, name: str, item: Any) -> None:
     if item is None:
         return
+    if isinstance(item, list | tuple):
+        for number, part in enumerate(item):
+            _feed(sha, f"{name}.{number}", part)
+        return
     tensor = item if isinstance(item, Tensor) else torch.tensor(item)
-    tensor = tensor.detach().cpu().contiguous()
+    tensor = tensor.detach().cpu().contiguous().resolve_conj().resolve_neg()
     sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
     sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
-
-
-def _copy(item: Any) -> Any:
-    return item.detach().clone() if isinstance(item, Tensor) else item

@@ -11,8 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from engine.errors import HistoryError, ModelError
+from engine.errors import HistoryError
 from engine.experiments.data import BatchLoader
+from engine.program.batches import Batch
+from engine.program.groups import Groups
+from engine.program.loaders import check_loader, count_batches, skip
+from engine.program.program import Outcome, Program, Supervised
+from engine.program.surroundings import Held, Surroundings
 from engine.tape.naming import Naming
 from engine.tape.recorder import Recorder
 from engine.tape.tape import Tape
@@ -24,50 +29,71 @@ from engine.training.state import State
 from engine.users_code import users_code
 
 
-class Batch(NamedTuple):
-    """A mini-batch as the loader gave it."""
-
-    inputs: tuple[Any, ...]
-    targets: Any
-
-
 class Result(NamedTuple):
-    """What a mini-batch came to."""
+    """What a mini-batch came to: losses and scores by name, and the rate of each group that it was trained with."""
 
-    loss: float
-    output: Any
-    targets: Any
+    losses: dict[str, float]
+    scores: dict[str, float]
+    rates: dict[str, float]
 
 
 class Trainer:
-    """A model in training: `epoch` and `batch` are those last done, `iteration` counts batches over all epochs."""
+    """A program in training: `epoch` and `batch` are those last done, `iteration` counts batches over all epochs."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        loss: Callable[[Any, Any], Tensor],
-        optimizer: Optimizer,
-        loader: Iterable[Any],
-        schedule: Callable[[int], float] | None = None,
-        epochs: int = 1,
-    ) -> None:
-        self.model = model
-        self.loss = loss
-        self.optimizer = optimizer
-        self.loader = loader
+    def __init__(self, program: Program, schedule: Callable[[int], float] | None = None, epochs: int = 1) -> None:
+        self.program = program
+        self.modules = program.modules
         self.schedule = schedule
-        self.calendar = Calendar(epochs, count_batches(loader))
+        check_loader(program.loader)
+        self.calendar = Calendar(epochs, program.batches or count_batches(program.loader))
         self.epoch_batch_size = self.batch_size
-        self.replace_optimizer(optimizer)
+        self.groups = Groups(self.modules, program.optimizers)
+        self._note_base_rates()
         self.epoch, self.batch, self.iteration = 1, 0, 0
         self.owner: object = None  # the branch whose state this is
         self._iterator: Iterator[Any] | None = None
         self._epoch_random: RandomState | None = None
+        self._epoch_held: Held | None = None
         self.at_work = OwnRandomness()
         self._captured_random: RandomState | None = None  # of the state captured last
         self._seconds, self._batches_timed = 0.0, 0
-        self._names = {id(parameter): name for name, parameter in model.named_parameters()}
-        self.parameter_names = frozenset(self._names.values())
+        self.parameter_names = frozenset(name for name, _ in self.modules.named_parameters())
+        self._surroundings = _surroundings(program)
+        own_step = not isinstance(program, Supervised)
+        renorms = any(getattr(module, "max_norm", None) is not None for module in self.modules.modules())
+        self.writes_parameters = own_step or renorms  # looking at it may, as nn.Embedding(max_norm=…) does
+        self._loaders = Surroundings({}, loaders={"the loader": self.loader})
+
+    # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def loader(self) -> Iterable[Any]:
+        """What the mini-batches come from."""
+        return self.program.loader
+
+    @property
+    def optimizers(self) -> dict[str, Optimizer]:
+        """What makes the updates, by name."""
+        return self.program.optimizers
+
+    @property
+    def model(self) -> nn.Module:
+        """The only model. Raises HistoryError where there are several."""
+        if not isinstance(self.program, Supervised):
+            raise HistoryError("this program has a step of its own", "ask for its modules")
+        return self.program.model
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The only optimizer, or the first."""
+        return next(iter(self.optimizers.values()))
+
+    @property
+    def loss(self) -> Callable[[Any, Any], Tensor]:
+        """What model and targets are given to. Raises HistoryError where only the step knows."""
+        if not isinstance(self.program, Supervised):
+            raise HistoryError("this program has a step of its own", "its losses are what it goes backward from")
+        return self.program.loss
 
     @property
     def generator(self) -> torch.Generator | None:
@@ -86,70 +112,89 @@ class Trainer:
         return self._seconds / self._batches_timed if self._batches_timed else 0.0
 
     @property
-    def base_rate(self) -> float:
-        """The learning rate before its schedule."""
-        return float(self.optimizer.param_groups[0]["base_lr"])
-
-    def undo_update(self, before: State) -> None:
-        """Put parameters, buffers and optimizer state back, staying after the batch."""
-        states.restore_tensors(self.model, before.tensors)
-        states.restore_optimizer(self.optimizer, before.optimizer, before.groups)
-
-    @property
     def epoch_is_done(self) -> bool:
         """Whether the batch done last is its epoch's last."""
         return self.batch == self.calendar.batches(self.epoch)
 
-    def replace_optimizer(self, optimizer: Optimizer) -> None:
+    def replace_optimizer(self, optimizer: Optimizer, name: str = "") -> None:
         """Let another optimizer make the updates; a schedule multiplies the rate that it has now."""
-        self.optimizer = optimizer
-        for group in optimizer.param_groups:
-            group.setdefault("base_lr", group["lr"])  # travels with the captured groups
+        self.optimizers[name] = optimizer
+        self._regroup()
+
+    def _regroup(self) -> None:
+        self.groups = Groups(self.modules, self.optimizers)
+        self._note_base_rates()
+
+    def _note_base_rates(self) -> None:
+        """What a built-in schedule multiplies; it travels with the captured groups."""
+        if self.schedule is None:
+            return
+        for group in self.groups.all:
+            values = self.groups.values(group)
+            values.setdefault("base_lr", values["lr"])
+
+    def rates(self) -> dict[str, float]:
+        """The learning rate of each group here; with a built-in schedule, that of the batch done last."""
+        if self.schedule is None:
+            return self.groups.rates()
+        factor = self.schedule(max(1, self.iteration))
+        return {group.name: float(self.groups.values(group)["base_lr"]) * factor for group in self.groups.all}
+
+    def undo_update(self, before: State) -> None:
+        """Put parameters, buffers and optimizer state back, staying after the batch."""
+        states.restore_tensors(self.modules, before.tensors, before.empty)
+        for saved in before.optimizers.values():
+            states.restore_optimizer(saved)
 
     # ── one batch ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def train(self) -> Result:
+    def train(self) -> tuple[Result, Outcome]:
         """Run the next mini-batch, unrecorded. Raises ModelError if the user's code does."""
         began = time.perf_counter()
         batch = self.load()
+        rates = self.groups.rates()
         with users_code("training on a batch"):
-            output = self.forward(batch)
-            loss = self.loss(output, batch.targets)
-            _check_loss(loss)
-            loss.backward()
-            self.optimizer.step()
+            outcome = self.program.train(batch)
         self._seconds += time.perf_counter() - began
         self._batches_timed += 1
-        return Result(loss.item(), output, batch.targets)
+        return _result(outcome, rates), outcome
 
     def record(
         self, naming: Naming, before: State, budget: int, wanted: frozenset[int] = frozenset()
-    ) -> tuple[Tape, Result]:
+    ) -> tuple[Tape, Result, Outcome]:
         """Run the next mini-batch with a recorder looking on. Raises ModelError if the user's code does."""
+        assert isinstance(self.program, Supervised)
+        program = self.program
         tape = Tape(before)
-        batch = self.load()
-        recorder = Recorder(tape, self.model, naming, budget, wanted)
+        with users_code("loading a batch"):
+            batch = self.program.split(self.load())
+        rates = self.groups.rates()
+        recorder = Recorder(tape, program.model, naming, budget, wanted)
         recorder.load(batch.inputs, batch.targets)
         with users_code("training on a batch"):
             with recorder.forward():
-                output = self.forward(batch)
+                output = program.model(*batch.inputs)
                 recorder.begin_loss()
-                loss = self.loss(output, batch.targets)
-            _check_loss(loss)
+                loss = program.loss(output, batch.targets)
             recorder.name_loss(loss)
             with recorder.backward(loss):
                 loss.backward()
-            updated = [self._names[id(p)] for p in states.optimizer_parameters(self.optimizer) if p.grad is not None]
-            self.optimizer.step()
-        recorder.update(type(self.optimizer).__name__.lower(), updated)
+            names = {id(p): name for name, p in self.modules.named_parameters()}
+            updated = [names[id(p)] for p in states.optimizer_parameters(program.optimizer) if p.grad is not None]
+            program.optimizer.step()
+        recorder.update(type(program.optimizer).__name__.lower(), updated)
         recorder.finish()
-        tape.loss, tape.indices, tape.targets = loss.item(), self.indices(), batch.targets
-        tape.output, tape.inputs = first_tensor(output), batch.inputs
-        tape.accuracy = accuracy(output, batch.targets)
-        return tape, Result(tape.loss, output, batch.targets)
+        outcome = Outcome({"": loss}, {}, output, batch.targets)
+        self._describe(tape, outcome, batch)
+        return tape, _result(outcome, rates), outcome
 
-    def load(self) -> Batch:
-        """The next mini-batch, of the next epoch where one ends; gradients are cleared and the rate is set."""
+    def _describe(self, tape: Tape, outcome: Outcome, batch: Batch) -> None:
+        tape.loss, tape.indices, tape.targets = outcome.losses[""].item(), self.indices(), outcome.targets
+        tape.output, tape.inputs = first_tensor(outcome.output), batch.inputs
+        tape.accuracy = accuracy(outcome.output, outcome.targets)
+
+    def load(self) -> Any:
+        """The next mini-batch, of the next epoch where one ends; the rate is set, and gradients may go."""
         if self._iterator is None or self.epoch_is_done:
             self._begin_epoch()
         assert self._iterator is not None
@@ -165,24 +210,21 @@ class Trainer:
         self.iteration += 1
         if self.schedule is not None:
             factor = self.schedule(self.iteration)
-            for group in self.optimizer.param_groups:
-                group["lr"] = group["base_lr"] * factor
-        self.optimizer.zero_grad(set_to_none=True)
-        return Batch(*split_batch(item))
+            for group in self.groups.all:
+                values = self.groups.values(group)
+                values["lr"] = values["base_lr"] * factor
+        self.program.zero_grad()
+        return item
 
     def indices(self) -> list[int]:
         """Places in the data set, from 1, of the examples loaded last; empty where the loader does not tell."""
         indices = getattr(self._iterator, "indices", None)
         return [] if indices is None else list(indices.tolist())
 
-    def forward(self, batch: Batch) -> Any:
-        """The model's output on a batch."""
-        return self.model(*batch.inputs)
-
     def _begin_epoch(self) -> None:
         if self.epoch_is_done:
             self.epoch, self.batch = self.epoch + 1, 0
-        self._epoch_random = RandomState.capture(self.generator)
+        self._epoch_random, self._epoch_held = RandomState.capture(self.generator), self._loaders.capture()
         self.epoch_batch_size = self.batch_size
         with users_code("starting the loader"):
             self._iterator = iter(self.loader)
@@ -191,133 +233,157 @@ class Trainer:
 
     def capture(self) -> State:
         """A copy of everything, at the border between two batches."""
-        tensors, optimizer = states.capture_tensors(self.model), states.capture_optimizer(self.optimizer)
+        tensors = states.capture_tensors(self.modules)
+        optimizers = {name: states.capture_optimizer(optimizer) for name, optimizer in self.optimizers.items()}
+        gradients = states.capture_gradients(self.modules) if self.program.keeps_gradients else {}
+        held = self._surroundings.capture()
         self._captured_random = RandomState.capture(self.generator).unless_same(self._captured_random)
+        taken = [tensors, gradients, *(saved.state for saved in optimizers.values()), *held.tensors()]
         return State(
             self.epoch,
             self.batch,
             self.iteration,
             tensors,
-            optimizer,
-            states.capture_groups(self.optimizer),
+            states.empty_buffers(self.modules),
+            gradients,
+            optimizers,
+            held,
             self._captured_random,
             self._epoch_random if self._iterator is not None else None,
-            tuple(module.training for module in self.model.modules()),
-            tuple(parameter.requires_grad for parameter in self.model.parameters()),
-            self.optimizer,
+            self._epoch_held if self._iterator is not None else None,
+            tuple(module.training for module in self.modules.modules()),
+            tuple(parameter.requires_grad for parameter in self.modules.parameters()),
             self.batch_size,
             self.epoch_batch_size,
-            states.size_of(tensors, optimizer),
+            states.size_of(taken),
         )
+
+    def loader_held(self) -> Held:
+        """What the loader holds, where it is."""
+        return self._loaders.capture()
 
     def restore(self, state: State) -> None:
         """Go back (or on) to a captured state."""
-        self.optimizer = state.optimizer_object
-        states.restore_tensors(self.model, state.tensors)
-        for parameter, required in zip(self.model.parameters(), state.requires_grad, strict=True):
+        self._restore_optimizers(state)
+        states.restore_tensors(self.modules, state.tensors, state.empty)
+        for parameter, required in zip(self.modules.parameters(), state.requires_grad, strict=True):
             parameter.requires_grad_(required)
-        states.restore_optimizer(self.optimizer, state.optimizer, state.groups)
-        for module, training in zip(self.model.modules(), state.training, strict=True):
+        states.restore_gradients(self.modules, state.gradients)
+        for module, training in zip(self.modules.modules(), state.training, strict=True):
             module.training = training
         self.epoch, self.batch, self.iteration = state.epoch, state.batch, state.iteration
-        self._iterator, self._epoch_random = None, None
+        self._restore_loader(state)
+        self._surroundings.restore(state.held)
+        state.random.restore(self.generator)
+
+    def _restore_optimizers(self, state: State) -> None:
+        replaced = any(self.optimizers[name] is not saved.of for name, saved in state.optimizers.items())
+        for name, saved in state.optimizers.items():
+            self.optimizers[name] = saved.of
+            states.restore_optimizer(saved)
+        if replaced:
+            self._regroup()
+
+    def _restore_loader(self, state: State) -> None:
+        self._iterator, self._epoch_random, self._epoch_held = None, None, None
         self._set_batch_size(state.epoch_batch_size)
         self.epoch_batch_size = state.epoch_batch_size
         if state.epoch_random is not None and state.batch < self.calendar.batches(state.epoch):
             state.epoch_random.restore(self.generator)
-            self._epoch_random = state.epoch_random
-            self._iterator = iter(self.loader)
-            skip(self._iterator, state.batch)
+            if state.epoch_held is not None:
+                self._loaders.restore(state.epoch_held)
+            self._epoch_random, self._epoch_held = state.epoch_random, state.epoch_held
+            with users_code("starting the loader"):
+                self._iterator = iter(self.loader)
+                skip(self._iterator, state.batch)
         self._set_batch_size(state.batch_size)
-        state.random.restore(self.generator)
 
     def _set_batch_size(self, size: int | None) -> None:
         if size is not None and isinstance(self.loader, BatchLoader):
             self.loader.batch_size = size
 
+    def differing(self, state: State) -> list[str]:
+        """What is not as in a captured state of this place, by name: what a replay did not put back or do again."""
+        here = self.capture()
+        found = [*here.held.differing(state.held), *here.random.differing(state.random)]
+        found += _differing("the gradient of ", here.gradients, state.gradients)
+        for name, saved in state.optimizers.items():
+            if not states.alike(here.optimizers[name].state, saved.state):
+                found.append(f"the state of optimizer {name}".rstrip())
+            if not states.alike(here.optimizers[name].groups, saved.groups):
+                found.append(f"the hyper-parameters of optimizer {name}".rstrip())
+        return found + _differing("", here.tensors, state.tensors)
+
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
     def untouched(self) -> Iterator[None]:
-        """Whatever is computed inside leaves random streams, buffers and train/eval mode as they were."""
-        random = RandomState.capture(self.generator)
-        buffers = {name: buffer.clone() for name, buffer in states.all_buffers(self.model).items()}
-        training = [(module, module.training) for module in self.model.modules()]
+        """Whatever is computed inside leaves everything that a batch depends on as it was."""
+        random, held = RandomState.capture(self.generator), self._surroundings.capture()
+        whole = self.writes_parameters
+        tensors = states.capture_tensors(self.modules) if whole else states.capture_buffers(self.modules)
+        empty = states.empty_buffers(self.modules)
+        gradients = {name: parameter.grad for name, parameter in self.modules.named_parameters()}
+        training = [(module, module.training) for module in self.modules.modules()]
         try:
             yield
         finally:
-            random.restore(self.generator)
-            for name, buffer in states.all_buffers(self.model).items():
-                buffer.copy_(buffers[name])
+            if whole:
+                states.restore_tensors(self.modules, tensors, empty)
+            else:
+                states.restore_buffers(self.modules, tensors, empty)
+            for name, parameter in self.modules.named_parameters():
+                parameter.grad = gradients[name]
             for module, mode in training:
                 module.training = mode
+            self._surroundings.restore(held)
+            random.restore(self.generator)
 
     def validate(
         self, batches: Iterable[Any], interrupted: Callable[[], bool] = lambda: False
-    ) -> tuple[float, float] | None:
-        """Mean loss and accuracy over a validation partition, changing nothing; None if interrupted on the way.
+    ) -> dict[str, float] | None:
+        """Means over a validation partition, by name, changing nothing; None if interrupted on the way.
 
-        Accuracy is NaN where right and wrong are not defined.
+        Each batch weighs as many examples as it has, or says it has. An accuracy is NaN where right and wrong are not
+        defined.
         """
-        total = loss_sum = right = 0.0
+        sums: dict[str, float] = {}
+        total = 0
         with self.untouched(), torch.no_grad(), users_code("validating"):
-            self.model.eval()
+            for module in self.modules.values():
+                module.eval()
             for item in batches:
                 if interrupted():
                     return None
-                inputs, targets = split_batch(item)
-                output = self.model(*inputs)
-                size = len(targets)
-                share = accuracy(output, targets)
-                loss_sum += float(self.loss(output, targets)) * size
-                right += (float("nan") if share is None else share) * size
-                total += size
-        return (loss_sum / total, right / total) if total else None
+                score = self.program.score(item)
+                numbers = dict(score.numbers)
+                if isinstance(self.program, Supervised):
+                    share = accuracy(score.output, score.targets)
+                    numbers["accuracy"] = float("nan") if share is None else share
+                for name, number in numbers.items():
+                    sums[name] = sums.get(name, 0.0) + number * score.examples
+                total += score.examples
+        return {name: number / total for name, number in sums.items()} if total else None
 
 
-def count_batches(loader: Iterable[Any]) -> int:
-    """How many mini-batches an epoch has. Raises HistoryError for a loader that can be read only once."""
-    if isinstance(loader, Iterator):
-        raise HistoryError(
-            "the loader is an iterator, which can be read only once",
-            "give a list of batches, a DataLoader, or an object whose __iter__ starts again",
-        )
-    try:
-        return len(loader)  # type: ignore[arg-type]
-    except TypeError:
-        random = RandomState.capture()
-        count = sum(1 for _ in loader)
-        random.restore()
-        return count
+def _result(outcome: Outcome, rates: dict[str, float]) -> Result:
+    losses = {name: float(loss.item()) for name, loss in outcome.losses.items()}
+    return Result(losses, outcome.scores, {**rates, **outcome.rates})
 
 
-def skip(iterator: Iterator[Any], count: int) -> None:
-    """Pass over `count` mini-batches, without fetching them where the iterator can do so."""
-    own = getattr(iterator, "skip", None)
-    if own is not None:
-        own(count)
-        return
-    next_index = getattr(iterator, "_next_index", None)  # a DataLoader without workers draws indices apart from data
-    advance = next_index if next_index is not None and not hasattr(iterator, "_workers") else iterator.__next__
-    for _ in range(count):
-        advance()
+def _surroundings(program: Program) -> Surroundings:
+    known: list[Any] = [*program.modules.modules(), *program.modules.parameters(), *program.optimizers.values()]
+    known += [program, program.modules, program.loader]
+    roots: dict[str, Any] = dict(program.modules.named_modules())
+    roots |= {f"optimizer {name}".rstrip(): optimizer for name, optimizer in program.optimizers.items()}
+    if isinstance(program, Supervised):
+        roots["the loss"] = program.loss
+    else:
+        roots |= {"step": program.step, "validate": program.validate}
+    loaders = {"the loader": program.loader}
+    return Surroundings(roots, known, loaders, program.state)
 
 
-def split_batch(item: Any) -> tuple[tuple[Any, ...], Any]:
-    """Inputs and targets of what a loader yields, a pair or (input, …, targets). Raises ModelError for others."""
-    if isinstance(item, list | tuple) and len(item) >= 2 and not isinstance(item, Mapping):
-        inputs = item[:-1]
-        if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
-            inputs = tuple(inputs[0])
-        return tuple(inputs), item[-1]
-    raise ModelError(
-        f"the loader yields a {type(item).__name__}", "it must yield pairs (inputs, targets), or (input, …, targets)"
-    )
-
-
-def _check_loss(loss: Any) -> None:
-    if not isinstance(loss, Tensor) or loss.numel() != 1:
-        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-        raise ModelError(f"the loss is {what}", "it must be one number: take its mean or sum")
-    if not loss.requires_grad:
-        raise ModelError("the loss depends on no parameter", "check that the model's output is not detached")
+def _differing(before: str, here: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> list[str]:
+    names = [*here, *(name for name in there if name not in here)]
+    return [before + name for name in names if not states.alike(here.get(name), there.get(name))]

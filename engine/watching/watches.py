@@ -12,20 +12,19 @@ import ast
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from engine.errors import CommandError, ExpressionError, NotComputedYetError
 from engine.lookup.answers import readable
 from engine.lookup.expressions import bare_word, evaluate_tree, parse, yes_or_no
+from engine.lookup.moment import Moment
 from engine.lookup.values import Ref, Values, is_bad
+from engine.panes.equations import title, writes
 from engine.protocol.positions import Phase
 from engine.protocol.replies import Hit
 from engine.tape.tape import Event, Tape
-
-if TYPE_CHECKING:
-    from engine.session import Session
 
 PLACES = frozenset(("phase", "op", "layer", "path", "event"))
 _FORWARD_SYMBOLS = frozenset(("Z", "A", "N", "D", "dZ", "dA", "dN", "dD", "out", "X", "Y", "L", "dL", "dX"))
@@ -155,7 +154,7 @@ class Watch:
 
 
 class Watches:
-    """The watches of a session. Their numbers are never used again."""
+    """The watches of a moment. Their numbers are never used again."""
 
     def __init__(self) -> None:
         self.all: list[Watch] = []
@@ -207,18 +206,16 @@ def first_bad_event(tape: Tape) -> Event | None:
     return None
 
 
-def hit_at(session: Session, found: Found) -> Hit:
-    """The report of a condition that is true at the session's cursor."""
-    from engine.panes.equations import title
-
-    condition, tape = found.condition, session.tape()
+def hit_at(moment: Moment, found: Found, watch: int) -> Hit:
+    """The report of a condition that is true at a position; `watch` is the number of its watch, 0 where it has none."""
+    condition, tape = found.condition, moment.tape
     assert tape is not None
-    value = _first_bad_words(session, tape) if condition.looks_everywhere else condition.actual(session.values())
-    event = title(session, tape.events[found.event - 1])
+    value = _first_bad_words(moment, tape) if condition.looks_everywhere else condition.actual(moment.values)
+    event = title(moment.naming, tape.events[found.event - 1])
     return Hit(
         condition.text,
-        session.watches.number_of(condition),
-        session.position,
+        watch,
+        moment.position,
         found.event,
         event,
         value,
@@ -226,17 +223,15 @@ def hit_at(session: Session, found: Found) -> Hit:
     )
 
 
-def _first_bad_words(session: Session, tape: Tape) -> str:
-    from engine.panes.equations import title, writes
-
+def _first_bad_words(moment: Moment, tape: Tape) -> str:
     before = next((n for n, t in tape.before.tensors.items() if t.is_floating_point() and is_bad(t)), "")
     if before:
-        return f"NaN or infinity was in {session.naming.short_name.get(before, before)} before this batch"
+        return f"NaN or infinity was in {moment.naming.short_name.get(before, before)} before this batch"
     bad = first_bad_event(tape)
     if bad is None:
         return "NaN or infinity is in a buffer"
-    layer = f", layer {bad.layer} ({bad.path or session.naming.layers[bad.layer - 1].path})" if bad.layer else ""
-    return f"{title(session, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
+    layer = f", layer {bad.layer} ({bad.path or moment.naming.layers[bad.layer - 1].path})" if bad.layer else ""
+    return f"{title(moment.naming, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
 
 
 def _short(value: Any) -> str:
@@ -272,27 +267,27 @@ def _compared_places(tree: ast.AST) -> list[tuple[str, list[ast.expr]]]:
     ]
 
 
-def check_places(session: Session, condition: Condition) -> None:
+def check_places(moment: Moment, condition: Condition) -> None:
     """Raise ExpressionError for a phase, operation, layer or module path that this model does not have."""
     for place, sides in _compared_places(condition.tree):
-        known = _known_places(session, place)
+        known = _known_places(moment, place)
         for side in sides:
             word = str(side.value) if isinstance(side, ast.Constant) else bare_word(side)
             if known and word not in known:
                 raise ExpressionError(f"there is no {place} “{word}”", f"there are {', '.join(known)}")
 
 
-def _known_places(session: Session, place: str) -> list[str]:
+def _known_places(moment: Moment, place: str) -> list[str]:
     """The words that a place may be compared with; none where any number will do."""
     if place == "phase":
         return list(Phase)
     if place == "path":
-        return [path for path, _ in session.trainer.model.named_modules() if path]
+        return [path for path, _ in moment.trainer.model.named_modules() if path]
     if place == "op":
-        tapes = (session.tape(), session.first_tape())
+        tapes = (moment.tape, moment.first_tape())
         return list(dict.fromkeys(event.op.name for tape in tapes if tape is not None for event in tape.events))
     if place == "layer":
-        return [str(layer) for layer in range(len(session.naming.layers) + 1)]
+        return [str(layer) for layer in range(len(moment.naming.layers) + 1)]
     return []
 
 

@@ -20,9 +20,9 @@ from multiprocessing.connection import Listener
 
 from engine.errors import EngineError
 from engine.protocol.messages import ToEngine
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Log
 from engine.protocol.transport import Opening, ScreenEnd, screen_end
-from engine.recordings.recording import Job
 from nnwalk_tui.client.ending import ending, out_of_memory_kills
 from nnwalk_tui.client.target import EngineDied, FromTarget
 

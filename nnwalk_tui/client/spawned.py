@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.protocol.messages import Open, ToEngine
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Log, Opened
-from engine.recordings.recording import Job
 from nnwalk_tui.client.target import Can, EngineDied, FromTarget
 
 if TYPE_CHECKING:

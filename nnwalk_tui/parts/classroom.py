@@ -17,9 +17,9 @@ from textual.app import App
 from engine.experiments.experiment import Experiment
 from engine.protocol.command_table import parse
 from engine.protocol.messages import Interrupt, Open
+from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
-from engine.recordings.recording import Job
 from nnwalk_tui.catalogue import LESSON
 from nnwalk_tui.client.spawned import Spawned
 from nnwalk_tui.client.target import EngineDied, FromTarget, Target

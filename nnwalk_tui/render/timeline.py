@@ -13,14 +13,16 @@ _SIGNS = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", 
 _STATUS = max(map(len, Status))
 _STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
 _NAME_ROOM = 2  # cells of a phase beside its name
+_SHORT_NAMES = {"load": "ld", "forward": "fw", "loss": "ls", "backward": "bw", "between": "bt", "update": "up"}
 _TITLE, _SHORT = 22, 11  # cells of the event's name; without its phase, which the track shows
 _TITLED = 110  # cells of the line from which there is room for the whole of it, and for the status in words
 
 
 class Segment(NamedTuple):
-    """A phase on the track: its name, then its events."""
+    """A phase on the track: its name, as far as there is room for those of all, then its events."""
 
     phase: str
+    name: str
     start: int  # first cell
     rail: int  # first cell after the name
     end: int  # the cell after the last
@@ -83,8 +85,7 @@ def _track(tape: TapeView, width: int) -> Line:
         return [("before training ".ljust(width, "─")[:width], "quiet")]
     spans: Line = [("─", "quiet")]
     for segment in segments:
-        cells = segment.phase.ljust(segment.rail - segment.start)[: segment.rail - segment.start]
-        cells += "━" * (segment.end - segment.rail)
+        cells = segment.name + "━" * (segment.end - segment.rail)
         done = max(0, min(cursor - segment.start, len(cells)))
         spans += [(cells[:done], _STYLES.get(segment.phase, "text")), (cells[done:].replace("━", "─"), "quiet")]
     return _with_cursor(spans, cursor)
@@ -93,16 +94,24 @@ def _track(tape: TapeView, width: int) -> Line:
 def _segments(phases: list[tuple[str, int]], width: int) -> list[Segment]:
     """The phases side by side after one cell for the start: room for each name first, the rest by events."""
     total = sum(events for _, events in phases)
-    named = sum(len(name) + _NAME_ROOM for name, _ in phases) < width
-    least = [len(name) + _NAME_ROOM if named else 0 for name, _ in phases]
+    names = _names([phase for phase, _ in phases], width)
+    least = [len(name) + _NAME_ROOM if name else 0 for name in names]
     rest = width - 1 - sum(least)
     segments, start, before = [], 1, 0
-    for (name, events), room in zip(phases, least, strict=True):
+    for (phase, events), name, room in zip(phases, names, least, strict=True):
         share = round((before + events) * rest / max(1, total)) - round(before * rest / max(1, total))
         end = start + room + share
-        segments.append(Segment(name, start, start + (len(name) if named else 0), end, before, events))
+        segments.append(Segment(phase, name, start, start + len(name), end, before, events))
         start, before = end, before + events
     return segments
+
+
+def _names(phases: list[str], width: int) -> list[str]:
+    """The longest names of the phases that fit side by side: whole, of two letters where there are many, or none."""
+    for names in (phases, [_SHORT_NAMES.get(phase, phase[:2]) for phase in phases]):
+        if sum(len(name) + _NAME_ROOM for name in names) < width:
+            return names
+    return [""] * len(phases)
 
 
 def _with_cursor(spans: Line, cursor: int) -> Line:

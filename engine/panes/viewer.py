@@ -1,0 +1,142 @@
+"""Everything on screen at one position, as one frozen view: only the panes that somebody looks at are computed.
+
+A new pane is a row of VIEWS; what it keeps from one frame to the next is a field of the Viewer.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from torch import Tensor
+
+from engine.errors import EngineError
+from engine.lookup.moment import Moment
+from engine.lookup.scalars import known
+from engine.panes.confusion import ConfusionHeld
+from engine.panes.digits import Averages, digits_view
+from engine.panes.distribution import distribution_view
+from engine.panes.gradients import gradients_view
+from engine.panes.graph import graph_view
+from engine.panes.here import here_view
+from engine.panes.landscape import Landscape
+from engine.panes.layers import layers_view
+from engine.panes.loss import loss_view
+from engine.panes.neurons import neurons_view
+from engine.panes.plots import Plots
+from engine.panes.tape import tape_view
+from engine.panes.tensor import Inspected, tensor_view
+from engine.protocol.messages import Look
+from engine.protocol.positions import Status
+from engine.protocol.views import Run, Snapshot
+
+
+class Viewer:
+    """What is seen of a run, and what its panes keep between two frames; `now` is where the cursor stands.
+
+    `failed` is told what a pane that could not be made said, whole, and once.
+    """
+
+    def __init__(self, now: Callable[[], Moment]) -> None:
+        self._now = now
+        self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
+        self.inspected = Inspected()
+        self.confusion = ConfusionHeld()
+        self.averages = Averages()
+        self.landscape = Landscape()
+        self.plots = Plots()
+        self.failed: Callable[[str], None] = lambda words: None
+        self._told: set[str] = set()
+        self._parameters = 0
+
+    def see(self, look: Look) -> Snapshot:
+        """What the screen shows. A pane that cannot be made is named in `failed`, and costs no other.
+
+        Raises EngineError where what all panes are made of cannot be had: the batch's tape.
+        """
+        moment = self._now()
+        self.landscape.active = "landscape" in look.panes
+        views: dict[str, Any] = {}
+        failed: dict[str, str] = {}
+        for name in VIEWS:
+            if name not in look.panes:
+                continue
+            try:
+                views[name] = VIEWS[name](self, moment, look)
+            except EngineError:
+                raise
+            except Exception as error:  # one pane's, whatever it is: the others are shown
+                failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+                self._tell(name, failed[name])
+        return Snapshot(run=self._run(moment), **_facts(moment), **views, picked=self.picked, failed=failed)
+
+    def see_without_tape(self, look: Look, problem: str) -> Snapshot:
+        """What can be shown where the cursor's batch cannot be recorded: the curves, and why there is no more."""
+        curves = msgspec.structs.replace(look, panes=[pane for pane in look.panes if pane == "curves"])
+        return msgspec.structs.replace(self.see(curves), problem=problem)
+
+    def work(self, seconds: float) -> None:
+        """Go on with what is computed a slice of time after another."""
+        self.landscape.work(self._now(), seconds)
+
+    def _run(self, moment: Moment) -> Run:
+        """What does not change while the run goes on."""
+        about = moment.description
+        self._parameters = self._parameters or sum(map(Tensor.numel, moment.trainer.modules.parameters()))
+        return Run(
+            about.name,
+            about.model,
+            about.data,
+            about.optimizer,
+            about.loss,
+            about.batch_size,
+            moment.calendar.epochs,
+            moment.batches,
+            self._parameters,
+            about.seed,
+            about.threads,
+            list(about.classes),
+        )
+
+    def _tell(self, name: str, reason: str) -> None:
+        if (words := f"pane {name}: {reason}") not in self._told:
+            self._told.add(words)
+            self.failed(f"{words}\n{traceback.format_exc()}".rstrip())
+
+
+VIEWS: dict[str, Callable[[Viewer, Moment, Look], object]] = {
+    "tape": lambda viewer, moment, look: tape_view(moment, look),
+    "here": lambda viewer, moment, look: here_view(moment, viewer.picked),
+    "graph": lambda viewer, moment, look: graph_view(moment, look.graph),
+    "layers": lambda viewer, moment, look: layers_view(moment, look),
+    "gradients": lambda viewer, moment, look: gradients_view(moment, look.gradients),
+    "distribution": lambda viewer, moment, look: distribution_view(moment, look.gradients),
+    "curves": lambda viewer, moment, look: loss_view(moment, look.plot, look.columns, viewer.plots),
+    "batch": lambda viewer, moment, look: digits_view(
+        moment, look.batch, look.digits, viewer.confusion, viewer.averages
+    ),
+    "tensor": lambda viewer, moment, look: tensor_view(moment, look.tensor, viewer.inspected, viewer.picked[0]),
+    "neurons": lambda viewer, moment, look: neurons_view(moment, look.neurons, viewer.picked),
+    "landscape": lambda viewer, moment, look: viewer.landscape.view(moment, look.landscape),
+}
+
+
+def _facts(moment: Moment) -> dict[str, Any]:
+    """What every snapshot says, whatever is looked at."""
+    found = moment.validation
+    return {
+        "status": _status(moment),
+        "position": moment.position,
+        "loss": moment.loss,
+        "accuracy": moment.accuracy,
+        "learning_rate": moment.learning_rate,
+        "valid_loss": None if found is None else found.get("loss"),
+        "valid_accuracy": None if found is None else known(found.get("accuracy")),
+    }
+
+
+def _status(moment: Moment) -> Status:
+    at_end = moment.iteration == moment.total and moment.event is None
+    return Status.ENDED if at_end and moment.status is Status.PAUSED else moment.status

@@ -1,0 +1,293 @@
+"""The parts that a run written out as plain PyTorch is put together from."""
+
+HEAD = '''
+"""{title}: {batches} batches, as nnwalk-tui trained them. Run it with plain Python; it prints the run's digest."""
+
+import gzip
+import hashlib
+import itertools
+import math
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+torch.set_num_threads({threads})  # another number gives other bits
+'''
+
+DIGITS = """
+DATA = Path(sys.argv[1] if len(sys.argv) > 1 else {folder!r})
+
+
+def read(name, dimensions):
+    path = DATA / name
+    content = path.read_bytes() if path.exists() else gzip.decompress(path.with_name(name + ".gz").read_bytes())
+    sizes = np.frombuffer(content, ">i4", dimensions, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(sizes)
+
+
+images, labels = read("train-images-idx3-ubyte", 3), read("train-labels-idx1-ubyte", 1)
+{classes}
+X = torch.from_numpy(images.astype(np.float32)).unsqueeze(1).div_(255).sub_({mean}).div_({std}){flatten}
+labels = torch.from_numpy(labels.astype(np.int64))
+Y = {targets}
+"""
+
+LAYERS = """
+class Layer(nn.Module):
+    def __init__(self, n_in, n_out, activation, norm=False, dropout=0.0):
+        super().__init__()
+        self.linear = nn.Linear(n_in, n_out)
+        self.norm = nn.BatchNorm1d(n_out) if norm else None
+        self.activation = activation
+        self.dropout = nn.Dropout(dropout) if dropout else None
+
+    def forward(self, a):
+        for part in (self.linear, self.norm, self.activation, self.dropout):
+            a = a if part is None else part(a)
+        return a
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([
+{rows}
+        ])
+
+    def forward(self, a):
+        for layer in self.layers:
+            a = layer(a)
+        return a
+"""
+
+CONVNET = """
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, 3, padding=1)
+        self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
+        self.linear = nn.Linear(16 * 49, {classes})
+        self.g = {activation}
+
+    def forward(self, a):
+        for conv in (self.conv1, self.conv2):
+            a = conv(a)
+            a = nn.functional.max_pool2d(a if self.g is None else self.g(a), 2)
+        return self.linear(a.flatten(1))
+"""
+
+MODEL = """
+torch.manual_seed({seed})
+model = Network()
+generator = torch.Generator().manual_seed({seed})
+with torch.no_grad():
+    for module in model.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            weight, bias = module.weight, module.bias
+            n_in = weight[0].numel()
+{init}
+loss_function = {loss}
+optimizer = {optimizer}
+shuffle = torch.Generator().manual_seed({seed})
+batch_size = {batch_size}
+
+
+def batches():
+    order = torch.randperm(len(X), generator=shuffle)
+    for rows in order.split(batch_size):
+        yield X.index_select(0, rows), Y.index_select(0, rows)
+"""
+
+SCRIPT = """
+sys.path.insert(0, {folder!r})
+
+
+def seed():
+    torch.manual_seed({seed})
+    random.seed({seed})
+    np.random.seed({numpy_seed})
+
+
+seed()
+from {module} import {function}
+
+seed()
+returned = {function}()
+{parts}
+"""
+
+FOUR_THINGS = """
+if isinstance(returned, (tuple, list)):
+    model, loss_function, optimizer, loader = returned[:4]
+    schedulers = [part for part in returned[4:] if hasattr(part[0] if isinstance(part, tuple) else part, "step")]
+else:
+    named = returned if isinstance(returned, dict) else vars(returned)
+    model, loss_function, optimizer, loader = (named[name] for name in ("model", "loss", "optimizer", "loader"))
+    scheduler = named.get("scheduler")
+    schedulers = scheduler if isinstance(scheduler, list) else [scheduler] if scheduler is not None else []
+schedulers = [part if isinstance(part, tuple) else (part, "epoch") for part in schedulers]
+
+
+def batches():
+    for item in itertools.islice(loader, {batches}):
+        *inputs, targets = item
+        yield (tuple(inputs[0]) if {spread} else tuple(inputs)), targets
+"""
+
+OWN_STEP = """
+names = ("modules", "optimizers", "loader", "step")
+parts = returned if isinstance(returned, dict) else {{name: getattr(returned, name) for name in names}}
+modules, optimizers, step = parts["modules"], parts["optimizers"], parts["step"]
+if isinstance(modules, nn.Module) and not isinstance(modules, nn.ModuleDict):
+    modules = {{"": modules}}
+optimizers = optimizers if isinstance(optimizers, dict) else {{"": optimizers}}
+
+
+def batches():
+    return itertools.islice(parts["loader"], {batches})
+"""
+
+LOOP = '''
+{named}
+P = {{}}
+for prefix, module in modules.items():
+    for name, parameter in module.named_parameters():
+        P.setdefault(f"{{prefix}}.{{name}}" if prefix else name, parameter)
+
+
+def edit(done):
+    """What was changed on the way, when so many batches were done."""
+    global batch_size, optimizer, rate
+{edits}
+
+{factor}
+def train(total):
+    done = 0
+    edit(done)
+    while done < total:
+{batch}
+            done += 1
+{epoch}            edit(done)
+            if done == total:
+                return {said}
+
+
+def digest():
+    """SHA-256 over parameters, buffers and optimizer state: names, types, shapes and bytes."""
+    sha = hashlib.sha256()
+
+    def feed(name, item):
+        if isinstance(item, (list, tuple)):
+            for number, part in enumerate(item):
+                feed(f"{{name}}.{{number}}", part)
+        elif item is not None:
+            tensor = (item if torch.is_tensor(item) else torch.tensor(item)).detach().cpu().contiguous()
+            tensor = tensor.resolve_conj().resolve_neg()
+            sha.update(f"{{name}} {{tensor.dtype}} {{tuple(tensor.shape)}} ".encode())
+            sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+
+    seen = set()
+    for prefix in sorted(modules):
+        sha.update(prefix.encode())
+        for name, tensor in (*modules[prefix].named_parameters(), *modules[prefix].named_buffers()):
+            if id(tensor) not in seen:
+                feed(name, tensor)
+            seen.add(id(tensor))
+    for prefix, each in sorted({optimizers}.items()):
+        sha.update(prefix.encode())
+        parameters = [p for group in each.param_groups for p in group["params"]]
+        for index, parameter in enumerate(parameters):
+            for key, item in sorted(each.state.get(parameter, {{}}).items()):
+                feed(f"{{index}}.{{key}}", item)
+    return sha.hexdigest()
+
+
+train({batches})
+print(digest())
+'''
+
+USUAL = """
+        for inputs, targets in batches():
+            optimizer.zero_grad()
+{set_rate}            loss = loss_function(model({star}inputs), targets)
+            loss.backward()
+            optimizer.step()
+"""
+
+CLOSURE = """
+        for inputs, targets in batches():
+
+            def closure():
+                optimizer.zero_grad()
+                loss = loss_function(model(*inputs), targets)
+                loss.backward()
+                return loss
+
+            loss = optimizer.step(closure)
+"""
+
+OWN = """
+        for batch in batches():
+            step(batch)
+"""
+
+BATCH_SCHEDULERS = """
+            for scheduler, when in schedulers:
+                if when == "batch":
+                    scheduler.step(*([loss.detach()] if hasattr(scheduler, "patience") else []))
+"""
+
+EPOCH_SCHEDULERS = """
+            if done in ends:  # an epoch's, with the loss of its validation
+                for scheduler, when in schedulers:
+                    if when == "epoch":
+                        scheduler.step(*([ends[done]] if hasattr(scheduler, "patience") else []))
+"""
+
+ACTIVATIONS = {
+    "sigmoid": "nn.Sigmoid()",
+    "tanh": "nn.Tanh()",
+    "relu": "nn.ReLU()",
+    "leaky-relu": "nn.LeakyReLU()",
+    "linear": "None",
+    "softmax": "None",  # the model gives logits
+}
+INITS = {
+    "pytorch": """
+        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+        nn.init.uniform_(bias, -1 / math.sqrt(n_in), 1 / math.sqrt(n_in), generator=generator)""",
+    "zeros": """
+        weight.zero_()
+        bias.zero_()""",
+    "small-normal": """
+        weight.copy_(0.01 * torch.randn(weight.shape, generator=generator))
+        bias.zero_()""",
+    "normal": """
+        weight.copy_(torch.randn(weight.shape, generator=generator))
+        bias.copy_(torch.randn(bias.shape, generator=generator))""",
+    "scaled-normal": """
+        weight.copy_(torch.randn(weight.shape, generator=generator) / math.sqrt(n_in))
+        bias.zero_()""",
+    "xavier": """
+        nn.init.xavier_uniform_(weight, generator=generator)
+        bias.zero_()""",
+    "kaiming": """
+        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+        bias.zero_()""",
+}
+LOSSES = {
+    "bce": "nn.BCELoss()",
+    "cross-entropy": "nn.CrossEntropyLoss()",
+    "mse": "nn.MSELoss()",
+    "half-mse": "lambda predictions, targets: 0.5 * (predictions - targets).square().mean()",
+    "mae": "nn.L1Loss()",
+}
+SCHEDULES = {
+    "step": "float(0.1 ** min(3 * ((i - 1) // {per_epoch}) // {epochs}, 3))",
+    "cosine": "0.5 * (1 + math.cos(math.pi * min((i - 1) / {total}, 1)))",
+    "warm-up": "min(1.0, i / math.ceil({total} / 10))",
+}

@@ -1,0 +1,145 @@
+"""The glossary: the course's words are all there, each leads where it says, and it can be searched everywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from engine.course.terms import Term, all_terms, find, groups, search, terms_text
+from engine.errors import CommandError
+from nnwalk_tui.cli import commands
+from nnwalk_tui.lessons.library import lessons
+from nnwalk_tui.screens.terms import TermsScreen
+from tests.support.school import School
+
+COURSE = {  # the course's glossary, in its order; 18, 19, 9, 7, 6 and 15 words
+    "Learning from data": (
+        "artificial intelligence, machine learning, deep learning, supervised learning, unsupervised learning, "
+        "reinforcement learning, hybrid learning, classification, regression, clustering, model, example, input, "
+        "channel, output, linear separability, parameter, hyper-parameter"
+    ),
+    "Networks": (
+        "neural network, perceptron, neuron, activation, layer, input layer, hidden layer, output layer, "
+        "architecture, forward propagation, training, inference, dataset, convolutional neural network, filter, "
+        "pooling, autoencoder, recurrent neural network, long short-term memory"
+    ),
+    "Learning": (
+        "loss, cost, generalization, overfitting, regularization, bias, variance, uncertainty, embedding"
+    ),
+    "Activation functions": "affine, nonlinear, sigmoid, hyperbolic tangent, ReLU, leaky ReLU, softmax",
+    "Techniques": (
+        "data augmentation, transfer learning, fine-tuning, dropout, batch normalization, attention"
+    ),
+    "Optimization": (
+        "gradient descent, backpropagation, learning rate, vanishing gradients, exploding gradients, batch, epoch, "
+        "momentum, AdaGrad, AdaDelta, RMSProp, Adam, automatic differentiation, cross-entropy loss, "
+        "backpropagation through time"
+    ),
+}  # fmt: skip
+
+
+def test_all_74_words_of_the_course_are_there() -> None:
+    assert [len(names.split(", ")) for names in COURSE.values()] == [18, 19, 9, 7, 6, 15]
+    for title, names in COURSE.items():
+        assert [term.name for term in groups()[title]] == names.split(", ")
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub("[-*]", " ", text).casefold().split())
+
+
+@pytest.mark.parametrize("term", all_terms(), ids=lambda term: term.name)
+def test_a_word_is_explained_where_it_says(term: Term) -> None:
+    known = {lesson.slug: lesson.path for lesson in lessons()}
+    if term.lesson:
+        text = _plain(known[term.lesson].read_text(encoding="utf-8"))
+        assert any(_plain(name) in text for name in term.names)
+    assert 20 < len(term.says) < 300
+    assert bool(term.symbol) == bool(term.ascii)
+    assert term.ascii.isascii()
+    assert set(term.see) <= {other.name for other in all_terms()} - {term.name}
+
+
+def test_no_word_stands_there_twice() -> None:
+    names = [_plain(name) for term in all_terms() for name in term.names]
+    assert len({term.name for term in all_terms()}) == len(all_terms())
+    assert sorted(name for name in set(names) if names.count(name) > 1) == ["mini batch"]  # a batch, and its descent
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("gradient", "gradient"),
+        ("GRAD", "gradient descent"),
+        ("tanh", "hyperbolic tangent"),
+        ("bce", "cross-entropy loss"),
+        ("η", "learning rate"),
+        ("eta", "learning rate"),
+        ("hyperparameter", "hyper-parameter"),
+        ("mini batch", "gradient descent"),
+        ("initialization", "initialisation"),
+        ("rolling ball", "momentum"),
+    ],
+)
+def test_a_word_is_found_by_name_synonym_symbol_or_what_it_says(words: str, first: str) -> None:
+    assert search(words)[0].name == first
+
+
+def test_an_unknown_word_is_answered_with_what_is_spelt_alike() -> None:
+    with pytest.raises(CommandError, match="did you mean sigmoid"):
+        find("sigmiod")
+    with pytest.raises(CommandError, match="terms alone lists"):
+        find("qqqqqq")
+    assert len(find("")) == len(all_terms())
+
+
+def test_the_command_line_tells_words_without_starting_an_engine() -> None:
+    told = CliRunner().invoke(commands, ["lesson", "--terms", "gradient", "descent"]).output
+    assert told.startswith("gradient descent")
+    assert "lesson descent" in told
+    every = CliRunner().invoke(commands, ["lesson", "--terms"]).output
+    assert all(term.name in every for term in all_terms())
+    assert CliRunner().invoke(commands, ["lesson", "--terms", "loss", "--ascii"]).output.isascii()
+    lines = CliRunner().invoke(commands, ["lesson", "--terms", "Adam", "--json"]).output.splitlines()
+    assert json.loads(lines[0])["lesson"] == "optimizers"
+
+
+def test_the_engine_tells_the_same_headless() -> None:
+    run = ["neuron", "--headless", "-c", "terms saturation"]
+    assert CliRunner().invoke(commands, run).output.strip() == terms_text("saturation")
+
+
+async def test_k_searches_as_letters_are_typed_and_enter_opens_the_lesson(tmp_path: Path) -> None:
+    school = School(tmp_path)
+    async with school.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("K", "b", "o", "q")  # letters that mean commands elsewhere
+        screen = school.app.screen
+        assert isinstance(screen, TermsScreen)
+        assert screen.list.chosen is None
+        await pilot.press("ctrl+u", *"neur")
+        assert screen.list.chosen is not None
+        assert screen.list.chosen.name == "neural network"
+        drawn = [screen.list.render_line(y).text for y in range(24)]
+        assert any("Many simple neurons joined" in line for line in drawn)
+        await pilot.press("down")
+        assert screen.list.chosen.name == "neuron"
+        await pilot.press("ctrl+u", *"satur", "enter")
+        await pilot.pause()
+        assert school.app.classroom.guide is not None
+        assert school.app.classroom.guide.lesson.slug == "activations"
+
+
+async def test_a_word_without_a_lesson_opens_none_and_esc_leaves(tmp_path: Path) -> None:
+    school = School(tmp_path)
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        school.app.perform("terms autoencoder")
+        await pilot.pause()
+        await pilot.press("enter")
+        assert isinstance(school.app.screen, TermsScreen)
+        await pilot.press("backspace", "escape")
+        assert not isinstance(school.app.screen, TermsScreen)
+        assert not school.own.asked

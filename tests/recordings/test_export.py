@@ -1,0 +1,114 @@
+"""A run for use elsewhere: the exported script, run by plain Python, ends in the same digest."""
+
+from __future__ import annotations
+
+import csv
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.experiments.experiment import Experiment
+from engine.launch import open_experiment, open_script
+from engine.protocol.recipe import Script
+from engine.session import Session
+from tests.support.users_models import MODELS
+
+EDITS = ["set learning_rate 0.3", "step 3", "set W[1][3, 5] 0.5", "set b[2] W[2][:,1]*2", "freeze 1", "step 2"]
+
+
+def printed_by_plain_python(path: Path) -> str:
+    """What a script prints last, run by plain Python without this program on its path."""
+    made = subprocess.run(
+        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=True, cwd=path.parent
+    )
+    return made.stdout.splitlines()[-1]
+
+
+def exported(session: Session, folder: Path) -> Path:
+    answer = session.do(f"export script {folder / 'plain.py'}")
+    assert not answer.error
+    return folder / "plain.py"
+
+
+def printed(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a script prints last, run here, which spares a process that imports torch."""
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    runpy.run_path(str(path), run_name="__main__")
+    return capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "commands"),
+    [
+        ({}, ["step 4", *EDITS, "set batch_size 500", "goto 2:3", "set optimizer adam", "step 3"]),
+        (
+            {"dropout": 0.2, "batch_norm": True, "optimizer": "adam", "schedule": "cosine", "batch_size": 500},
+            ["goto 2:5"],
+        ),
+        ({"model": "neuron", "epochs": 3}, ["run"]),
+        ({"model": "convnet", "classes": (1, 7), "batch_size": 250}, ["step 3"]),
+        ({"init": "xavier", "activation": "tanh", "loss": "half-mse", "output": "sigmoid"}, ["step 2"]),
+    ],
+)
+def test_an_exported_script_ends_in_the_same_digest(
+    options: Any,
+    commands: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session = open_experiment(Experiment(**options))
+    for command in commands:
+        assert not session.do(command).error, command
+    assert printed(exported(session, tmp_path), monkeypatch, capsys) == session.digest()
+
+
+def test_an_exported_script_needs_nothing_of_this_program(tmp_path: Path) -> None:
+    session = open_experiment(Experiment())
+    session.do("step 2")
+    assert printed_by_plain_python(exported(session, tmp_path)) == session.digest()
+
+
+def test_the_script_of_a_user_s_model_ends_in_the_same_digest(tmp_path: Path) -> None:
+    path = tmp_path / "their_models.py"
+    path.write_text(MODELS)
+    session = open_script(Script(str(path), "autoencoder", 2))
+    session.do("goto 2:2")
+    assert printed_by_plain_python(exported(session, tmp_path)) == session.digest()
+
+
+def test_weights_are_those_at_the_cursor(tmp_path: Path) -> None:
+    session = open_experiment(Experiment())
+    session.do("step 3")
+    session.do("goto 1:2")
+    session.do(f"export weights {tmp_path / 'w.safetensors'}")
+    tensors = session.values().tensors()
+    found = load_file(tmp_path / "w.safetensors")
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
+
+
+def test_metrics_have_a_row_a_batch_and_validation_where_it_was_taken(tmp_path: Path) -> None:
+    session = open_experiment(Experiment(batch_size=500, epochs=2))
+    session.do("run")
+    session.do(f"export metrics {tmp_path / 'm.csv'}")
+    rows = list(csv.DictReader((tmp_path / "m.csv").read_text().splitlines()))
+    assert [int(row["iteration"]) for row in rows] == list(range(session.total + 1))
+    assert [float(row["loss"]) for row in rows[1:]] == list(session.replay.losses)
+    taken = {int(row["iteration"]) for row in rows if row["valid_loss"]}
+    assert taken == {0, session.batches, session.total}
+
+
+def test_an_edit_that_plain_code_cannot_make_is_named(tmp_path: Path) -> None:
+    session = open_experiment(Experiment())
+    session.do("step 2")
+    session.do("set learning_rate dead(W[1]) + 0.1")
+    answer = session.do(f"export script {tmp_path / 'plain.py'}")
+    assert "cannot be written as plain code" in answer.error
+    assert not (tmp_path / "plain.py").exists()

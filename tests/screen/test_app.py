@@ -1,0 +1,499 @@
+"""The application: every key, with an engine in the test's own process and with a real one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.command import Command, CommandList, CommandPalette
+from textual.pilot import Pilot
+from textual.widgets.option_list import Option
+
+from engine.protocol.recipe import Job
+from engine.protocol.replies import Answer, Failed, Log, Progress
+from nnwalk_tui.actions import KEYS
+from nnwalk_tui.app import MOST_PENDING, NNWalkApp
+from nnwalk_tui.catalogue import PANE_NAMES
+from nnwalk_tui.client.spawned import Spawned
+from nnwalk_tui.client.target import EngineDied
+from nnwalk_tui.panes.tape import TapePane
+from nnwalk_tui.screens.help import HelpScreen
+from tests.support.stage import Stage, stage
+
+SIZES = [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5)]
+PATIENCE = 20.0
+
+
+@pytest.mark.parametrize(
+    ("keys", "asked"),
+    [
+        ("o", ["step op"]),
+        ("l", ["step layer"]),
+        ("p", ["step phase"]),
+        ("b", ["step batch"]),
+        ("e", ["step epoch"]),
+        ("O", ["back op"]),
+        ("L", ["back layer"]),
+        ("P", ["back phase"]),
+        ("B", ["back batch"]),
+        ("E", ["back epoch"]),
+        ("right left", ["step op", "back op"]),
+        ("right_square_bracket right", ["step layer"]),
+        ("right_square_bracket right_square_bracket left_square_bracket left", ["back layer"]),
+        ("left_square_bracket right", ["step op"]),
+        ("space", ["run"]),
+        ("home end", ["goto start", "goto last"]),
+        ("g 1 colon 3 enter", ["goto 1:3"]),
+    ],
+)
+async def test_a_key_asks_the_engine_for_what_the_table_says(keys: str, asked: list[str], tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press(*keys.split())
+        assert on.client.asked == asked
+
+
+async def test_every_key_of_the_table_is_bound(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("x")  # the log has no keys of its own, which would go before these
+        bound = {binding.binding.key: binding.binding.action for binding in on.main.active_bindings.values()}
+        for key in KEYS:
+            assert bound.get(key.keys) == f"press({key.text!r})" or key.keys in ("ctrl+p", "enter")
+
+
+PANE_KEYS = {
+    "1": "graph",
+    "2": "layers",
+    "3": "gradients",
+    "4": "loss",
+    "5": "digits",
+    "6": "neurons",
+    "7": "landscape",
+    "T": "tape",
+    "x": "log",
+}
+
+
+@pytest.mark.parametrize("size", SIZES[:4])
+async def test_a_key_focuses_a_pane_at_any_size(size: tuple[int, int], tmp_path: Path) -> None:
+    async with stage(tmp_path, size) as on:
+        for key, pane in PANE_KEYS.items():
+            await on.press(key)
+            assert on.main.focused is on.main.panes[pane]
+            assert on.main.panes[pane].size.area > 100
+            assert on.main.panes[pane].looks <= set(on.client.looks[-1].panes)
+
+
+@pytest.mark.parametrize("size", SIZES[:4])
+async def test_tab_goes_round_all_places_and_back(size: tuple[int, int], tmp_path: Path) -> None:
+    async with stage(tmp_path, size) as on:
+        places = []
+        for _ in range(len(on.main.panes)):
+            places.append(on.main.current)
+            await on.press("tab")
+        assert {"graph", "layers", "here", "gradients", "loss", "digits"} <= set(places) or size == (40, 10)
+        here = on.main.current
+        await on.press("tab", "shift+tab")
+        assert on.main.current == here
+
+
+async def test_the_tape_and_the_log_go_back_to_the_pane_before(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("3", "T", "T")
+        assert on.main.current == "gradients"
+        await on.press("x", "x")
+        assert on.main.current == "gradients"
+
+
+async def test_zoom_shows_one_pane_alone_and_escape_undoes_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("5", "z")
+        assert on.main.plan.panes == ("digits",)
+        assert on.main.panes["digits"].size.width == 120
+        await on.press("escape")
+        assert len(on.main.plan.panes) == 6
+        await on.press("escape", "escape")
+        assert on.app.is_running
+
+
+async def test_an_entered_pane_gets_the_arrows_until_escape(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("enter", "right", "home")
+        assert on.client.asked == []
+        await on.press("escape", "right")
+        assert on.client.asked == ["step op"]
+
+
+async def test_a_row_of_the_tape_is_gone_to(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        on.main.panes["tape"].post_message(TapePane.Chosen(7))
+        await on.pilot.pause()
+        assert on.client.asked == ["goto 1:1:7"]
+        assert on.app.snapshot is not None
+        assert on.app.snapshot.position.event == 7
+
+
+async def test_space_pauses_what_runs(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("space")
+        assert on.app.talk.running
+        await on.press("space")
+        assert (on.client.asked, on.client.interrupts) == (["run"], 1)
+
+
+async def test_a_step_during_a_run_stops_it_first(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("space", "o")
+        assert on.client.interrupts == 1
+        assert on.client.asked == ["run", "step op"]
+
+
+async def test_each_command_of_a_script_waits_for_the_one_before(tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True, script=["run 3 batches", "focus gradients", "step op"]) as on:
+        assert on.client.asked == ["run 3 batches"]
+        await on.tell(Answer(1, "run 3 batches", None))
+        assert on.client.asked == ["run 3 batches", "step op"]
+        assert on.main.current == "gradients"
+
+
+@pytest.mark.parametrize("script", [["print loss", "step op"], ["jump", "step op"]])
+async def test_a_script_ends_at_the_command_that_fails(script: list[str], tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True, script=script) as on:
+        await on.tell(Answer(1, "print loss", None, error="loss is not computed yet"))
+        assert "step op" not in on.client.asked
+        assert "not computed" in on.status or "no command “jump”" in on.status
+
+
+async def test_a_pause_ends_a_script(tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True, script=["run", "step op"]) as on:
+        await on.press("space")
+        await on.tell(Answer(1, "run", None))
+        assert on.client.asked == ["run"]
+
+
+async def test_keys_held_down_queue_a_few_steps_only(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        on.client.held = True
+        await on.press(*"oooooooooo")
+        assert len(on.client.asked) == MOST_PENDING
+
+
+async def test_a_slow_step_is_spoken_of_and_a_long_one_can_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnwalk_tui.listening.PATIENCE", -1.0)
+    async with stage(tmp_path) as on:
+        on.client.held = True
+        await on.press("o")
+        await on.tell(Log("…"))
+        assert on.status == "stepping…"
+        await on.tell(Progress("replaying", 3, 12))
+        assert "replaying" in on.status
+        assert "3/12 · Esc cancels" in on.status
+        await on.press("escape")
+        assert on.client.interrupts == 1
+        await on.tell(Progress("replaying", 12, 12), Answer(1, "step op", None))
+        assert on.status == ""
+
+
+async def test_the_next_look_follows_the_painted_frame_and_nothing_else(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        before = len(on.client.looks)
+        await on.press("o")
+        assert len(on.client.looks) == before + 1
+        on.client.held = True
+        await on.press("o", "o")
+        assert len(on.client.looks) == before + 1
+
+
+async def test_only_panes_on_screen_are_looked_at(tmp_path: Path) -> None:
+    async with stage(tmp_path, (40, 10)) as on:
+        assert set(on.client.looks[-1].panes) == {"graph", "tape"}
+        await on.press("4")
+        assert set(on.client.looks[-1].panes) == {"curves", "tape"}
+
+
+async def test_before_the_engine_is_ready_the_screen_is_up_and_says_so(tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True) as on:
+        assert on.status.startswith("starting the engine…")
+        await on.press("z", "question_mark")
+        assert isinstance(on.app.screen, HelpScreen)
+
+
+async def test_an_error_stays_until_the_next_key(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("colon")
+        await on.type("stepp op")
+        await on.press("enter")
+        assert "did you mean step?" in on.status
+        await on.tell(Log("something else"))
+        assert "did you mean step?" in on.status
+        await on.press("2")
+        assert on.status == ""
+
+
+async def test_an_answer_of_several_lines_lies_over_the_panes_until_the_next_key(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        on.client.held = True
+        on.app.perform("print W[1]")
+        await on.tell(Answer(1, "print W[1]", None, text="1 2 3\n4 5 6\n7 8 9"))
+        assert on.main.answer.region.height == 4
+        assert "4 5 6" in on.log
+        await on.press("2")
+        assert on.main.answer.region.height == 0
+
+
+async def test_the_traceback_of_an_error_goes_to_the_log(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.tell(Answer(9, "step op", None, error="model.py:3 raised — mend it", details="Traceback\n  line 3"))
+        assert on.status == "model.py:3 raised — mend it"
+        assert "line 3" in on.log
+
+
+async def test_a_run_that_cannot_start_leaves_the_screen_with_error_and_cure(tmp_path: Path) -> None:
+    async with stage(tmp_path, held=True) as on:
+        await on.tell(Failed("no file “x.idx” — give a folder", "Traceback"), EngineDied("exit status 1"))
+        assert on.status == "no file “x.idx” — give a folder — press r to restart"
+        assert "Traceback" in on.log
+        await on.press("o")
+        assert on.client.asked == []
+        await on.press("r")
+        await on.app.workers.wait_for_complete()
+        assert on.client.restarts == 1
+
+
+async def test_after_a_death_the_keys_rest_until_r_restarts_the_engine(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("o", "o")
+        on.app.perform("set learning_rate 0.5")
+        await on.pilot.pause()
+        await on.press("o")
+        await on.tell(EngineDied("killed by signal 9"))
+        assert "killed by signal 9" in on.status
+        assert "press r" in on.status
+        await on.press("o")
+        assert len(on.client.asked) == 4
+        await on.press("r")
+        await on.app.workers.wait_for_complete()
+        await on.pilot.pause()
+        assert on.client.restarts == 1
+        await on.press("o")
+        assert len(on.client.asked) == 5
+
+
+async def test_a_command_is_completed_by_tab_and_from_the_names_the_engine_knows(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("colon")
+        await on.type("pri")
+        await on.press("tab")
+        assert on.main.command_line.value == "print"
+        await on.type(" dW")
+        await on.press("tab", "enter")
+        assert on.client.asked == ["print dW[1]"]
+        assert on.status == "print dW[1] = 42"
+
+
+async def test_commands_are_remembered_from_one_session_to_the_next(tmp_path: Path) -> None:
+    for text in ("step op 2", "print loss"):
+        async with stage(tmp_path) as on:
+            await on.press("colon")
+            await on.type(text)
+            await on.press("enter")
+    async with stage(tmp_path) as on:
+        await on.press("colon", "up", "up", "up", "down", "enter")
+        assert on.client.asked == ["print loss"]
+        await on.press("colon", "up", "up")
+        assert on.main.command_line.value == "step op 2"
+        await on.press("down", "down")
+        assert on.main.command_line.value == ""
+        await on.press("escape")
+        assert on.main.focused is on.main.panes["graph"]
+
+
+async def test_a_history_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where a folder should be")
+    async with stage(tmp_path / "state") as on:
+        await on.press("colon")
+        await on.type("step")
+        await on.press("enter", "colon", "up")
+        assert on.main.command_line.value == "step"
+
+
+async def test_letters_typed_into_a_command_are_no_keys(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("colon")
+        await on.type("oqz")
+        await on.press("left", "home")
+        assert on.client.asked == []
+        assert on.main.command_line.value == "oqz"
+        assert not on.main.zoomed
+
+
+async def test_the_palette_carries_out_a_command(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("ctrl+p")
+        assert isinstance(on.app.screen, CommandPalette)
+        await choose(on, "step layer")
+        assert on.client.asked == ["step layer"]
+
+
+async def test_the_palette_hands_a_command_that_takes_arguments_to_the_command_line(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("ctrl+p")
+        await choose(on, "stats")
+        assert on.main.command_line.is_open
+        assert on.main.command_line.value == "stats "
+
+
+async def test_help_begins_with_the_focused_pane_and_any_way_out_leads_back(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        for out in ("escape", "q", "question_mark"):
+            await on.press("4", "question_mark")
+            help = on.app.screen.query_one("#help-text")
+            assert help.render_line(0).text.startswith(" loss — ")
+            await on.press(out)
+            assert on.app.screen is on.main
+
+
+@pytest.mark.parametrize("name", PANE_NAMES)
+async def test_help_says_in_full_what_the_focused_pane_shows_and_which_keys_it_has(name: str, tmp_path: Path) -> None:
+    async with stage(tmp_path, (80, 24)) as on:
+        on.app.perform(f"focus {name}")
+        await on.pilot.pause()
+        pane = on.main.current_pane
+        await on.press("question_mark")
+        help = on.app.screen.query_one("#help-text")
+        said = " ".join(" ".join(help.render_line(y).text for y in range(23)).split())
+        assert f"{pane.pane_title} — the focused pane {pane.about}" in said
+        for _, _, description in (each for each in pane.BINDINGS if isinstance(each, tuple) and len(each) == 3):
+            assert description in said
+
+
+async def test_help_of_one_command_is_said(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        on.app.perform("help zoom")
+        assert "keys: z" in on.status
+        on.app.perform("help zom")
+        assert "did you mean zoom?" in on.status
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_a_key_leaves(key: str, tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press(key)
+        assert not on.app.is_running or on.app._exit
+
+
+async def test_ctrl_c_stops_a_run_before_it_leaves(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.press("space", "ctrl+c")
+        assert on.client.interrupts == 1
+        assert on.app.is_running
+        assert not on.app._exit
+
+
+@pytest.mark.parametrize("ascii", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_size_is_drawn_in_full(size: tuple[int, int], ascii: bool, tmp_path: Path) -> None:
+    async with stage(tmp_path, size, ascii=ascii) as on:
+        rows = screen_rows(on.app)
+        assert [len(row) for row in rows] == [size[0]] * size[1]
+        assert ("too small" in "".join(rows)) == (size == (20, 5))
+        if ascii:
+            assert "".join(rows).isascii()
+
+
+async def test_a_storm_of_sizes_leaves_a_whole_screen(tmp_path: Path) -> None:
+    dice = random.Random(0)
+    async with stage(tmp_path) as on:
+        for _ in range(50):
+            await on.pilot.resize_terminal(dice.randint(1, 250), dice.randint(1, 80))
+        await on.pilot.resize_terminal(120, 40)
+        await on.pilot.pause()
+        shown = [on.main.panes[name].region for name in on.main.plan.panes]
+        assert [tuple(region) for region in shown] == [tuple(on.main.plan.boxes[name]) for name in on.main.plan.panes]
+
+
+async def test_a_flood_of_output_is_taken_in_one_go(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        await on.tell(*(Log(f"line {number}") for number in range(20_000)))
+        assert on.log.endswith("line 19999")
+
+
+async def test_a_killed_engine_process_is_named_and_restarted(tmp_path: Path) -> None:
+    client = Spawned(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
+    client.start()
+    app = NNWalkApp(client, state=tmp_path)
+    try:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: app.snapshot is not None)
+            assert client._engine is not None
+            os.kill(client._engine._process.pid, signal.SIGKILL)
+            await until(pilot, lambda: app.talk.over != "")
+            assert "the engine ended: killed by signal 9" in app.main.command_line.status
+            assert app.snapshot is not None
+            await pilot.press("r")
+            await until(pilot, lambda: app.talk.over == "" and app.snapshot is not None)
+            await pilot.press("o")
+            await until(pilot, lambda: app.snapshot is not None and app.snapshot.position.event == 1)
+    finally:
+        client.close()
+
+
+async def choose(on: Stage, text: str) -> None:
+    """Type a text into the palette, and choose the row that begins the results."""
+    await on.type(text)
+    rows = on.app.screen.query_one(CommandList)
+    await until(on.pilot, lambda: rows.option_count > 0 and hit_text(rows.get_option_at_index(0)) == text)
+    rows.highlighted = 0
+    await on.press("enter")
+    await until(on.pilot, lambda: on.app.screen is on.main)
+    await on.pilot.pause()
+
+
+def hit_text(option: Option) -> str | None:
+    """The command of a row of the palette."""
+    return option.hit.text if isinstance(option, Command) else None
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Let the app work until a condition holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await pilot.pause(0.01)
+
+
+def screen_rows(app: NNWalkApp) -> list[str]:
+    """The screen as text."""
+    return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
+
+
+def test_the_screen_process_never_imports_torch() -> None:
+    code = "import nnwalk_tui.app, sys; print({'torch', 'torchvision', 'numpy'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_leaving_ends_both_processes_within_a_second(tmp_path: Path) -> None:
+    client = Spawned(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
+    client.start()
+    assert client._engine is not None
+    process = client._engine._process
+
+    async def leave() -> None:
+        app = NNWalkApp(client, state=tmp_path)
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: app.snapshot is not None)
+            await pilot.press("space", "q")
+
+    asyncio.run(leave())
+    began = time.monotonic()
+    client.close()
+    assert time.monotonic() - began < 1.0
+    assert process.wait(PATIENCE) is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,11 +20,11 @@ from benchmarks.terminal import PROGRAM, Program
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
 from engine.panes.loss import decimate, smoothed, window_of
-from engine.protocol.messages import Look
+from engine.protocol.messages import Do, Look
 from engine.protocol.replies import Answer, Frame
 from engine.protocol.views import LossView, Snapshot
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.shots.off_screen import AtOnce
+from nnwalk_tui.client.local import Local
 
 SIZES = ((80, 24), (120, 40), (240, 78))
 _MOVES = "o" * 12 + "O" * 12
@@ -145,16 +145,30 @@ def _curves(points: int, position: int) -> LossView:
     return LossView(train, points, [0], [2.3], [0.1], smooth=means, window=window, last=points, position=position)
 
 
+class _Still:
+    """A run that stands still."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def obey(self, request: Do) -> Answer:
+        return Answer(request.id, request.text, self._snapshot.position)
+
+    def see(self, look: Look) -> Snapshot:
+        return self._snapshot
+
+    def arrange(self, layout: dict[str, Any]) -> None: ...
+
+
 async def _frames(shown: list[Snapshot]) -> float:
     """Processor time of painting snapshots one after another, the first not counted."""
-    client = AtOnce(lambda text, number: Answer(number, text, shown[0].position), lambda look: shown[0])
     with tempfile.TemporaryDirectory() as state:
-        app = NNWalkApp(client, state=Path(state))
+        app = NNWalkApp(Local(_Still(shown[0])), state=Path(state))
         async with app.run_test(size=(120, 40)) as pilot:
             await pilot.pause()
             before = time.process_time()
             for each in shown:
-                app.hear(Frame(each))
+                app.talk.hear(Frame(each))
                 await pilot.pause()
             return time.process_time() - before
 

@@ -46,7 +46,7 @@ class Cursor:
         tape_bytes: int = TAPE_BYTES,
         audit: bool = False,
     ) -> None:
-        self.naming = Naming(program.modules[""])
+        self.naming = Naming(program.modules)
         self.trainer = Trainer(program, schedule, epochs)
         first = Replay(self.trainer, self.naming, program.validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self._standing(), edit), audit

@@ -7,8 +7,8 @@ A new kind of edit is a row of EDITS.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from engine.errors import CommandError, EngineError
 from engine.history.replay import Replay
 from engine.lookup.expressions import evaluate
 from engine.lookup.live import LiveValues
+from engine.lookup.scalars import only_rate
+from engine.program.groups import Group
 from engine.protocol.recipe import Edit
 
 
@@ -25,23 +27,20 @@ def apply_edit(replay: Replay, edit: Edit) -> bool:
 
     Raises EngineError, having changed nothing, where it cannot be made.
     """
-    change = EDITS.get(_plain_name(edit.name))
+    change = EDITS.get(edit.name)
     if change is not None:
         change(replay, edit.value)
-    elif _is_hyper_parameter(replay, edit.name):
-        _set_hyper_parameter(replay, edit.name, edit.value)
+    elif (found := groups_of(replay, edit.name)) is not None:
+        _set_hyper_parameter(replay, *found, edit.value)
     else:
         _set_tensor(replay, edit.name, edit.value)
         return True
     return False
 
 
+_GROUPED = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
 _BASE_RATE = "base_lr"  # the trainer's own note in torch's groups: it is set as the learning rate
 RATES = ("learning_rate", "lr", "η", "eta")  # one thing
-
-
-def _plain_name(name: str) -> str:
-    return "learning_rate" if name in RATES else name
 
 
 def _number(replay: Replay, expression: str) -> float:
@@ -57,18 +56,19 @@ def _number(replay: Replay, expression: str) -> float:
 def _live(replay: Replay) -> LiveValues:
     """The values where the trainer stands; its learning rate is the one that is to be changed."""
     values = LiveValues(replay, {})
-    values.scalars["learning_rate"] = lambda: float(replay.trainer.optimizer.param_groups[0]["lr"])
+    values.scalars["learning_rate"] = lambda: only_rate(replay.trainer.groups.rates())
     return values
 
 
-def _learning_rate(replay: Replay, expression: str) -> None:
+def _set_rate(replay: Replay, groups: list[Group], expression: str) -> None:
     rate = _number(replay, expression)
     if rate <= 0:
         raise CommandError(f"a learning rate of {rate:g} makes no sense", "use a number above 0")
-    for group in replay.trainer.optimizer.param_groups:
-        group["lr"] = rate
-        if "base_lr" in group:
-            group["base_lr"] = rate
+    for group in groups:
+        values = replay.trainer.groups.values(group)
+        values["lr"] = rate
+        if _BASE_RATE in values:
+            values[_BASE_RATE] = rate
 
 
 def _batch_size(replay: Replay, expression: str) -> None:
@@ -95,6 +95,8 @@ def _optimizer(replay: Replay, name: str) -> None:
     if name not in OPTIMIZERS:
         raise CommandError(f"there is no optimizer “{name}”", f"there are {', '.join(OPTIMIZERS)}")
     trainer = replay.trainer
+    if len(trainer.optimizers) > 1:
+        raise CommandError("this program has several optimizers", settable(replay))
     parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
     trainer.replace_optimizer(make_optimizer(name, parameters, OPTIMIZERS[name].learning_rate))
 
@@ -109,8 +111,8 @@ def _set_frozen(frozen: bool) -> Callable[[Replay, str], None]:
 
 def parameters_at(replay: Replay, where: str) -> list[torch.nn.Parameter]:
     """The parameters of a layer by its number or module path, or one parameter by its name."""
-    model, naming = replay.trainer.model, replay.naming
-    named = dict(model.named_parameters())
+    naming = replay.naming
+    named = dict(replay.trainer.modules.named_parameters())
     full = naming.full_name.get(where, where)
     if full in named:
         return [named[full]]
@@ -124,7 +126,6 @@ def parameters_at(replay: Replay, where: str) -> list[torch.nn.Parameter]:
 
 
 EDITS: dict[str, Callable[[Replay, str], None]] = {
-    "learning_rate": _learning_rate,
     "batch_size": _batch_size,
     "optimizer": _optimizer,
     "freeze": _set_frozen(True),
@@ -132,21 +133,38 @@ EDITS: dict[str, Callable[[Replay, str], None]] = {
 }
 
 
-def _is_hyper_parameter(replay: Replay, name: str) -> bool:
-    value = None if name == _BASE_RATE else replay.trainer.optimizer.param_groups[0].get(name)
-    return isinstance(value, float | int) and not isinstance(value, bool)
+def groups_of(replay: Replay, name: str) -> tuple[str, list[Group]] | None:
+    """The hyper-parameter that a name means, `momentum`, `lr[head]` or `lr[*]`, and its groups; None if it is none.
+
+    Raises CommandError where several groups have it and none is named.
+    """
+    found = _GROUPED.fullmatch(name)
+    if found is None:
+        return None
+    key, groups = "lr" if found[1] in RATES else found[1], replay.trainer.groups
+    if not any(_is_number(groups.values(group).get(key)) for group in groups.all) or key == _BASE_RATE:
+        return None
+    return key, groups.choose(key, found[2])
 
 
-def _set_hyper_parameter(replay: Replay, name: str, expression: str) -> None:
-    number = _number(replay, expression)
-    optimizer = replay.trainer.optimizer
-    for group in optimizer.param_groups:
-        group[name] = number
-    if name == "momentum" and isinstance(
-        optimizer, torch.optim.RMSprop
-    ):  # it makes this with the rest of its state only
-        for parameter, state in optimizer.state.items():
-            state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+def _is_number(value: object) -> bool:
+    single = isinstance(value, Tensor) and value.numel() == 1
+    return single or (isinstance(value, float | int) and not isinstance(value, bool))
+
+
+def _set_hyper_parameter(replay: Replay, key: str, groups: list[Group], expression: str) -> None:
+    if key == "lr":
+        return _set_rate(replay, groups, expression)
+    number, trainer = _number(replay, expression), replay.trainer
+    for group in groups:
+        values = trainer.groups.values(group)
+        values[key] = number
+        optimizer = trainer.optimizers[group.optimizer]
+        if key == "momentum" and isinstance(optimizer, torch.optim.RMSprop):
+            for parameter in values["params"]:  # it makes this with the rest of its state only
+                if parameter in optimizer.state:
+                    optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+    return None
 
 
 def _set_tensor(replay: Replay, name: str, expression: str) -> None:
@@ -157,7 +175,7 @@ def _set_tensor(replay: Replay, name: str, expression: str) -> None:
     if isinstance(value, str):
         raise CommandError(f"“{expression}” is a word", "use a number, or an expression of parameters")
     with torch.no_grad():
-        tensor = torch.as_tensor(value, dtype=target.dtype)
+        tensor = torch.as_tensor(value, dtype=target.dtype, device=target.device)
         try:
             target.copy_(tensor.expand_as(target).clone())
         except RuntimeError:
@@ -173,7 +191,7 @@ def _target(replay: Replay, name: str, live: LiveValues) -> Tensor:
         target = evaluate(name, live)
     except EngineError as error:
         raise CommandError(f"“{name}” cannot be set: {error.problem}", settable(replay)) from None
-    storages = {p.untyped_storage().data_ptr() for p in replay.trainer.model.parameters()}
+    storages = {p.untyped_storage().data_ptr() for p in replay.trainer.modules.parameters()}
     if not isinstance(target, Tensor) or target.untyped_storage().data_ptr() not in storages:
         raise CommandError(f"“{name}” cannot be set", settable(replay))
     return target
@@ -181,7 +199,10 @@ def _target(replay: Replay, name: str, live: LiveValues) -> Tensor:
 
 def settable(replay: Replay) -> str:
     """What `set` can change here."""
-    groups: dict[str, Any] = replay.trainer.optimizer.param_groups[0]
-    hyper = [key for key in groups if _is_hyper_parameter(replay, key) and key != "lr"]
+    groups = replay.trainer.groups
+    keys = [key for group in groups.all for key, value in groups.values(group).items() if _is_number(value)]
+    named = len(groups.all) > 1
+    hyper = [f"{key}[…]" if named else key for key in dict.fromkeys(keys) if key not in ("lr", _BASE_RATE)]
     names = [replay.naming.short_name[name] for name in list(replay.naming.short_name)[:8]]
-    return f"what can be set: learning_rate, batch_size, optimizer, {', '.join((*hyper, *names))} or a part, W[1][3,5]"
+    rate = "learning_rate[…]" if named else "learning_rate"
+    return f"what can be set: {rate}, batch_size, optimizer, {', '.join((*hyper, *names))} or a part, W[1][3,5]"

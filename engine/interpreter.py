@@ -251,7 +251,7 @@ def _watch(session: Debugger, expression: str) -> Outcome:
 
 def _place(session: Debugger, words: list[str]) -> str:
     """`backward relu 2` as an expression: phases, operations, layers by number, modules by path."""
-    modules = dict(session.trainer.model.named_modules())
+    modules = dict(session.trainer.modules.named_modules())
     layers, terms = len(session.naming.layers), []
     for word in words:
         name = "layer" if word.isdecimal() else "phase" if word in set(Phase) else "path" if word in modules else "op"

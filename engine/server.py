@@ -16,7 +16,7 @@ from typing import Any
 from engine.errors import EngineError, ModelError
 from engine.launch import open_job
 from engine.protocol import commands as ask
-from engine.protocol.command_table import parse_or_none
+from engine.protocol.grammar import Looking
 from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open
 from engine.protocol.positions import Position
 from engine.protocol.recipe import Job
@@ -32,10 +32,6 @@ _SLICE = 0.02  # seconds of work that a landscape takes between looks at the con
 _FRAME_EVERY = 0.1  # seconds between frames of a run
 _PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
 _PROGRESS_EVERY = 0.05  # seconds between two words about it
-_LOOKING = (
-    *(ask.Print, ask.Stats, ask.Names, ask.Help, ask.Digest, ask.Pick, ask.Place, ask.Write),
-    *(ask.Compute, ask.CheckFormula, ask.Terms, ask.ListBranches, ask.ListWatches),
-)
 
 
 class Server:
@@ -114,12 +110,12 @@ class Server:
     def _carry_out(self, session: Session, request: Do) -> None:
         self._stop = False
         self._began = time.monotonic()
-        self._running = isinstance(parse_or_none(request.text), ask.RunOn)
-        answer = session.do(request.text, request.id)
+        self._running = isinstance(request.command, ask.RunOn)
+        answer = session.obey(request)
         self._running = False
         self._end_progress()
         self._answer_asides(session)
-        if not isinstance(parse_or_none(request.text), _LOOKING):
+        if not isinstance(request.command, Looking):
             self._broken = None
             self._save(session)
         self._channel.send(answer)
@@ -151,14 +147,12 @@ class Server:
                 self._asides.clear()
 
     def _take(self, request: Do) -> None:
-        command = parse_or_none(request.text)
-        if isinstance(command, ask.Pause):
+        if isinstance(request.command, ask.Pause):
             self._stop = True
         if not self._running:
             self._queue.append(request)
             return
-        aside = command is None or isinstance(command, _LOOKING)  # an error is answered without stopping the run
-        if aside:
+        if isinstance(request.command, Looking):
             self._asides.append(request)
         else:
             self._stop = True
@@ -216,8 +210,7 @@ class Server:
 
     def _answer_asides(self, session: Session) -> None:
         while self._asides:
-            request = self._asides.popleft()
-            self._channel.send(session.do(request.text, request.id))
+            self._channel.send(session.obey(self._asides.popleft()))
 
     def _report(self, label: str, done: int, total: int) -> None:
         now = time.monotonic()

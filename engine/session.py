@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from engine.debugger import Debugger
-from engine.errors import EngineError, ModelError
+from engine.errors import CommandError, EngineError, ModelError
 from engine.interpreter import carry_out
 from engine.lookup.answers import plain_value
 from engine.program.program import Program, Supervised
 from engine.protocol.command_table import parse
+from engine.protocol.messages import Do
 from engine.protocol.replies import Answer
 
 
@@ -58,7 +59,16 @@ class Session(Debugger):
     def do(self, text: str, id: int = 0) -> Answer:
         """Carry out a line of text; what goes wrong is in the answer's `error`, and nothing is lost."""
         try:
-            outcome = carry_out(self, parse(text))
+            command = parse(text)
+        except CommandError as error:
+            return Answer(id, text, self.position, error=str(error))
+        return self.obey(Do(id, text, command))
+
+    def obey(self, request: Do) -> Answer:
+        """Carry out a command; what goes wrong is in the answer's `error`, and nothing is lost."""
+        id, text = request.id, request.text
+        try:
+            outcome = carry_out(self, request.command)
         except EngineError as error:
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)

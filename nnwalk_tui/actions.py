@@ -10,29 +10,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.errors import CommandError
-from engine.protocol.command_table import COMMANDS, Spec
 from engine.protocol.command_table import find as find_row
-from engine.protocol.commands import Command
+from engine.protocol.commands import COMMANDS
+from engine.protocol.grammar import Command, Spec, too_many
 from engine.protocol.positions import Unit
+from nnwalk_tui.catalogue import EVERY_PANE, NUMBERED, way_to
 from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.places.layouts import NAMES as LAYOUTS
 from nnwalk_tui.shots import shot
 
-PANES = {
-    "graph": "1",
-    "layers": "2",
-    "gradients": "3",
-    "loss": "4",
-    "digits": "5",
-    "neurons": "6",
-    "here": "",
-    "tensor": "i",
-    "landscape": "7",
-    "tape": "T",
-    "log": "x",
-    "lesson": "t",
-}
-SHORT = {"gradients": "grad", "neurons": "neur", "tensor": "tens", "landscape": "land", "digits": "dig"}
 UNITS = tuple(Unit)
 
 
@@ -49,7 +35,7 @@ def _screen(name: str, choices: tuple[str, ...] = (), optional: bool = False) ->
         if optional and not word:
             return ScreenCommand(name)
         if not choices and word:
-            raise CommandError(f"“{word}” is one word too many", f"use: {name}")
+            raise too_many(word, name)
         if choices and word not in choices:
             problem = f"there is no {name} “{word}”" if word else f"{name} needs a name"
             raise CommandError(problem, f"use: {name} {' | '.join(choices)}")
@@ -77,21 +63,22 @@ def _screenshot(rest: str) -> Command:
     return ScreenCommand("screenshot", rest.strip())
 
 
-FOCUSES = (*PANES, *(number for number in PANES.values() if number.isdecimal()), "next", "previous")
+FOCUSES = (*EVERY_PANE, *NUMBERED, "next", "previous")
 
 SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("toggle", "toggle", "run, or pause what runs", _screen("toggle")),
     Spec("unit", "unit op|layer|phase|batch|epoch|finer|coarser", "what ← and → step by",
          _screen("unit", (*UNITS, "finer", "coarser")), True),
-    Spec("focus", "focus PANE | 1…7 | next | previous", "go to a pane", _screen("focus", FOCUSES), True),
+    Spec("focus", f"focus PANE | {min(NUMBERED)}…{max(NUMBERED)} | next | previous", "go to a pane",
+         _screen("focus", FOCUSES), True),
     Spec("enter", "enter", "give the arrow keys to the focused pane; Esc leaves it", _screen("enter")),
     Spec("zoom", "zoom", "the focused pane alone, and back", _screen("zoom")),
     Spec("layout", f"layout [{'|'.join(LAYOUTS)}|next|previous|reset]",
          "share the screen otherwise; reset: as it was at first, nothing hidden or resized",
          _screen("layout", (*LAYOUTS, "next", "previous", "reset"), optional=True)),
     Spec("hide", "hide [PANE]", "take a pane off the screen, the focused one without a name",
-         _screen("hide", tuple(PANES), optional=True)),
-    Spec("unhide", "unhide [PANE]", "show a hidden pane again, or all that are", _screen("unhide", tuple(PANES), True)),
+         _screen("hide", EVERY_PANE, optional=True)),
+    Spec("unhide", "unhide [PANE]", "show a hidden pane again, or all that are", _screen("unhide", EVERY_PANE, True)),
     Spec("wider", "wider [CELLS]", "the focused pane, at its neighbours' cost", _number("wider")),
     Spec("narrower", "narrower [CELLS]", "the focused pane, to its neighbours' gain", _number("narrower")),
     Spec("taller", "taller [ROWS]", "the focused pane, at its neighbours' cost", _number("taller")),
@@ -156,7 +143,7 @@ KEYS: tuple[Key, ...] = (
     Key("g", "g", "command goto ", "go to a position", "walk"),
     Key("home", "home", "goto start", "before training", "walk"),
     Key("end", "end", "goto last", "the furthest reached", "walk"),
-    *(Key(number, number, f"focus {name}", name, "panes") for name, number in PANES.items() if number.isdecimal()),
+    *(Key(number, number, f"focus {name}", name, "panes") for number, name in NUMBERED.items()),
     Key("tab", "tab", "focus next", "the next pane", "panes"),
     Key("shift+tab", "shift+tab", "focus previous", "the pane before", "panes"),
     Key("enter", "enter", "enter", "arrows for the pane", "panes"),
@@ -224,6 +211,11 @@ def keys_of(name: str) -> str:
     return " ".join(key.shown for key in _table if key.text.split()[0] == name)
 
 
+def key_to_pane(name: str) -> str:
+    """The key that goes to a pane, as people name it; "" where none does."""
+    return next((key.shown for key in _table if key.text == way_to(name)), "")
+
+
 def find(name: str) -> Spec:
     """A command's row. Raises CommandError for an unknown name."""
     return find_row(name, ALL_COMMANDS, "? lists the commands, Tab completes")
@@ -270,11 +262,11 @@ def _candidates(command: str, names: list[str]) -> list[str]:
         case "unit":
             return [*UNITS, "finer", "coarser"]
         case "focus":
-            return [*PANES, "next", "previous"]
+            return [*EVERY_PANE, "next", "previous"]
         case "layout":
             return [*LAYOUTS, "next", "previous", "reset"]
         case "hide" | "unhide":
-            return list(PANES)
+            return list(EVERY_PANE)
         case "help":
             return [spec.name for spec in ALL_COMMANDS]
         case "set":

@@ -11,49 +11,52 @@ import signal
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.command import CommandPalette, Provider
 from textual.filter import LineFilter
+from textual.message import Message
 from textual.screen import Screen
 
-from engine.errors import CommandError, EngineError
+from engine.errors import CommandError
 from engine.experiments.experiment import Experiment
-from engine.protocol.commands import Command
-from engine.protocol.positions import Unit
-from engine.protocol.replies import Answer
+from engine.protocol.grammar import Command
+from engine.protocol.messages import Arrange
+from engine.protocol.views import Snapshot
 from nnwalk_tui import actions, terminal
 from nnwalk_tui.actions import ScreenCommand
+from nnwalk_tui.client.target import Target
 from nnwalk_tui.colours import theme
 from nnwalk_tui.colours.appearance import Appearance
 from nnwalk_tui.colours.schemes import DARK, SCHEMES, Scheme
 from nnwalk_tui.config import keymap
 from nnwalk_tui.config.settings import Chosen
-from nnwalk_tui.listening import WALKS, ListeningApp
 from nnwalk_tui.pacing import PacedDriver
 from nnwalk_tui.panes.base import Pane
-from nnwalk_tui.panes.graph import GraphPane
-from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.timeline import TimelinePane
-from nnwalk_tui.places.arrangement import Arrangement
-from nnwalk_tui.places.layouts import LARGE, LESSON
+from nnwalk_tui.parts.arranger import Arranger
+from nnwalk_tui.parts.classroom import Classroom, Plan, start_engine
+from nnwalk_tui.parts.conversation import WALKS, Conversation
+from nnwalk_tui.parts.key_queue import KeyQueue
+from nnwalk_tui.parts.navigator import Navigator
+from nnwalk_tui.parts.script import Script
+from nnwalk_tui.parts.status import Status
+from nnwalk_tui.places.arrangement import Arrangement, Memory
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.screens.command_line import CommandLine
 from nnwalk_tui.screens.main import MainScreen
 from nnwalk_tui.screens.palette import Commands
 from nnwalk_tui.shots import shot
-from nnwalk_tui.teaching import Client, Plan, start_engine
 
 MOST_PENDING = 3  # keys held down must not pile up steps
 ARROWS = ("left", "right", "home", "end")  # they walk, until a pane is entered
 
 
-class NNWalkApp(ListeningApp):
-    """The screen of a training run that is walked through."""
+class NNWalkApp(App[None]):
+    """The screen of a training run that is walked through: it wires its parts, and does what concerns all of it."""
 
     TITLE = "nnwalk"
     CSS_PATH = Path(__file__).with_name("app.tcss")  # also where a subclass stands in another folder
@@ -63,7 +66,7 @@ class NNWalkApp(ListeningApp):
 
     def __init__(
         self,
-        client: Client,
+        target: Target,
         *,
         ascii: bool = False,
         colours: theme.Colours = theme.Colours.FULL,
@@ -72,10 +75,10 @@ class NNWalkApp(ListeningApp):
         state: Path | None = None,
         lessons: Plan | None = None,
         script: Iterable[str] = (),
-        new_client: Callable[[Experiment], Client] = start_engine,
+        new_target: Callable[[Experiment], Target] = start_engine,
         arrangement: Arrangement | None = None,
     ) -> None:
-        """`state` is the folder of what is kept, by default the user's state folder; `new_client` starts an engine.
+        """`state` is the folder of what is kept, by default the user's state folder; `new_target` starts an engine.
 
         `arrangement` is that of a recording, in place of the user's own. The commands of `script` are carried out one
         after another, up to the first that fails.
@@ -83,14 +86,23 @@ class NNWalkApp(ListeningApp):
         super().__init__(driver_class=PacedDriver)
         keymap.bind(self, ARROWS)
         self._appearance = Appearance(self, ascii=ascii, colours=colours, scheme=scheme)
-        self.client = client
-        self.unit = Unit.OP
-        self.begin_listening(script)
         self.warning = ""  # to say at the start
         state = state or _state_folder()
-        self.main = MainScreen(state / "history", lambda: self._names)
-        self.begin_arranging(state, arrangement, layout)
-        self.begin_teaching(lessons or Plan(), state / "lessons.json", new_client)
+        self._keys = KeyQueue(self)
+        self.main = main = MainScreen(state / "history", lambda: self.talk.names)
+        self.status = Status(main, lambda: self.talk.doing())
+        self._script = Script(script, self.perform, lambda: self.talk.waiting > 0)
+        self.talk = Conversation(target, main, self.status, self._script, self._wake, self._when_sent)
+        plan, learnt = lessons or Plan(), state / "lessons.json"
+        self.classroom = Classroom(self, main, self.talk, self.status, plan, learnt, new_target, self.screen_command)
+        memory = Memory(state / "layouts.json")
+        self._arranger = Arranger(main, self.status, self.classroom, memory, self._tell_layout, arrangement, layout)
+        self.navigator = Navigator(main, self.talk, self.classroom)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The run as it was last seen."""
+        return self.talk.snapshot
 
     def get_default_screen(self) -> Screen[Any]:
         """The main screen."""
@@ -106,14 +118,14 @@ class NNWalkApp(ListeningApp):
 
     def on_mount(self) -> None:
         """Listen to the engine and to signals."""
-        self._show_unit()
-        self._show_status()
-        self.set_interval(0.25, self._show_status)
+        self.navigator.show_unit()
+        self.status.show()
+        self.set_interval(0.25, self.status.show)
         self.set_interval(0.5, self._leave_with_the_terminal)
         if not self.is_headless:
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
-        self.client.on_message(self._receive)
+        self.talk.listen()
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())  # fg finds an empty screen
         self.call_after_refresh(self._begin)
 
@@ -122,16 +134,13 @@ class NNWalkApp(ListeningApp):
         if not gc.isenabled():  # since the start of the program
             gc.freeze()
             gc.enable()
-        try:
-            self.client.start()
-        except EngineError as error:
-            self._take_end(str(error))
-        self.say_how_arranged()
+        self.talk.start()
+        self._arranger.begin()
         if self.warning:
-            self.log_lines(self.warning)
-            self.say(self.warning, "wrong")
-        self.open_first_lesson()
-        self._go_on_with_script()
+            self.status.log(self.warning)
+            self.status.say(self.warning, "wrong")
+        self.classroom.open_first()
+        self._script.go_on()
 
     def _leave_with_the_terminal(self) -> None:
         if isinstance(self._driver, PacedDriver) and self._driver.hung_up:
@@ -139,16 +148,16 @@ class NNWalkApp(ListeningApp):
 
     def on_unmount(self) -> None:
         """Listen no more."""
-        self.client.on_message(lambda _: None)
-        self.end_teaching()
+        self.talk.target.on_message(lambda _: None)
+        self.classroom.end()
 
     # What the user wants
 
     async def on_event(self, event: events.Event) -> None:
-        """A key ends the notice of the key before."""
-        if isinstance(event, events.Key) and self._notice[0]:
-            self.say("")
-        await super().on_event(event)
+        """Keys are carried out in turn; each ends the notice of the key before."""
+        if isinstance(event, events.Key):
+            self.status.end_notice()
+        await self._keys.take(event, super().on_event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are commands on the main screen only; arrows walk while a pane has the focus and is not entered."""
@@ -160,51 +169,93 @@ class NNWalkApp(ListeningApp):
 
     def action_press(self, text: str) -> None:
         """A key was pressed that means this command."""
-        walking = text.split()[0] in WALKS
-        if walking and len(self._pending) >= MOST_PENDING:
-            return
-        if walking and self.running:
-            self._interrupt()
-        self.perform(text.format(unit=self.unit))
+        self.perform(text.format(unit=self.navigator.unit), pressed=True)
 
-    def perform(self, text: str) -> None:
-        """Carry out a command; what is wrong with it is said."""
+    def perform(self, text: str, *, pressed: bool = False) -> None:
+        """Carry out a command, as a key that is `pressed`, or as a text; what is wrong with it is said."""
         try:
-            self._perform(text.strip(), actions.parse(text))
+            command = actions.parse(text)
+            if isinstance(command, ScreenCommand):
+                self.carrying_out(command.name)(command.argument)
+            elif not pressed or self._may_walk(command):
+                self.talk.ask(text.strip(), command)
         except CommandError as error:
-            self._script.clear()
-            self.say(str(error), "wrong")
+            self._script.stop()
+            self.status.say(str(error), "wrong")
 
-    def _perform(self, text: str, command: Command) -> None:
-        if isinstance(command, ScreenCommand):
-            getattr(self, f"screen_{command.name}")(command.argument)
-        elif not self.over:  # else the status tells why nothing happens
-            self._pending[self.client.do(text)] = (text, monotonic())
+    def _may_walk(self, command: Command) -> bool:
+        """Whether a key's command may go on its way: a step ends a run, and keys held down must not pile up."""
+        if not isinstance(command, WALKS):
+            return True
+        if self.talk.waiting >= MOST_PENDING:
+            return False
+        if self.talk.running:
+            self.talk.interrupt()
+        return True
+
+    def carrying_out(self, name: str) -> Callable[[str], None]:
+        """What carries out a command of the screen's: a method `screen_NAME` of the application or of a part of it."""
+        parts = (self, self.navigator, self._arranger, self.classroom)
+        found: Callable[[str], None] = next(
+            getattr(part, f"screen_{name}") for part in parts if hasattr(part, f"screen_{name}")
+        )
+        return found
+
+    # What comes and goes
+
+    class EngineSpoke(Message):
+        """Messages of the engine wait to be read."""
+
+    def _wake(self) -> None:
+        self.post_message(self.EngineSpoke())
+
+    @on(EngineSpoke)
+    def listen(self) -> None:
+        """Hear the engine out."""
+        self.talk.read_inbox()
+
+    def _when_sent(self, then: Callable[[], None]) -> None:
+        """Call back when the terminal has all that was painted."""
+        if isinstance(self._driver, PacedDriver):
+            self._driver.outlet.when_drained(lambda: self._soon(then))
+        else:
+            then()
+
+    def _soon(self, then: Callable[[], None]) -> None:
+        self.call_later(then)  # from the writing thread
+
+    def _tell_layout(self, layout: dict[str, Any]) -> None:
+        self.talk.target.send(Arrange(layout))
 
     @on(MainScreen.Rearranged)
     @on(Pane.Wants)
     def look_again(self) -> None:
         """Other panes are on screen, or one that shows something else."""
-        self.ask_for_frame()
+        self.talk.ask_for_frame()
+
+    @on(MainScreen.Rearranged)
+    def keep_arrangement(self) -> None:
+        """The arrangement may have changed."""
+        self._arranger.keep()
 
     @on(Pane.Asked)
     def perform_for_a_pane(self, message: Pane.Asked) -> None:
         """A pane's key means a command."""
         if not message.quiet:
             self.perform(message.command)
-        elif len(self._pending) < MOST_PENDING:
-            self._ask(message.command, lambda _: None)
+        elif self.talk.waiting < MOST_PENDING:
+            self.talk.ask(message.command, actions.parse(message.command), lambda _: None)
 
     @on(Pane.Said)
     def say_for_a_pane(self, message: Pane.Said) -> None:
         """A pane has something to say."""
-        self.say(message.text)
+        self.status.say(message.text)
 
     @on(Pane.Copied)
     def copy(self, message: Pane.Copied) -> None:
         """Hand text to the terminal's clipboard (OSC 52), which works over SSH, too."""
         self.copy_to_clipboard(message.text)
-        self.say(f"copied {message.what}, {len(message.text)} characters, if the terminal allows it (OSC 52)")
+        self.status.say(f"copied {message.what}, {len(message.text)} characters, if the terminal allows it (OSC 52)")
 
     @on(TapePane.Chosen)
     def go_to_event(self, message: TapePane.Chosen) -> None:
@@ -232,104 +283,18 @@ class NNWalkApp(ListeningApp):
         """The command line was left."""
         self.main.close_command_line()
 
-    # The screen's commands, a method for each row of actions.SCREEN_COMMANDS
+    # The screen's commands, a method for each row of actions.SCREEN_COMMANDS; the parts have the others
 
     def screen_toggle(self, _: str) -> None:
         """Run, or pause."""
-        if self.running:
-            self._interrupt()
+        if self.talk.running:
+            self.talk.interrupt()
         else:
             self.perform("run")
 
-    def screen_unit(self, name: str) -> None:
-        """Choose what the arrows step by."""
-        units = actions.UNITS
-        at = units.index(self.unit) + {"finer": -1, "coarser": 1}.get(name, 0)
-        self.unit = Unit(name) if name in units else units[max(0, min(at, len(units) - 1))]
-        self._show_unit()
-
-    def _show_unit(self) -> None:
-        self.main.timeline.unit = self.unit
-
-    def screen_focus(self, name: str) -> None:
-        """Go to a pane, by name, number or neighbourhood."""
-        if name == LESSON and self.guide is None:
-            self.list_lessons()
-        elif name in ("next", "previous"):
-            self.main.focus_beside(1 if name == "next" else -1)
-        else:
-            numbers = {number: pane for pane, number in actions.PANES.items() if number}
-            self.main.focus_pane(numbers.get(name, name))
-
-    def screen_enter(self, _: str) -> None:
-        """Give the arrows to the pane; go on in a lesson."""
-        if self.main.current == LESSON and self.guide is not None:
-            self.go_on()
-        else:
-            self.main.entered = True
-
-    def screen_zoom(self, _: str) -> None:
-        """The focused pane alone, and back."""
-        self.main.zoom(not self.main.zoomed)
-
-    def screen_inspect(self, text: str) -> None:
-        """Any tensor; without an expression the pane and back."""
-        if not text.strip():
-            if self.main.current == "tensor":
-                self.main.leave("tensor")
-            else:
-                self.main.focus_pane("tensor")
-            return
-        expression, _, against = (part.strip() for part in text.partition(" vs "))
-        if expression.startswith("["):
-            expression = self.main.tensor.subject + expression
-        self._ask(f"place {expression}", partial(self._inspect, against=against))
-
-    def _inspect(self, answer: Answer, against: str) -> None:
-        place = answer.value
-        assert isinstance(place, dict)
-        self.main.focus_pane("tensor")
-        keep = place["expression"] == self.main.tensor.expression and not against
-        self.main.tensor.inspect(place["expression"], place["row"], place["column"], None if keep else against)
-
-    def screen_landscape(self, parameter: str) -> None:
-        """The loss around the parameters; with a parameter, along it."""
-        pane = self.main.panes["landscape"]
-        assert isinstance(pane, LandscapePane)
-        if parameter.strip():
-            pane.along(parameter.strip())
-        self.main.focus_pane("landscape")
-
-    def screen_tape(self, _: str) -> None:
-        """The tape, and back."""
-        self.main.back_to_last("tape")
-
-    def screen_log(self, _: str) -> None:
-        """The log, and back."""
-        self.main.back_to_last("log")
-
-    def screen_find(self, text: str) -> None:
-        """Search the graph."""
-        pane = self.main.panes["graph"]
-        assert isinstance(pane, GraphPane)
-        self.main.focus_pane("graph")
-        pane.find(text)
-
-    def screen_escape(self, _: str) -> None:
-        """Back out of the innermost thing; never quits."""
-        if self._progress is not None:
-            self._interrupt()
-        elif self.main.entered:
-            self.main.entered = False
-        elif self.main.zoomed:
-            self.main.zoom(False)
-        elif self.main.current in LARGE:
-            self.main.leave(self.main.current)
-
     def screen_command(self, text: str) -> None:
         """Let a command be typed."""
-        if self.snapshot is not None and not self.over and not self.running:
-            self._silent.add(self.client.do("names"))
+        self.talk.ask_for_names()
         self.main.open_command_line(text)
 
     def screen_palette(self, _: str) -> None:
@@ -350,26 +315,24 @@ class NNWalkApp(ListeningApp):
     def _explain(self, name: str) -> None:
         spec = actions.find(name)
         keys = actions.keys_of(spec.name)
-        self.say(f"{spec.usage} — {spec.summary}" + (f" (keys: {keys})" if keys else ""))
+        self.status.say(f"{spec.usage} — {spec.summary}" + (f" (keys: {keys})" if keys else ""))
 
     def screen_restart(self, _: str) -> None:
         """Start the engine again, and go back to where it stood."""
-        if self.over or self.snapshot is None:
-            self.run_worker(self._restart(), exclusive=True)
+        if not self.talk.target.can.restart:
+            self.status.say("this run cannot be started again from here", "wrong")
+        elif self.talk.over or self.snapshot is None:
+            self.run_worker(self.talk.restart(), exclusive=True)
         else:
-            self.say("the engine lives — use goto start to begin again")
-
-    async def _restart(self) -> None:
-        await asyncio.to_thread(self.client.restart)
-        self.over, self.snapshot, self._look_is_out, self._begun = "", None, False, monotonic()
-        self._pending.clear()
-        self.ask_for_frame()
+            self.status.say("the engine lives — use goto start to begin again")
 
     def screen_screenshot(self, text: str) -> None:
         """Save what is on screen."""
         from nnwalk_tui.shots import pictures
 
-        self.say(pictures.take(self, shot.parse(text)))
+        panes = {name: self.main.panes[name].region for name in self.main.plan.panes}
+        position = self.snapshot.position if self.snapshot is not None else None
+        self.status.say(pictures.take(self, shot.parse(text), position, panes))
 
     def screen_theme(self, name: str) -> None:
         """Other colours."""
@@ -381,8 +344,8 @@ class NNWalkApp(ListeningApp):
 
     def screen_interrupt(self, _: str) -> None:
         """Stop what the engine does; with nothing to stop, leave."""
-        if self.running or self._pending or self._progress:
-            self._interrupt()
+        if self.talk.running or self.talk.waiting or self.talk.progress:
+            self.talk.interrupt()
         else:
             self.exit()
 
@@ -398,7 +361,7 @@ def _state_folder() -> Path:
 
 
 def run(
-    client: Client,
+    target: Target,
     looks: Chosen,
     *,
     lessons: Plan | None = None,
@@ -411,7 +374,7 @@ def run(
     keys, problems = keymap.remapped(settings, keymap.owners())
     actions.use_keys(keys)
     app = NNWalkApp(
-        client,
+        target,
         ascii=ascii,
         colours=colours,
         scheme=SCHEMES[terminal.scheme(settings.theme)],
@@ -424,6 +387,6 @@ def run(
     try:
         app.run(mouse=settings.mouse)
     finally:
-        app.client.close()
-        client.close()
+        app.talk.target.close()
+        target.close()
     return app.return_code or 0

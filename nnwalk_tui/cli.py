@@ -20,7 +20,7 @@ from nnwalk_tui.options import Program, ScriptName, experiment_options, program_
 from nnwalk_tui.terminal import before_the_screen, can_show_screen
 
 _USAGE = 2
-_ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lessons.command"}
+_ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lesson_command"}
 
 
 class _Group(click.Group):
@@ -139,11 +139,11 @@ def _start(job: Job, program: Program) -> int:
 
 def _show(job: Job, program: Program, looks: Chosen) -> int:
     """Open the screen, which starts the engine when it has painted itself."""
-    from nnwalk_tui.client.engine_client import EngineClient
+    from nnwalk_tui.client.spawned import Spawned
     from nnwalk_tui.headless import script_lines
     from nnwalk_tui.runs import new_run
 
-    client = EngineClient(msgspec.structs.replace(job, autosave=new_run()))
+    target = Spawned(msgspec.structs.replace(job, autosave=new_run()))
     before_the_screen()
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
@@ -151,9 +151,9 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
         from nnwalk_tui.places.arrangement import of_recording
 
         kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
-        return run(client, looks, script=script, arrangement=kept)
+        return run(target, looks, script=script, arrangement=kept)
     finally:
-        client.close()
+        target.close()
 
 
 def main() -> None:

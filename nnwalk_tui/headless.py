@@ -11,13 +11,13 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import msgspec
 
 from engine.errors import EngineError
-from engine.protocol.messages import Look
+from engine.protocol.messages import Do, Look
 from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
@@ -26,7 +26,7 @@ from nnwalk_tui.config.settings import USUAL, Chosen, Settings
 
 if TYPE_CHECKING:
     from engine.session import Session
-    from nnwalk_tui.shots.off_screen import OffScreen
+    from nnwalk_tui.off_screen import OffScreen
 
 _FAILED = 1
 _INTERRUPTED = 130
@@ -114,18 +114,33 @@ class _Screen:
 
     def _opened(self) -> OffScreen:
         if self._off_screen is None:
-            from nnwalk_tui.shots.off_screen import OffScreen
+            from nnwalk_tui.off_screen import OffScreen
 
-            self._off_screen = OffScreen(self._session.do, self._see, self._settings)
+            self._off_screen = OffScreen(SessionRun(self._session), self._settings)
         return self._off_screen
 
-    def _see(self, look: Look) -> Snapshot:
-        viewer = self._session.viewer
+
+class SessionRun:
+    """A session in this process, to be shown by a Local target."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def obey(self, request: Do) -> Answer:
+        """Carry out a command."""
+        return self.session.obey(request)
+
+    def see(self, look: Look) -> Snapshot:
+        """What there is to be seen, a landscape to its end."""
+        viewer = self.session.viewer
         seen = viewer.see(look)
         if not viewer.landscape.pending:
             return seen
         viewer.work(math.inf)
         return viewer.see(look)
+
+    def arrange(self, layout: dict[str, Any]) -> None:
+        """A picture is no screen whose layout a recording should keep."""
 
 
 def _carry_out(session: Session, screen: _Screen, lines: Iterable[str], answers: TextIO, as_json: bool) -> int:

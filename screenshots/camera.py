@@ -11,29 +11,33 @@ from textual.pilot import Pilot
 
 from engine.errors import EngineError
 from engine.experiments.experiment import Experiment
+from engine.protocol.commands import Help
+from engine.protocol.messages import Do
 from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, FromEngine
+from engine.protocol.replies import Answer
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.client.engine_client import EngineClient, EngineDied
+from nnwalk_tui.client.spawned import Spawned
+from nnwalk_tui.client.target import FromTarget
 from nnwalk_tui.lessons.guide import experiment_at
 from nnwalk_tui.lessons.library import find
+from nnwalk_tui.parts.classroom import Plan
 from nnwalk_tui.shots.pictures import Picture, picture_of
-from nnwalk_tui.teaching import Plan
 
 PATIENCE = 120.0  # seconds that one key may take; the first also waits for torch
 
 
-class _Client(EngineClient):
-    """An engine client that can ask whether the engine has done all it was asked for."""
+class _Target(Spawned):
+    """A target that can ask whether the engine has done all it was asked for."""
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__(Job(experiment))
         self._knocks: set[int] = set()
+        self._last = 0
 
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
+    def on_message(self, callback: Callable[[FromTarget], None]) -> None:
         """Hand on every message but the answers to `knock`."""
 
-        def deliver(message: FromEngine | EngineDied) -> None:
+        def deliver(message: FromTarget) -> None:
             if isinstance(message, Answer) and message.id in self._knocks:
                 self._knocks.remove(message.id)
             else:
@@ -43,8 +47,9 @@ class _Client(EngineClient):
 
     def knock(self) -> None:
         """Ask a question that changes nothing: the engine answers in order, so its answer comes after all others."""
-        self._knocks.add(self._last_id + 1)
-        self.do("help")
+        self._last -= 1  # the screen counts upwards
+        self._knocks.add(self._last)
+        self.send(Do(self._last, "help", Help()))
 
     @property
     def answered(self) -> bool:
@@ -62,31 +67,31 @@ async def picture(
     wanted = msgspec.convert(experiment, Experiment)
     if lesson:
         wanted = experiment_at(find(lesson), 0) or wanted
-    client = _Client(wanted)
-    client.start()
-    app = NNWalkApp(client, ascii=ascii, lessons=Plan(first=lesson, experiment=wanted) if lesson else None)
+    target = _Target(wanted)
+    target.start()
+    app = NNWalkApp(target, ascii=ascii, lessons=Plan(first=lesson, experiment=wanted) if lesson else None)
     try:
         async with app.run_test(size=size) as pilot:
-            await _at_rest(pilot, app, client)
+            await _at_rest(pilot, app, target)
             for key in keys:
                 await pilot.press(key)
-                await _at_rest(pilot, app, client)
+                await _at_rest(pilot, app, target)
             return picture_of(app)
     finally:
-        client.close()
+        target.close()
 
 
-async def _at_rest(pilot: Pilot[None], app: NNWalkApp, client: _Client) -> None:
+async def _at_rest(pilot: Pilot[None], app: NNWalkApp, target: _Target) -> None:
     """Wait until the engine has answered everything and what it sent is painted: two rounds without a new frame."""
     async with asyncio.timeout(PATIENCE):
         quiet = 0
         while quiet < 2:
             before = app.snapshot
             await pilot.pause()
-            client.knock()
-            while not client.answered:
+            target.knock()
+            while not target.answered:
                 await pilot.pause(0.005)
-                if app.over:
-                    raise EngineError(f"there is no picture: {app.over}", "run nnwalk-tui to see why")
+                if app.talk.over:
+                    raise EngineError(f"there is no picture: {app.talk.over}", "run nnwalk-tui to see why")
             await pilot.pause()
             quiet = quiet + 1 if app.snapshot is before and before is not None else 0

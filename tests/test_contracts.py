@@ -48,7 +48,7 @@ def test_what_the_screen_may_use_of_the_engine_does_not_load_torch(module: str) 
     assert not packages_loaded_by(module) & TORCH
 
 
-@pytest.mark.parametrize("module", ["nnwalk_tui.app", "nnwalk_tui.cli", "nnwalk_tui.client.engine_client"])
+@pytest.mark.parametrize("module", ["nnwalk_tui.app", "nnwalk_tui.cli", "nnwalk_tui.client.spawned"])
 def test_the_screen_does_not_load_torch(module: str) -> None:
     assert not packages_loaded_by(module) & TORCH
 

@@ -32,6 +32,6 @@ def _event_of(moment: Moment, tape: Tape, factor: str) -> int:
     name = found.group()
     parameter = moment.naming.full_name.get(name)
     if parameter is not None:
-        return tape.parameter_gradients.get(parameter, (None, 0))[1]
+        return (tape.gradient(parameter) or (None, 0))[1]
     value = tape.values.get(name)
     return value.gradient_event if value is not None else 0

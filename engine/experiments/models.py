@@ -41,9 +41,10 @@ class Layer(nn.Sequential):
         }
         super().__init__(OrderedDict((name, stage) for name, stage in stages.items() if stage is not None))
 
-    def stage(self, name: str) -> nn.Module | None:
-        """Its "linear", "norm", "activation" or "dropout"; None for what it does not have."""
-        return dict(self.named_children()).get(name)
+    @property
+    def stages(self) -> dict[str, nn.Module]:
+        """Those that it has, by name."""
+        return dict(self.named_children())
 
 
 class MLP(nn.Module):

@@ -295,14 +295,18 @@ _VISITS: dict[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {
 
 
 def optimizer_symbols(values: Values) -> list[str]:
-    """The names of the optimizer's state, as functions of a parameter."""
+    """The names of the optimizers' state, as functions of a parameter."""
     from engine.experiments.optimizers import spec_of
 
-    spec = spec_of(values.optimizer)
-    if spec is None:
-        keys = {key for state in values.optimizer_state().values() for key in state}
-        return sorted(key for key in keys if key.isidentifier())
-    return [symbol.ascii for symbol in spec.symbols.values()]
+    found: list[str] = []
+    for name, optimizer in values.optimizers.items():
+        spec = spec_of(optimizer)
+        if spec is None:
+            keys = {key for state in values.optimizer_states().get(name, {}).values() for key in state}
+            found += sorted(key for key in keys if key.isidentifier())
+        else:
+            found += [symbol.ascii for symbol in spec.symbols.values()]
+    return list(dict.fromkeys(found))
 
 
 def _compute(function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any:

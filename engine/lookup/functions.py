@@ -101,7 +101,7 @@ def state_function(symbol: str) -> Function:
         name = _parameter(values, ref, symbol)
         found = optimizer_symbol(values, symbol, name)
         if found is None:
-            error = ExpressionError if values.optimizer_state() else NotComputedYetError
+            error = ExpressionError if any(values.optimizer_states().values()) else NotComputedYetError
             raise error(
                 f"the optimizer keeps no {symbol} for {ref.name}",
                 "it is made by the first update, if at all; see names",

@@ -23,7 +23,7 @@ class LiveValues(Values):
         trainer = replay.trainer
         super().__init__(
             replay.naming,
-            trainer.model,
+            trainer.modules,
             state=_none_held,
             tape=lambda: None,
             done=None,
@@ -36,9 +36,9 @@ class LiveValues(Values):
         self._then = False  # whether parameters are those of before the last batch
 
     @property
-    def optimizer(self) -> Optimizer:
+    def optimizers(self) -> dict[str, Optimizer]:
         """The trainer's."""
-        return self._trainer.optimizer
+        return self._trainer.optimizers
 
     def tensors(self) -> dict[str, Tensor]:
         """The live parameters and buffers."""
@@ -67,10 +67,9 @@ class LiveValues(Values):
             raise NotComputedYetError(f"the change of {full_name} is not known", "step a batch")
         return self._before[full_name], self.parameter(full_name)
 
-    def optimizer_state(self) -> dict[int, dict[str, Any]]:
-        """The optimizer's live state."""
-        parameters = optimizer_parameters(self.optimizer)
-        return {i: self.optimizer.state[p] for i, p in enumerate(parameters) if p in self.optimizer.state}
+    def optimizer_states(self) -> dict[str, dict[int, dict[str, Any]]]:
+        """The optimizers' live state."""
+        return {name: _live_state(optimizer) for name, optimizer in self.optimizers.items()}
 
     def before(self) -> Values:
         """Parameters as they were before the last batch."""
@@ -78,6 +77,11 @@ class LiveValues(Values):
         earlier.__dict__.update(self.__dict__)
         earlier._then = True
         return earlier
+
+
+def _live_state(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
+    parameters = optimizer_parameters(optimizer)
+    return {i: optimizer.state[p] for i, p in enumerate(parameters) if p in optimizer.state}
 
 
 def _scalars_now(replay: Replay) -> dict[str, Callable[[], Scalar]]:

@@ -140,7 +140,7 @@ class Moment:
         """Lookup of names."""
         return Values(
             self.naming,
-            self.trainer.model,
+            self.trainer.modules,
             state=self._state,
             tape=lambda: self.tape,
             done=self.event,
@@ -224,7 +224,7 @@ class Moment:
         if self.event is None or name in ("loss", "accuracy"):
             return self.loss_is_done
         tape = self.replay.held_tape(self.iteration)
-        loss = None if tape is None else getattr(tape, "losses", {}).get(name)
+        loss = None if tape is None else tape.losses.get(name)
         if loss is None:
             return name == self.replay.main_loss and self.loss_is_done
         return loss.event is None or loss.event.number <= self.event
@@ -267,4 +267,4 @@ class Moment:
         if held is not None:
             states = {name: saved.state for name, saved in held.optimizers.items()}
             return digest(self.trainer.modules, held.tensors, states)
-        return digest(self.trainer.modules, self.values.tensors(), {"": self.values.optimizer_state()})
+        return digest(self.trainer.modules, self.values.tensors(), self.values.optimizer_states())

@@ -7,19 +7,22 @@ says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from engine import statistics
 from engine.errors import ExpressionError, NotComputedYetError
 from engine.experiments.optimizers import spec_of
+from engine.program.modules import Modules
 from engine.tape.naming import Naming
 from engine.tape.tape import Tape, Value
-from engine.training.state import State
+from engine.tape.versions import Later
+from engine.training.state import State, optimizer_parameters
 
 Scalar = float | int | str | None
 
@@ -58,7 +61,7 @@ class Values:
     def __init__(
         self,
         naming: Naming,
-        model: torch.nn.Module,
+        modules: Modules,
         state: Callable[[], State],
         tape: Callable[[], Tape | None],
         done: int | None,
@@ -66,7 +69,7 @@ class Values:
         refresh: Callable[[frozenset[int]], Tape],
     ) -> None:
         self.naming = naming
-        self.model = model
+        self.modules = modules
         self.scalars = scalars
         self._state = state
         self._get_tape = tape
@@ -88,10 +91,11 @@ class Values:
         return 0 if tape is None else len(tape) if self._done is None else self._done
 
     @property
-    def optimizer(self) -> torch.optim.Optimizer:
-        """The one that makes the updates at the cursor."""
+    def optimizers(self) -> dict[str, Optimizer]:
+        """What makes the updates at the cursor, by name."""
         tape = self.tape
-        return (self._state() if tape is None else tape.before).optimizer_object
+        state = self._state() if tape is None else tape.before
+        return {name: saved.of for name, saved in state.optimizers.items()}
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -121,7 +125,7 @@ class Values:
         scalars: dict[str, Callable[[], Scalar]] = {**self._place_scalars(tape, done), **self._loss_scalars(tape, done)}
         return Values(
             self.naming,
-            self.model,
+            self.modules,
             self._state,
             lambda: tape,
             done,
@@ -149,7 +153,7 @@ class Values:
     def before(self) -> Values:
         """The values before this batch: parameters only."""
         tape = self._needs_tape("the change")
-        return Values(self.naming, self.model, lambda: tape.before, lambda: None, None, self.scalars, self._refresh)
+        return Values(self.naming, self.modules, lambda: tape.before, lambda: None, None, self.scalars, self._refresh)
 
     def row_of(self, example: int) -> int:
         """The row of the batch in which an example of the data set stands, both from 1.
@@ -185,36 +189,46 @@ class Values:
         tape = self.tape
         if tape is None:
             return self._state().tensors
-        tensors = dict(tape.before.tensors)
-        for event in tape.events[: self.done]:
-            for part in (*event.folded, event):
-                tensors.update(part.buffers)
-            if event.parameter:
-                tensors[event.parameter] = tape.after.tensors[event.parameter]
-        return tensors
+        return {name: self._version(name) for name in tape.after.tensors if self._is_there(tape, name)}
 
-    def optimizer_state(self) -> dict[int, dict[str, Any]]:
-        """The optimizer's state by parameter index, as it is at the cursor."""
+    def _is_there(self, tape: Tape, name: str) -> bool:
+        return name in tape.before.tensors or tape.versions.newest(name, self.done) is not None
+
+    def _version(self, name: str) -> Tensor:
+        found: Tensor = self._needs_tape(name).versions.get(name, self.done)
+        return found
+
+    def optimizer_states(self) -> dict[str, dict[int, dict[str, Any]]]:
+        """Each optimizer's state by parameter index, as it is at the cursor."""
         tape = self.tape
-        if tape is None:
-            return self._state().optimizer
-        if self._done is None:
-            return tape.border.optimizer
-        merged = dict(tape.before.optimizer)
-        for index, name in enumerate(self.optimizer_names()):
-            if self.updated(name) and index in tape.after.optimizer:
-                merged[index] = tape.after.optimizer[index]
-        return merged
+        if tape is None or self._done is None:
+            state = self._state() if tape is None else tape.border
+            return {name: saved.state for name, saved in state.optimizers.items()}
+        found: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in self.optimizers}
+        for optimizer, parameter, index in self._places():
+            if kept := tape.versions.get((optimizer, parameter), self.done):
+                found[optimizer][index] = kept
+        return found
+
+    def optimizer_of(self, full_name: str) -> tuple[str, int] | None:
+        """The first optimizer that updates a parameter, and the parameter's index there; None if none does."""
+        return next(((optimizer, index) for optimizer, name, index in self._places() if name == full_name), None)
 
     def optimizer_names(self) -> list[str]:
-        """Full names of the optimizer's parameters, in its order."""
-        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
-        return [names[id(p)] for group in self.optimizer.param_groups for p in group["params"] if id(p) in names]
+        """Full names of the parameters that optimizers update, in their order."""
+        return list(dict.fromkeys(name for _, name, _ in self._places()))
+
+    def _places(self) -> Iterator[tuple[str, str, int]]:
+        names = {id(parameter): name for name, parameter in self.modules.named_parameters()}
+        for optimizer, each in self.optimizers.items():
+            for index, parameter in enumerate(optimizer_parameters(each)):
+                if id(parameter) in names:
+                    yield optimizer, names[id(parameter)], index
 
     def updated(self, parameter: str) -> bool:
         """Whether the cursor is past a parameter's update."""
         tape = self.tape
-        return tape is not None and 0 < tape.updates().get(parameter, 0) <= self.done
+        return tape is not None and tape.updated(parameter, self.done) > 0
 
     def parameter(self, full_name: str) -> Tensor:
         """A parameter's value at the cursor."""
@@ -223,32 +237,40 @@ class Values:
             return self._state().tensors[full_name]
         if self._done is None:
             return tape.border.tensors[full_name]
-        return (tape.after if self.updated(full_name) else tape.before).tensors[full_name]
+        return self._version(full_name)
 
     def change(self, full_name: str) -> tuple[Tensor, Tensor]:
-        """A parameter before and after this batch's update, which must be done."""
+        """A parameter before and after its last update up to the cursor, of which one must be done."""
         tape = self._needs_tape(full_name)
-        number = tape.updates().get(full_name)
+        number = tape.updated(full_name, self.done) or tape.updates().get(full_name)
         short = self.naming.short_name[full_name]
         if number is None:
             raise NotComputedYetError(f"{short} is not updated in this batch", "it has no gradient, or is frozen")
         self._check_done(number, f"the change of {short}")
-        return tape.before.tensors[full_name], tape.after.tensors[full_name]
+        return tape.versions.before(full_name, number), tape.versions.get(full_name, number)
 
     def parameter_gradient(self, full_name: str) -> Tensor:
         """ℒ's gradient towards a parameter."""
         short = self.naming.short_name[full_name]
         tape = self._needs_tape(f"d{short}")
-        found = tape.parameter_gradients.get(full_name)
-        if found is None:
-            raise NotComputedYetError(f"no gradient reaches {short}", "it is frozen, or ℒ does not depend on it")
-        self._check_done(found[1], f"the gradient of {short}")
-        return found[0]
+        try:
+            found: Tensor = tape.versions.get(f"d{full_name}", self.done)
+        except Later as later:
+            self._check_done(later.event, f"the gradient of {short}")
+            raise
+        except KeyError:
+            raise NotComputedYetError(
+                f"no gradient reaches {short}", "it is frozen, or ℒ does not depend on it"
+            ) from None
+        return found
 
     def parameter_gradients(self) -> list[Tensor]:
         """Every gradient towards a parameter that is computed at the cursor."""
         tape = self.tape
-        return [] if tape is None else [g for g, number in tape.parameter_gradients.values() if number <= self.done]
+        if tape is None:
+            return []
+        found = (tape.versions.newest(f"d{name}", self.done) for name in self.naming.layer_of)
+        return [put[1] for put in found if put is not None]
 
     def activation(self, ref: Ref) -> Tensor:
         """A value of the forward pass."""
@@ -304,10 +326,11 @@ class Values:
 
     def check(self, ref: Ref) -> None:
         """Raise NotComputedYetError if the cursor has not reached what a reference means."""
-        tape, parameter = self._needs_tape(ref.name), self.parameter_name(ref)
+        self._needs_tape(ref.name)
+        parameter = self.parameter_name(ref)
         if parameter is not None:
             if ref.is_gradient:
-                self._check_done(tape.parameter_gradients[parameter][1], f"the gradient of {ref.base}")
+                self.parameter_gradient(parameter)
             return
         value = self.value(ref) or (self.value(Ref("Z" + ref.base[1:])) if self._is_derived(ref.base) else None)
         if value is not None and ref.is_gradient:
@@ -331,7 +354,7 @@ class Values:
 
     def _is_derived(self, name: str) -> bool:
         last = len(self.naming.layers)
-        return name == f"A[{last}]" and getattr(self.model, "output_activation", "") == "softmax"
+        return name == f"A[{last}]" and self.naming.output_activation == "softmax"
 
     def _passes_through(self, name: str) -> bool:
         index = int(name[2:-1])
@@ -390,11 +413,11 @@ def ratio(values: Values, full_name: str) -> float:
 
 def optimizer_symbol(values: Values, symbol: str, full_name: str) -> Tensor | None:
     """What the optimizer keeps for a parameter under a symbol ("m", "v", …); None if there is no such."""
-    spec = spec_of(values.optimizer)
-    if spec is None or full_name not in values.optimizer_names():
+    place = values.optimizer_of(full_name)
+    spec = None if place is None else spec_of(values.optimizers[place[0]])
+    if place is None or spec is None:
         return None
-    state = values.optimizer_state().get(values.optimizer_names().index(full_name), {})
-    for key, item in state.items():
+    for key, item in values.optimizer_states()[place[0]].get(place[1], {}).items():
         names = spec.symbols.get(key)
         if names is not None and symbol in (key, *names) and item is not None:
             return item if isinstance(item, Tensor) else torch.tensor(float(item))

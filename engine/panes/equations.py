@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.experiments.optimizers import spec_of
 from engine.lookup.moment import Moment
+from engine.panes.between import between_rule
 from engine.protocol.positions import Phase
 from engine.protocol.views import Term
 from engine.tape.naming import Naming
@@ -18,11 +19,21 @@ NEW_LINE = Term("\n")
 _SLOT = re.compile(r"\{(d?)(out|\d)(\.T)?\}")
 
 
-def title(naming: Naming, event: Event) -> str:
-    """The event in a few words: "backward · relu 2"."""
+def title(naming: Naming, tape: Tape, event: Event) -> str:
+    """The event in a few words: "backward · relu 2"; of several networks and losses, with theirs."""
     if event.phase is Phase.UPDATE:
         return f"update · {naming.short_name[event.parameter]}"
-    return f"{event.phase} · {event.op.name}" + (f" {event.layer}" if event.layer else "")
+    names = [event.op.name, str(event.layer) if event.layer else ""]
+    if len(naming.modules) > 1:
+        names.insert(0, _module(naming, event))
+    of = f" of {tape.loss_of(event)}" if event.phase is Phase.BACKWARD and len(tape.losses) > 1 else ""
+    return f"{event.phase}{of} · {' '.join(name for name in names if name)}"
+
+
+def _module(naming: Naming, event: Event) -> str:
+    """Which of a program's modules an event is of."""
+    path = event.path or (event.changed[0] if event.changed else "")
+    return next((name for name in naming.modules if path == name or path.startswith(f"{name}.")), "")
 
 
 def rules(moment: Moment, tape: Tape, event: Event) -> tuple[list[Term], str, list[Term]]:
@@ -31,6 +42,8 @@ def rules(moment: Moment, tape: Tape, event: Event) -> tuple[list[Term], str, li
         return _loaded(event), "", []
     if event.phase is Phase.UPDATE:
         return _update_rule(moment, event), "", []
+    if event.phase is Phase.BETWEEN and event.changed:
+        return between_rule(event), "", []
     if event.phase is Phase.BACKWARD:
         forward = [] if event.twin is None else forward_rule(event.twin)
         return backward_rule(event), "forward", forward
@@ -48,7 +61,7 @@ def _loaded(event: Event) -> list[Term]:
 
 
 def _update_rule(moment: Moment, event: Event) -> list[Term]:
-    spec = spec_of(moment.values.optimizer)
+    spec = spec_of(moment.values.optimizers[event.optimizer])
     name = moment.naming.short_name[event.parameter]
     shape = _shape(event.inputs[0].shape)
     if spec is None:
@@ -137,6 +150,8 @@ def reads(event: Event) -> str:
         return ", ".join(f"d{v.name}" for v in (event.twin.outputs[:1] if event.twin else ()))
     if event.phase is Phase.UPDATE:
         return event.inputs[0].name + f", d{event.inputs[0].name}"
+    if event.changed:
+        return ", ".join(f"d{name}" for name in event.changed)
     named = [v for v in event.inputs if v.name not in ("", "c", "mask") and not v.buffer]
     named.sort(key=lambda value: (bool(value.root().parameter), -len(value.shape)))  # A[0], W[1], b[1]
     return ", ".join(dict.fromkeys(v.root().name if v.root().parameter else v.name for v in named))
@@ -146,6 +161,8 @@ def writes(event: Event) -> str:
     """The names that an event writes, for the tape."""
     if event.phase is Phase.BACKWARD:
         return ", ".join(f"d{_untransposed(v)}" for v, gradient in event.gradients_out if v and gradient is not None)
+    if event.changed:
+        return ", ".join(f"d{name}" for name in event.changed)
     return ", ".join(v.name for v in event.outputs if v.name)
 
 

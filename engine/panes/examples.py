@@ -111,7 +111,7 @@ def _probabilities(moment: Moment, tape: Tape) -> Tensor | None:
 
 
 def _is_derived(moment: Moment) -> bool:
-    return getattr(moment.trainer.model, "output_activation", "") == "softmax"
+    return moment.naming.output_activation == "softmax"
 
 
 def judged(moment: Moment, tape: Tape, known: Known, row: int) -> tuple[str, str, bool | None]:

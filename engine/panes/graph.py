@@ -84,7 +84,7 @@ def _marked(item: Item, tape: Tape, done: int, here: dict[str, Item]) -> Node:
     backward = tape.events[done - 1].phase is Phase.BACKWARD
     is_here = item.node.id in here
     made = item.last or (item.value.event.number if item.value.event else 0)
-    updated = 0 < tape.updates().get(item.value.parameter, 0) <= done
+    updated = tape.updated(item.value.parameter, done) > 0
     passed = Mark.UPDATED if updated else Mark.DONE if made <= done else Mark.TODO
     mark = Mark.HERE if is_here and not backward else passed
     number, gradient = _gradient(item.value, tape)
@@ -105,5 +105,5 @@ def _gradient(value: Value, tape: Tape) -> tuple[int, Tensor | None]:
     """The event that completes a value's gradient, 0 where none ever goes there, and the gradient if it is held."""
     if value.symbol == "L":  # its own gradient is 1, there as soon as the backward pass begins
         return next((event.number for event in tape.events if event.phase is Phase.BACKWARD), 0), None
-    found = tape.parameter_gradients.get(value.parameter) if value.parameter else None
+    found = tape.gradient(value.parameter) if value.parameter else None
     return (found[1], found[0]) if found else (value.gradient_event, value.gradient)

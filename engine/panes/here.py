@@ -24,7 +24,7 @@ def here_view(moment: Moment, picked: tuple[int, int]) -> Here | None:
         event.layer,
         event.path,
         event.source,
-        title(moment.naming, event),
+        title(moment.naming, tape, event),
         rule,
         other_title,
         other,

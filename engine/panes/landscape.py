@@ -137,7 +137,7 @@ def _along_parameter(moment: Moment, look: LandscapeLook, surface: Surface) -> N
     direction = torch.zeros_like(tensor)
     direction[at] = 1.0
     value = float(tensor[at])
-    found = tape.parameter_gradients.get(name)
+    found = tape.gradient(name)
     slope = None if found is None else float(found[0][at])
     step = 0.0 if slope is None else -(moment.learning_rate or 0.0) * slope
     spread = float(tensor.std()) if tensor.numel() > 1 else abs(value)
@@ -155,7 +155,8 @@ def _along_update(moment: Moment, look: LandscapeLook, surface: Surface) -> None
     change = {name: tape.after.tensors[name] - tape.before.tensors[name] for name in tape.updates()}
     if not change:
         raise ExpressionError("this batch updates nothing", "its parameters are frozen")
-    slopes = [(tape.parameter_gradients[name][0] * delta).sum() for name, delta in change.items()]
+    gradients = tape.gradients()
+    slopes = [(gradients[name][0] * delta).sum() for name, delta in change.items()]
     surface.directions, surface.origin, surface.reach = [change], 1.0, 3.0 * look.zoom
     surface.origin = 0.0
     surface.slope = float(sum(slopes))
@@ -218,11 +219,12 @@ def _element(moment: Moment, tape: Tape, parameter: str) -> tuple[str, tuple[int
         tensor = tape.before.tensors[name]
         columns = max(1, tensor.numel() // max(1, len(tensor)) if tensor.dim() else 1)
         return name, _unravel((place.row - 1) * columns + place.column - 1, tensor)
-    names = [name for name in tape.parameter_gradients if tape.before.tensors[name].dim() > 1]
+    gradients = tape.gradients()
+    names = [name for name in gradients if tape.before.tensors[name].dim() > 1]
     if not names:
         raise ExpressionError("no gradient reaches a weight", "name a parameter: landscape b[1][1]")
     name = max(names, key=moment.naming.layer_of.__getitem__)
-    gradient = tape.parameter_gradients[name][0]
+    gradient = gradients[name][0]
     return name, _unravel(int(gradient.abs().nan_to_num(0.0).argmax()), gradient)
 
 

@@ -30,7 +30,7 @@ _SHAPES = ("W", "b", "Z", "A")
 def layers_view(moment: Moment, look: Look) -> Layers:
     """The layers that the screen shows, and what its table must have room for."""
     values = moment.values
-    parameters = dict(values.model.named_parameters())
+    parameters = dict(values.modules.named_parameters())
     longest = [_bare(values, layer, parameters) for layer in _longest(values, moment.naming.layers, parameters)]
     return Layers(len(moment.naming.layers), layer_views(moment, look), longest)
 
@@ -40,7 +40,7 @@ def layer_views(moment: Moment, look: Look = NOTHING) -> list[LayerView]:
     values = moment.values
     wanted = _in_view(moment, look)
     named = moment.naming.layers
-    parameters = dict(values.model.named_parameters())
+    parameters = dict(values.modules.named_parameters())
     at_end = moment.event is None  # then the norms of all are kept
     views = {
         layer.index: _layer(values, layer, parameters)
@@ -167,7 +167,7 @@ def _statistics(values: Values, ref: Ref) -> Statistics:
 
 
 def _activation(tape: Tape | None, layer: LayerInfo) -> str:
-    if isinstance(layer.module, Layer) and (activation := layer.module.stage("activation")) is not None:
+    if isinstance(layer.module, Layer) and (activation := layer.module.stages.get("activation")) is not None:
         return type(activation).__name__.lower().replace("leakyrelu", "leaky-relu")
     value = tape.values.get(f"A[{layer.index}]") if tape else None
     return value.event.op.name if value is not None and value.event is not None else ""

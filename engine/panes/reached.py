@@ -11,8 +11,8 @@ from engine.tape.tape import Tape
 
 def parameter_gradient(values: Values, name: str) -> Tensor | None:
     """∂ℒ/∂θ of a parameter by the optimizer's name; None where the cursor has not reached it."""
-    found = values.tape.parameter_gradients.get(name) if values.tape else None
-    return found[0] if found is not None and found[1] <= values.done else None
+    found = values.tape.versions.newest(f"d{name}", values.done) if values.tape else None
+    return found[1] if found is not None else None
 
 
 def pre_activation_gradient(values: Values, layer: int) -> Tensor | None:

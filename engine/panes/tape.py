@@ -20,7 +20,7 @@ def tape_view(moment: Moment, look: Look) -> TapeView | None:
     first = look.rows_from or max(1, min(at - look.rows // 2, len(lines) - look.rows + 1))
     rows = [_row(event, part) for event, part in lines[first - 1 : first - 1 + look.rows]]
     phases: list[tuple[str, int]] = [*tape.phases()]
-    here = title(moment.naming, tape.events[cursor - 1])
+    here = title(moment.naming, tape, tape.events[cursor - 1])
     widths = tape.once(f"widths {look.folded}", lambda: _widths(lines)) if look.rows else []
     return TapeView(phases, cursor, len(tape), first, rows, len(lines), at, here, widths)
 

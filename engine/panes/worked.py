@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.experiments.optimizers import spec_of
 from engine.lookup.moment import Moment
+from engine.panes.between import between_numbers
 from engine.protocol.positions import Phase
 from engine.tape.tape import Event, Tape, Value
 
@@ -24,6 +25,8 @@ def worked(moment: Moment, tape: Tape, event: Event, picked: tuple[int, int]) ->
         return _loaded(tape.indices, moment.description.seed)
     if event.phase is Phase.UPDATE:
         return _update(moment, tape, event)
+    if event.phase is Phase.BETWEEN and event.changed:
+        return between_numbers(tape, event)
     row, neuron = picked
     if event.phase is Phase.BACKWARD:
         return _backward(tape, event, row, neuron)
@@ -120,7 +123,7 @@ def _backward(tape: Tape, event: Event, row: int, neuron: int) -> list[str]:
 
 def _linear_gradient(tape: Tape, event: Event, neuron: int) -> list[str]:
     bias = event.inputs[0] if event.inputs else None
-    found = tape.parameter_gradients.get(_bias_name(event))
+    found = tape.gradient(_bias_name(event))
     if bias is None or found is None or found[0].dim() != 1:
         return []
     layer, j = event.layer, subscript(neuron)
@@ -133,16 +136,18 @@ def _bias_name(event: Event) -> str:
 
 def _update(moment: Moment, tape: Tape, event: Event) -> list[str]:
     name = event.parameter
-    old, new = tape.before.tensors[name].reshape(-1), tape.after.tensors[name].reshape(-1)
-    gradient = tape.parameter_gradients[name][0].reshape(-1) if name in tape.parameter_gradients else None
+    before = tape.versions.before(name, event.number)
+    old, new = before.reshape(-1), tape.versions.get(name, event.number).reshape(-1)
+    gradients = tape.versions.newest(f"d{name}", event.number)
+    gradient = gradients[1].reshape(-1) if gradients is not None else None
     place = _busiest(gradient) if gradient is not None else 0
-    rate = moment.learning_rate or 0.0
-    lines = [f"at element {_place(tape.before.tensors[name], place)}, where |gradient| is largest:"]
+    rate = float(event.settings.get("lr", 0.0))
+    lines = [f"at element {_place(before, place)}, where |gradient| is largest:"]
     was, now = float(old[place]), float(new[place])
     lines.append(f"  old {number(was)} → new {number(now)}   Δ {number(now - was)}")
     if gradient is not None:
         lines.append(f"  g {number(float(gradient[place]))}   η {number(rate)}")
-    state = _state_lines(moment, tape, name, place, old.numel())
+    state = _state_lines(tape, event, place, old.numel())
     return [*lines, *state]
 
 
@@ -158,12 +163,9 @@ def _place(tensor: Tensor, flat: int) -> str:
     return "[" + ",".join(str(place) for place in reversed(places)) + "]"
 
 
-def _state_lines(moment: Moment, tape: Tape, name: str, place: int, size: int) -> list[str]:
-    names = moment.values.optimizer_names()
-    if name not in names:
-        return []
-    index, spec = names.index(name), spec_of(moment.values.optimizer)
-    before, after = tape.before.optimizer.get(index, {}), tape.after.optimizer.get(index, {})
+def _state_lines(tape: Tape, event: Event, place: int, size: int) -> list[str]:
+    key, spec = (event.optimizer, event.parameter), spec_of(tape.before.optimizers[event.optimizer].of)
+    before, after = tape.versions.before(key, event.number), tape.versions.get(key, event.number)
     lines = []
     for key, item in after.items():
         if not isinstance(item, Tensor) or item.numel() not in (1, size):

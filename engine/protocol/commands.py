@@ -1,17 +1,17 @@
-"""What a client may ask of the engine: one frozen struct a command.
+"""What a client may ask of the engine: one frozen struct a command, and the row that says how it is typed.
 
-`command_table.py` gives each its name and its way of being typed, `engine.interpreter` carries them out.
+A new command is a struct and a row of COMMANDS here, and a case of `engine.interpreter`. `command_table.py` finds rows.
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import TYPE_CHECKING, Union
 
+from engine.course.requests import parse_request
+from engine.errors import CommandError
+from engine.protocol.grammar import Command as Command
+from engine.protocol.grammar import Looking, Spec, Until, Word, row
 from engine.protocol.positions import Unit
-
-
-class Command(msgspec.Struct, frozen=True, tag=True):
-    """Base of every command."""
 
 
 class Step(Command, frozen=True):
@@ -33,13 +33,13 @@ class RunOn(Command, frozen=True):
 
     count: int | None = None
     unit: Unit = Unit.BATCH
-    until: str = ""
+    until: Until = ""
 
 
 class ReverseRun(Command, frozen=True):
     """Go back to where a condition, or a watch, was last true."""
 
-    until: str = ""
+    until: Until = ""
 
 
 class AddWatch(Command, frozen=True):
@@ -54,7 +54,7 @@ class Break(Command, frozen=True):
     words: list[str]
 
 
-class ListWatches(Command, frozen=True):
+class ListWatches(Looking, frozen=True):
     """The watches, and what each says at the cursor."""
 
 
@@ -71,7 +71,7 @@ class DeleteWatch(Command, frozen=True):
     number: str
 
 
-class ListBranches(Command, frozen=True):
+class ListBranches(Looking, frozen=True):
     """The branches of the run."""
 
 
@@ -84,14 +84,14 @@ class Switch(Command, frozen=True):
 class NameBranch(Command, frozen=True):
     """Give the current branch another name."""
 
-    name: str
+    name: Word
 
 
 class Compare(Command, frozen=True):
     """Where two branches first differ; without the second, the current one."""
 
-    first: str
-    second: str = ""
+    first: Word
+    second: Word = ""
 
 
 class Pause(Command, frozen=True):
@@ -104,25 +104,25 @@ class Goto(Command, frozen=True):
     target: str
 
 
-class Print(Command, frozen=True):
+class Print(Looking, frozen=True):
     """The value of an expression at the cursor."""
 
     expression: str
 
 
-class Stats(Command, frozen=True):
+class Stats(Looking, frozen=True):
     """Statistics of an expression at the cursor."""
 
     expression: str
 
 
-class Compute(Command, frozen=True):
+class Compute(Looking, frozen=True):
     """A computation of the course: "similarity.accuracy distance=squared"."""
 
     request: str
 
 
-class CheckFormula(Command, frozen=True):
+class CheckFormula(Looking, frozen=True):
     """Whether a formula gives a target's value in a network: "dZ[1]", "3-2-3 sigmoid sigmoid bce"."""
 
     target: str
@@ -137,18 +137,18 @@ class Set(Command, frozen=True):
     expression: str
 
 
-class Digest(Command, frozen=True):
+class Digest(Looking, frozen=True):
     """SHA-256 of parameters, buffers and optimizer state at the cursor."""
 
 
-class Pick(Command, frozen=True):
+class Pick(Looking, frozen=True):
     """Let every pane follow one example, by its row in the batch, and one neuron."""
 
     row: int
     neuron: int | None = None
 
 
-class Place(Command, frozen=True):
+class Place(Looking, frozen=True):
     """Which tensor an expression looks into, and at which row and column of its table."""
 
     expression: str
@@ -161,14 +161,14 @@ class Plot(Command, frozen=True):
     wanted: bool = True
 
 
-class Write(Command, frozen=True):
+class Write(Looking, frozen=True):
     """Save an expression's value to a file."""
 
     expression: str
     file: str
 
 
-class Names(Command, frozen=True):
+class Names(Looking, frozen=True):
     """What `print` can show at the cursor."""
 
 
@@ -181,17 +181,110 @@ class Save(Command, frozen=True):
 class Export(Command, frozen=True):
     """Write the run's script, weights or metrics to a file."""
 
-    kind: str
+    kind: Word
     path: str
 
 
-class Help(Command, frozen=True):
+class Help(Looking, frozen=True):
     """What commands there are, or how one is used."""
 
     name: str = ""
 
 
-class Terms(Command, frozen=True):
+class Terms(Looking, frozen=True):
     """What a word of the course means; "": all words."""
 
     word: str = ""
+
+
+# ── how they are typed ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _set(rest: str) -> Command:
+    name, value = _split_name(rest.strip())
+    if not name or not value:
+        raise CommandError("set needs a name and a value", "for example: set learning_rate 0.1")
+    return Set(name, value)
+
+
+def _split_name(text: str) -> tuple[str, str]:
+    """`W[1][3, 5] = 0.5` as name and value: they part at the first blank or = outside of brackets."""
+    depth = 0
+    for at, sign in enumerate(text):
+        depth += (sign in "[(") - (sign in "])")
+        if depth == 0 and sign in " =":
+            return text[:at], text[at:].strip().removeprefix("=").strip()
+    return text, ""
+
+
+def _write(rest: str) -> Command:
+    expression, _, file = rest.strip().rpartition(" ")
+    if not expression.strip():
+        raise CommandError("write needs an expression and a file", "for example: write W[1] weights.npy")
+    return Write(expression.strip(), file)
+
+
+def _compute(rest: str) -> Command:
+    parse_request(rest)
+    return Compute(rest.strip())
+
+
+def _check_formula(rest: str) -> Command:
+    head, colon, formula = rest.partition(":")
+    target, _, network = head.strip().partition(" ")
+    if not colon or not network or not formula.strip():
+        raise CommandError(
+            "formula needs a target, a network and a formula", "like formula dZ[2] 3-2-3 sigmoid sigmoid bce: A[2] - Y"
+        )
+    return CheckFormula(target, network.strip(), formula.strip())
+
+
+COMMANDS: tuple[Spec, ...] = (
+    row(Step, "step [op|layer|phase|batch|epoch] [N]", "go on by N units (batches)"),
+    row(Back, "back [op|layer|phase|batch|epoch] [N]", "go back by N units (batches)"),
+    row(RunOn, "run [N UNITS] [until EXPRESSION]", "train on: N units, to where it is true, or to the last epoch"),
+    row(ReverseRun, "reverse-run [until EXPRESSION]", "go back to where it, or a watch, was last true"),
+    row(Pause, "pause", "stop a run or a jump after the batch it is in"),
+    row(Goto, "goto EPOCH:BATCH[:EVENT] | start | end | last",
+        "go to a position; end is the end of the run, last the furthest reached", "goto 1:20"),
+    row(Print, "print EXPRESSION", "show a value at the cursor", "print W[1][3,5]"),
+    row(Stats, "stats EXPRESSION", "mean, std, min, max, norm, zeros, NaNs", "stats dW[1]"),
+    row(AddWatch, "watch EXPRESSION", "stop every run where it is true", "watch loss > 2"),
+    row(Break, "break [PHASE] [OP] [LAYER|MODULE]", "stop every run at a place of the batch",
+        "break backward relu, break layer1.0.conv1", "a place"),
+    row(ListWatches, "watches", "list the watches, and what each says here"),
+    row(EnableWatch, "disable N|all", "let a watch rest", "disable 1", enabled=False),
+    row(EnableWatch, "enable N|all", "let it stop runs again", "enable 1", enabled=True),
+    row(DeleteWatch, "unwatch N|all", "delete a watch", "unwatch 1"),
+    Spec("set", "set NAME VALUE", "change a rate, a weight, the batch size, the optimizer; it goes on from there",
+         _set, True),
+    row(Set, "freeze LAYER|PARAMETER", "train it no further", "freeze 1", name="freeze"),
+    row(Set, "unfreeze LAYER|PARAMETER", "train it again", "unfreeze 1", name="unfreeze"),
+    row(ListBranches, "branches", "list the branches of the run"),
+    row(Switch, "switch BRANCH", "go to another branch, where it was left", "switch main"),
+    row(NameBranch, "name BRANCH", "give this branch another name", "name low-rate"),
+    row(Compare, "compare BRANCH [BRANCH]", "where two branches first differ",
+        "compare main; branches lists them", "a branch"),
+    row(Pick, "pick ROW [NEURON]", "the example, and the neuron, that every pane follows",
+        needs="a row of the batch"),
+    row(Place, "place EXPRESSION", "the tensor, row and column that an address means", "place z₃[2](17)"),
+    Spec("write", "write EXPRESSION FILE", "save a value as .npy, .safetensors or .csv", _write, True),
+    row(Plot, "plot EXPRESSION", "plot a number over the batches, from here on", "plot norm(dW[1])", wanted=True),
+    row(Plot, "unplot EXPRESSION", "plot it no more", "unplot norm(dW[1])", wanted=False),
+    Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
+    Spec("formula", "formula TARGET LAYERS HIDDEN OUTPUT LOSS: FORMULA",
+         "check a derivative of yours against autograd", _check_formula, True),
+    row(Digest, "digest", "SHA-256 of parameters, buffers and optimizer state"),
+    row(Save, "save FILE", "keep this run, for nnwalk-tui open FILE", "save run.json"),
+    row(Export, "export script|weights|metrics FILE", "a plain PyTorch loop, safetensors, or CSV",
+        "export script run.py", "a kind and a file"),
+    row(Terms, "terms [WORD]", "what a word of the course means, or all words"),
+    row(Names, "names", "list what print can show"),
+    row(Help, "help [COMMAND]", "list the commands, or explain one"),
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    AnyCommand = Command
+else:  # msgspec tells them apart by their tags
+    _KINDS = [kind for kind in (*Command.__subclasses__(), *Looking.__subclasses__()) if kind is not Looking]
+    AnyCommand = Union[tuple(_KINDS)]  # noqa: UP007

@@ -6,14 +6,16 @@ from typing import Any
 
 import msgspec
 
+from engine.protocol.commands import AnyCommand
 from engine.protocol.recipe import Job
 
 
 class Do(msgspec.Struct, frozen=True, tag="do"):
-    """Carry out a command; an Answer with the same id follows."""
+    """Carry out a command, which was typed as `text`; an Answer with the same id follows."""
 
     id: int
     text: str
+    command: AnyCommand
 
 
 class TensorLook(msgspec.Struct, frozen=True):

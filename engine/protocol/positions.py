@@ -18,12 +18,13 @@ class Unit(StrEnum):
 
 
 class Phase(StrEnum):
-    """The parts of one mini-batch, in the order in which they run."""
+    """The parts of one mini-batch, in the order in which they usually run; a batch may come to one several times."""
 
     LOAD = "load"
     FORWARD = "forward"
     LOSS = "loss"
     BACKWARD = "backward"
+    BETWEEN = "between"  # clipping, scaling, clearing gradients
     UPDATE = "update"
 
 

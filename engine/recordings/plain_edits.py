@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 
 from engine.debugger import Debugger
-from engine.edits import RATES, parameters_at
+from engine.edits import groups_of, parameters_at
 from engine.errors import CommandError, EngineError
 from engine.experiments.optimizers import OPTIMIZERS
 from engine.lookup.expressions import parse
 from engine.lookup.values import Ref
+from engine.program.groups import Group
+from engine.program.program import Supervised
 from engine.protocol.recipe import Edit
 
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@", ast.Mod: "%"}
@@ -18,12 +20,8 @@ _FUNCTIONS = ("abs", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "norm", "s
 
 def plain_edit(session: Debugger, edit: Edit) -> list[str]:
     """Lines that make an edit. Raises CommandError for one whose value plain code cannot compute."""
-    if edit.name in RATES:
-        return [
-            f"rate = float({_code(session, edit, edit.value)})",
-            "for group in optimizer.param_groups:",
-            "    group['lr'] = rate",
-        ]
+    if (found := groups_of(session.replay, edit.name)) is not None:
+        return _hyper_parameter(session, edit, *found)
     if edit.name == "batch_size":
         return [f"batch_size = {'len(X)' if edit.value == 'all' else f'round({_code(session, edit, edit.value)})'}"]
     if edit.name == "optimizer":
@@ -32,16 +30,18 @@ def plain_edit(session: Debugger, edit: Edit) -> list[str]:
         chosen = {id(parameter) for parameter in parameters_at(session.replay, edit.value)}
         names = [name for name, p in session.trainer.modules.named_parameters() if id(p) in chosen]
         return [f"for name in {names!r}:", f"    P[name].requires_grad_({edit.name == 'unfreeze'})"]
-    try:
-        target = _code(session, edit, edit.name)
-    except CommandError:
-        return _hyper_parameter(session, edit)
+    target = _code(session, edit, edit.name)
     return ["with torch.no_grad():", f"    {target}.copy_(torch.as_tensor({_code(session, edit, edit.value)}))"]
 
 
-def _hyper_parameter(session: Debugger, edit: Edit) -> list[str]:
-    lines = ["for group in optimizer.param_groups:", f"    group[{edit.name!r}] = {_code(session, edit, edit.value)}"]
-    if edit.name == "momentum":
+def _hyper_parameter(session: Debugger, edit: Edit, key: str, groups: list[Group]) -> list[str]:
+    supervised = isinstance(session.trainer.program, Supervised)
+    value = f"float({_code(session, edit, edit.value)})"
+    lines = [f"rate = {value}"] if key == "lr" else []
+    for group in groups:
+        optimizer = "optimizer" if supervised else f"optimizers[{group.optimizer!r}]"
+        lines.append(f"{optimizer}.param_groups[{group.index}][{key!r}] = {'rate' if key == 'lr' else value}")
+    if key == "momentum" and supervised:
         lines += [
             "if isinstance(optimizer, torch.optim.RMSprop):",
             "    for parameter, state in optimizer.state.items():",

@@ -8,11 +8,13 @@ attention: the whole module). Layers count from 1 in the order of `model.modules
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import nn
 
-from engine.experiments.models import Layer
+from engine.program.modules import Modules
+from engine.tape.habits import Habits
 
 _PARTS = {
     "linear.weight": "W",
@@ -37,12 +39,18 @@ class LayerInfo:
     @property
     def kind(self) -> str:
         """What the layer is, in one word."""
-        main = self.module.stage("linear") if isinstance(self.module, Layer) else self.module
-        return type(main).__name__.lower()
+        stages = stages_of(self.module)
+        return type(stages.get("linear", self.module)).__name__.lower()
+
+
+def stages_of(module: nn.Module) -> dict[str, nn.Module]:
+    """What a module that is a layer of several stages says of itself: "linear", "norm", "activation", "dropout"."""
+    stages: dict[str, nn.Module] = getattr(module, "stages", {})
+    return stages if isinstance(stages, dict) else {}
 
 
 def _is_layer(module: nn.Module) -> bool:
-    if isinstance(module, Layer | nn.MultiheadAttention):
+    if stages_of(module) or isinstance(module, nn.MultiheadAttention):
         return True
     own = any(True for _ in module.parameters(recurse=False))
     return own and not any(True for child in module.children() for _ in child.parameters())
@@ -60,18 +68,27 @@ def _layers(module: nn.Module, path: str, found: list[tuple[str, nn.Module]], se
 
 
 class Naming:
-    """The names of one model's layers and parameters."""
+    """The names of a program's layers and parameters; `habits` is what was learned of it by looking on."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, modules: nn.Module | Mapping[str, nn.Module]) -> None:
+        model = Modules.of(modules)
         found: list[tuple[str, nn.Module]] = []
-        _layers(model, "", found, set())
+        seen: set[int] = set()
+        for name, module in model.items():
+            _layers(module, name, found, seen)
         self.layers = [LayerInfo(i, path, module) for i, (path, module) in enumerate(found, 1)]
-        self.course = all(isinstance(layer.module, Layer) for layer in self.layers)
+        self.course = all(bool(stages_of(layer.module)) for layer in self.layers)
         self.layer_of: dict[str, int] = {}  # parameter's full name → layer
         self.full_name: dict[str, str] = {}  # "W[1]" → full name
         self.short_name: dict[str, str] = {}  # full name → "W[1]"; the full name itself where there is no symbol
         self.buffers = frozenset(name for name, _ in model.named_buffers())  # full names
         names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.paths = {id(module): path for path, module in model.named_modules()}
+        self.parts = _layer_parts(self.layers)  # id of a module → symbol and layer of what it gives
+        self.modules = list(model)  # the names of the program's modules
+        self.habits = Habits()
+        self.output_activation = str(getattr(model.get(""), "output_activation", ""))  # what a loss applies itself
+        self._layer_at: dict[str, int] = {}
         for layer in self.layers:
             for local, parameter in layer.module.named_parameters():
                 self._add(layer, local, names[id(parameter)])
@@ -90,7 +107,24 @@ class Naming:
 
     def layer_at(self, path: str) -> int:
         """The layer that the module at `path` is, or is part of; 0 if none."""
-        for layer in self.layers:
-            if path == layer.path or path.startswith(layer.path + ".") or not layer.path:
-                return layer.index
-        return 0
+        if path not in self._layer_at:
+            self._layer_at[path] = next((layer.index for layer in self.layers if _within(path, layer.path)), 0)
+        return self._layer_at[path]
+
+
+def _within(path: str, module: str) -> bool:
+    return path == module or path.startswith(module + ".") or not module
+
+
+_STAGES = {"linear": "Z", "norm": "N", "dropout": "D"}  # of a layer, and what they give
+
+
+def _layer_parts(layers: list[LayerInfo]) -> dict[int, tuple[str, int]]:
+    parts: dict[int, tuple[str, int]] = {}
+    for layer in layers:
+        stages = stages_of(layer.module)
+        if stages:
+            parts |= {id(stages[name]): (symbol, layer.index) for name, symbol in _STAGES.items() if name in stages}
+        else:
+            parts[id(layer.module)] = ("Z", layer.index)
+    return parts

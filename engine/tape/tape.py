@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor
 
 from engine.protocol.positions import Phase, Unit
 from engine.protocol.views import Statistics
 from engine.tape.operations import Operation
+from engine.tape.versions import Versions
 from engine.training.state import State
 
 _T = TypeVar("_T")
@@ -35,10 +37,12 @@ class Value:
     buffer: str = ""
     base: Value | None = None  # the value that this is a view of
     event: Event | None = None  # that makes it
-    needs_gradient: bool = False
     gradient: Tensor | None = None
     gradient_event: int = 0
     statistics: Statistics | None = None  # of a value that the byte budget had no room for
+    written: tuple[Value, ...] = ()  # what was written into part of `base` to make this
+    cut: str = ""  # "detach" or "no_grad", where no gradient comes back through it
+    cut_at: str = ""  # FILE:LINE of it
 
     def root(self) -> Value:
         """The value that this is, or is a view of."""
@@ -66,31 +70,74 @@ class Event:
     twin: Event | None = None
     folded: tuple[Event, ...] = ()
     parameter: str = ""  # full name, for an update
-    buffers: dict[str, Tensor] = field(default_factory=dict)  # what this event left in the model's buffers
+    optimizer: str = ""  # that makes an update
+    group: int = 0  # its parameter group
+    settings: dict[str, Any] = field(default_factory=dict)  # the group's hyper-parameters at this update
+    norm: float | None = None  # of all gradients, where they are clipped by it
+    changed: tuple[str, ...] = ()  # parameters whose gradients are clipped, unscaled or zeroed
+
+
+class Loss(NamedTuple):
+    """What a backward pass started from. `first` and `last` are the numbers of the pass's events."""
+
+    value: Value
+    event: Event | None  # that computes it
+    first: int
+    last: int
+    number: float
 
 
 class Tape:
-    """What one mini-batch did: `before` + events → `after`."""
+    """What one mini-batch did: `before` + events → `after`. Events are made of what was seen when first asked for."""
 
     def __init__(self, before: State) -> None:
         self.before = before
         self.after: State = before  # as the updates left it
         self.border: State = before  # with the edits made at the border after it
-        self.events: list[Event] = []
-        self.values: dict[str, Value] = {}  # the latest value of each name
+        self._versions = Versions(self._first, self._last)
+        self.losses: dict[str, Loss] = {}
+        self.carried: dict[str, Tensor] = {}  # gradients, and what else no State holds, as the batch found them
+        self.places: dict[tuple[str, str], int] = {}  # (optimizer, full name) → index of the parameter there
+        self._events: list[Event] = []
+        self._values: dict[str, Value] = {}
+        self._build: Callable[[], None] | None = None
         self.inputs: tuple[Tensor, ...] = ()
         self.targets: Tensor | None = None
         self.output: Tensor | None = None
         self.indices: list[int] = []
         self.loss = float("nan")
         self.accuracy: float | None = None  # of the predictions that the loss was taken on; None for no classes
-        self.parameter_gradients: dict[str, tuple[Tensor, int]] = {}  # full name → gradient, event that completes it
         self.bytes = 0
         self.statistics: dict[str, Statistics] = {}  # computed so far, by name
         self._computed: dict[str, Any] = {}  # norms, ratios and the like
         self.example_losses: list[float] | None = None  # computed on demand, as is
         self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
-        self._updates: tuple[int, dict[str, int]] = 0, {}  # for so many events
+
+    def defer(self, build: Callable[[], None], size: int) -> None:
+        """Let events, values and versions be made by `build` when they are asked for; the tape is about `size` bytes."""
+        self._build, self.bytes = build, size
+
+    def built(self) -> Tape:
+        """Itself, made of what was seen if that is still to be done."""
+        if self._build is not None:
+            build, self._build, self.bytes = self._build, None, 0
+            build()
+        return self
+
+    @property
+    def events(self) -> list[Event]:
+        """Every event, in order."""
+        return self._events if self._build is None else self.built()._events
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The latest value of each name."""
+        return self._values if self._build is None else self.built()._values
+
+    @property
+    def versions(self) -> Versions:
+        """What each name held from which event on."""
+        return self._versions if self._build is None else self.built()._versions
 
     def __len__(self) -> int:
         return len(self.events)
@@ -114,10 +161,8 @@ class Tape:
         event.number = len(self.events)
 
     def phases(self) -> list[tuple[Phase, int]]:
-        """Each phase with its number of events, in order."""
-        return [
-            (phase, count) for phase, count in ((p, sum(e.phase == p for e in self.events)) for p in Phase) if count
-        ]
+        """Each stretch of a phase with its number of events, in order; a phase may come several times."""
+        return [(phase, len(list(events))) for phase, events in groupby(e.phase for e in self.events)]
 
     def borders(self, unit: Unit) -> list[int]:
         """The numbers of done events at which a unit ends, the last being the whole batch."""
@@ -133,7 +178,46 @@ class Tape:
         yield from self.values.values()
 
     def updates(self) -> dict[str, int]:
-        """Parameter's full name → number of the event that updates it."""
-        if self._updates[0] != len(self.events):
-            self._updates = len(self.events), {e.parameter: e.number for e in self.events if e.parameter}
-        return self._updates[1]
+        """Parameter's full name → number of the last event that updates it."""
+        return self.once("updates", lambda: {e.parameter: e.number for e in self.events if e.parameter})
+
+    def updated(self, parameter: str, done: int) -> int:
+        """The last event up to `done` that updates a parameter; 0 if none does."""
+        events = self.once("all updates", self._all_updates).get(parameter, [])
+        return max((number for number in events if number <= done), default=0)
+
+    def _all_updates(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for event in self.events:
+            if event.parameter:
+                found.setdefault(event.parameter, []).append(event.number)
+        return found
+
+    def loss_of(self, event: Event) -> str:
+        """The name of the loss whose backward pass an event is part of; "" where it is of none."""
+        number = event.number
+        return next((name for name, loss in self.losses.items() if loss.first <= number <= loss.last), "")
+
+    # ── gradients and states ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def gradient(self, full_name: str) -> tuple[Tensor, int] | None:
+        """A parameter's gradient as the batch left it before its last update, and the event that completes it."""
+        last = self.updates().get(full_name, len(self))
+        found = self.versions.newest(f"d{full_name}", last) or self.versions.newest(f"d{full_name}", len(self))
+        return None if found is None else (found[1], found[0])
+
+    def gradients(self) -> dict[str, tuple[Tensor, int]]:
+        """That of every parameter that has one, by full name."""
+        found = {name: self.gradient(name) for name in (*self.before.tensors, *self.carried)}
+        return {name: each for name, each in found.items() if each is not None}
+
+    def _first(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return self.carried[key] if key in self.carried else self.before.tensors[key]
+        return self._of_optimizer(self.before, key)
+
+    def _last(self, key: Any) -> Any:
+        return self.after.tensors[key] if isinstance(key, str) else self._of_optimizer(self.after, key)
+
+    def _of_optimizer(self, state: State, key: tuple[str, str]) -> dict[str, Any]:
+        return state.optimizers[key[0]].state.get(self.places[key], {})

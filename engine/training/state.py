@@ -64,14 +64,6 @@ class State:
         """Full names of the tensors that are parameters: those that say whether they take a gradient."""
         return frozenset(list(self.tensors)[: len(self.requires_grad)])
 
-    @property
-    def optimizer(self) -> dict[int, dict[str, Any]]:
-        return next(iter(self.optimizers.values())).state
-
-    @property
-    def optimizer_object(self) -> Optimizer:
-        return next(iter(self.optimizers.values())).of
-
 
 # ── tensors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -13,13 +13,13 @@ from torch.optim import Optimizer
 
 from engine.errors import HistoryError
 from engine.experiments.data import BatchLoader
-from engine.program.batches import Batch
+from engine.program.batches import tensors_in
 from engine.program.groups import Groups
 from engine.program.loaders import check_loader, count_batches, skip
 from engine.program.program import Outcome, Program, Supervised
 from engine.program.surroundings import Held, Surroundings
 from engine.tape.naming import Naming
-from engine.tape.recorder import Recorder
+from engine.tape.onlooker import Onlooker
 from engine.tape.tape import Tape
 from engine.training import state as states
 from engine.training.calendar import Calendar
@@ -163,34 +163,25 @@ class Trainer:
         self, naming: Naming, before: State, budget: int, wanted: frozenset[int] = frozenset()
     ) -> tuple[Tape, Result, Outcome]:
         """Run the next mini-batch with a recorder looking on. Raises ModelError if the user's code does."""
-        assert isinstance(self.program, Supervised)
-        program = self.program
         tape = Tape(before)
+        loaded = self.load()
         with users_code("loading a batch"):
-            batch = self.program.split(self.load())
-        rates = self.groups.rates()
-        recorder = Recorder(tape, program.model, naming, budget, wanted)
-        recorder.load(batch.inputs, batch.targets)
-        with users_code("training on a batch"):
-            with recorder.forward():
-                output = program.model(*batch.inputs)
-                recorder.begin_loss()
-                loss = program.loss(output, batch.targets)
-            recorder.name_loss(loss)
-            with recorder.backward(loss):
-                loss.backward()
-            names = {id(p): name for name, p in self.modules.named_parameters()}
-            updated = [names[id(p)] for p in states.optimizer_parameters(program.optimizer) if p.grad is not None]
-            program.optimizer.step()
-        recorder.update(type(program.optimizer).__name__.lower(), updated)
-        recorder.finish()
-        outcome = Outcome({"": loss}, {}, output, batch.targets)
-        self._describe(tape, outcome, batch)
+            batch = self.program.split(loaded)
+        inputs, targets = (None, None) if batch is None else batch
+        rates, losses = self.groups.rates(), self.program.loss_modules
+        onlooker = Onlooker(tape, naming, self.modules, self.optimizers, budget, wanted, losses)
+        onlooker.load(loaded, inputs, targets)
+        with users_code("training on a batch"), onlooker:
+            outcome = self.program.train(loaded)
+        onlooker.finish(outcome.losses)
+        tape.inputs = tuple(tensor for _, tensor in tensors_in(loaded)) if inputs is None else inputs
+        self._describe(tape, outcome)
         return tape, _result(outcome, rates), outcome
 
-    def _describe(self, tape: Tape, outcome: Outcome, batch: Batch) -> None:
-        tape.loss, tape.indices, tape.targets = outcome.losses[""].item(), self.indices(), outcome.targets
-        tape.output, tape.inputs = first_tensor(outcome.output), batch.inputs
+    def _describe(self, tape: Tape, outcome: Outcome) -> None:
+        loss = outcome.losses.get("") if len(outcome.losses) != 1 else next(iter(outcome.losses.values()))
+        tape.loss = float("nan") if loss is None else loss.item()
+        tape.output, tape.targets, tape.indices = first_tensor(outcome.output), outcome.targets, self.indices()
         tape.accuracy = accuracy(outcome.output, outcome.targets)
 
     def load(self) -> Any:

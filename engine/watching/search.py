@@ -24,7 +24,7 @@ class Lookout:
         self._live = LiveValues(cursor.replay, self._before)
         self.needs_tape = any(condition.needs_tape for condition in conditions)
         self._copied = {name for condition in conditions for name in condition.parameters}
-        self._named = dict(cursor.trainer.model.named_parameters())
+        self._named = dict(cursor.trainer.modules.named_parameters())
 
     def before_batch(self) -> None:
         """Copy what a condition compares with."""

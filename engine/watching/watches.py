@@ -200,7 +200,7 @@ def first_bad_event(tape: Tape) -> Event | None:
         made = [value.tensor for value in event.outputs if value.event is event]
         made += [gradient for _, gradient in event.gradients_out]
         if event.parameter:
-            made = [tape.after.tensors[event.parameter]]
+            made = [tape.versions.get(event.parameter, event.number)]
         if any(tensor is not None and tensor.is_floating_point() and is_bad(tensor) for tensor in made):
             return event
     return None
@@ -211,7 +211,7 @@ def hit_at(moment: Moment, found: Found, watch: int) -> Hit:
     condition, tape = found.condition, moment.tape
     assert tape is not None
     value = _first_bad_words(moment, tape) if condition.looks_everywhere else condition.actual(moment.values)
-    event = title(moment.naming, tape.events[found.event - 1])
+    event = title(moment.naming, tape, tape.events[found.event - 1])
     return Hit(
         condition.text,
         watch,
@@ -231,7 +231,7 @@ def _first_bad_words(moment: Moment, tape: Tape) -> str:
     if bad is None:
         return "NaN or infinity is in a buffer"
     layer = f", layer {bad.layer} ({bad.path or moment.naming.layers[bad.layer - 1].path})" if bad.layer else ""
-    return f"{title(moment.naming, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
+    return f"{title(moment.naming, tape, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
 
 
 def _short(value: Any) -> str:
@@ -282,7 +282,7 @@ def _known_places(moment: Moment, place: str) -> list[str]:
     if place == "phase":
         return list(Phase)
     if place == "path":
-        return [path for path, _ in moment.trainer.model.named_modules() if path]
+        return [path for path, _ in moment.trainer.modules.named_modules() if path]
     if place == "op":
         tapes = (moment.tape, moment.first_tape())
         return list(dict.fromkeys(event.op.name for tape in tapes if tape is not None for event in tape.events))

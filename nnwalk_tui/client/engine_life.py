@@ -21,9 +21,10 @@ from multiprocessing.connection import Listener
 from engine.errors import EngineError
 from engine.protocol.messages import ToEngine
 from engine.protocol.recipe import Job
-from engine.protocol.replies import FromEngine, Log
+from engine.protocol.replies import Log
 from engine.protocol.transport import Opening, ScreenEnd, screen_end
-from nnwalk_tui.client.engine_client import EngineDied
+from nnwalk_tui.client.ending import ending, out_of_memory_kills
+from nnwalk_tui.client.target import EngineDied, FromTarget
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108, on macOS 104
 LAST_WORDS = 1.0  # seconds that messages and output may take to arrive after the process ended
@@ -32,7 +33,7 @@ LAST_WORDS = 1.0  # seconds that messages and output may take to arrive after th
 class EngineLife:
     """One engine process from start to end, and the three threads that watch it."""
 
-    def __init__(self, command: list[str], job: Job, deliver: Callable[[FromEngine | EngineDied], None]) -> None:
+    def __init__(self, command: list[str], job: Job, deliver: Callable[[FromTarget], None]) -> None:
         self._deliver_message = deliver
         self._closing = threading.Event()
         self._ended = threading.Event()
@@ -43,6 +44,7 @@ class EngineLife:
         self._address = _socket_path(self._folder)
         authkey = secrets.token_bytes(32)
         self._listener = Listener(self._address, "AF_UNIX", authkey=authkey)
+        self._killed_before = out_of_memory_kills()
         self._process = _start(command, Opening(self._address, authkey.hex(), job))
         self._output_thread = self._thread(self._read_output)
         self._message_thread = self._thread(self._read_messages)
@@ -118,18 +120,19 @@ class EngineLife:
 
     def _await_end(self) -> None:
         status = self._process.wait()
+        reason = ending(status, self._killed_before, out_of_memory_kills())
         self._ended.set()
         self._knock()
         self._message_thread.join(LAST_WORDS)
         self._output_thread.join(LAST_WORDS)
-        self._deliver(EngineDied(_reason(status)))
+        self._deliver(EngineDied(reason))
 
     def _knock(self) -> None:
         """Wake `_accept`: closing a listening socket does not wake the thread that waits on it."""
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as knocker:
             knocker.connect(self._address)
 
-    def _deliver(self, message: FromEngine | EngineDied) -> None:
+    def _deliver(self, message: FromTarget) -> None:
         if not self._closing.is_set():
             self._deliver_message(message)
 
@@ -172,10 +175,3 @@ def _start(command: list[str], opening: Opening) -> subprocess.Popen[bytes]:
 def _last_state(line: str) -> str:
     """What a terminal would be left showing of a line: of a progress bar, its last state."""
     return line.rstrip("\r\n").rpartition("\r")[2]
-
-
-def _reason(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status}"
-    hint = " (out of memory?)" if -status == signal.SIGKILL else ""
-    return f"killed by signal {-status}{hint}"

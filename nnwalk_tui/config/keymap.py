@@ -143,17 +143,18 @@ def owners() -> dict[str, str]:
     """The keys that panes have for themselves."""
     from textual.binding import Binding
 
-    from nnwalk_tui.screens.main import PANES
+    from nnwalk_tui.panes.kinds import kinds
 
     found: dict[str, list[str]] = {}
-    for pane in PANES:
+    every = kinds()
+    for pane in every:
         for kind in pane.__mro__:
             for binding in vars(kind).get("BINDINGS", ()):
                 keys = binding.key if isinstance(binding, Binding) else binding[0]
                 for key in keys.split(","):
                     found.setdefault(key, []).append(pane.pane_name)
     shared = {key: list(dict.fromkeys(names)) for key, names in found.items() if key not in _WALKING}
-    return {key: _panes(names, len(PANES)) for key, names in shared.items()}
+    return {key: _panes(names, len(every)) for key, names in shared.items()}
 
 
 def _panes(names: list[str], count: int) -> str:

@@ -12,7 +12,7 @@ from engine.course.networks import describe
 from engine.errors import EngineError
 from engine.experiments.experiment import Experiment, resolve
 from engine.protocol.command_table import parse as parse_command
-from nnwalk_tui.actions import PANES
+from nnwalk_tui.catalogue import EVERY_PANE, PANE_NAMES
 from nnwalk_tui.lessons.answers import line_numbers, number_of, shape_of
 from nnwalk_tui.lessons.document import Beside, Block, Call, Computed, Equation, Question, Script, Start, Verbatim
 from nnwalk_tui.lessons.pieces import LineError, call_of, pieces_of
@@ -186,11 +186,10 @@ def read_layout(line: int, argument: str, body: Body) -> Beside:
     if names == ["alone"]:
         return Beside(line, ())
     if not names:
-        raise LineError(line, f"a layout needs panes: {', '.join(PANES)}")
-    known = [name for name in PANES if name != "lesson"]
+        raise LineError(line, f"a layout needs panes: {', '.join(EVERY_PANE)}")
     for name in names:
-        if name not in known:
-            raise LineError(line, f"there is no pane “{name}”; there are {', '.join(known)}")
+        if name not in PANE_NAMES:
+            raise LineError(line, f"there is no pane “{name}”; there are {', '.join(PANE_NAMES)}")
     return Beside(line, tuple(names))
 
 

@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.protocol.views import Snapshot
+from nnwalk_tui.catalogue import BY_NAME
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render.frame import Frame, framed, inner
 from nnwalk_tui.render.spelled import drawn
@@ -66,12 +67,18 @@ class Pane(Widget, can_focus=True):
         text: str
         what: str
 
-    pane_name: ClassVar[str] = ""
-    pane_title: ClassVar[str] = ""
-    number: ClassVar[int | None] = None
+    pane_name: ClassVar[str] = ""  # the module's
+    pane_title: ClassVar[str] = ""  # the name, if it says nothing else
+    number: ClassVar[str] = ""  # the digit that goes there; "" where none does
     about: ClassVar[str] = ""
     looks: ClassVar[frozenset[str]] = frozenset()
     bordered: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.pane_name = cls.__module__.rpartition(".")[2]
+        cls.pane_title = vars(cls).get("pane_title", cls.pane_name)
+        cls.number = BY_NAME[cls.pane_name].key if cls.pane_name in BY_NAME else ""
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
@@ -231,7 +238,7 @@ class Pane(Widget, can_focus=True):
             lines = [fit_line(line, width) for line in content[:height]]
             return lines + [fit_line([], width) for _ in range(height - len(lines))]
         heading = self.pane_title if self.data is None else self.heading(width)
-        title = heading if self.number is None else f"{self.number} {heading}"
+        title = f"{self.number} {heading}".lstrip()
         status = "" if self.data is None else self.status()
         frame = Frame(title, status, *self._beyond, self.has_focus, *self._aside)
         return framed(frame, content, width, height)

@@ -31,9 +31,6 @@ class DigitsPane(Pane):
         Binding("V", "kind(-1)", "The view before", show=False),
         ("f", "order", "Wrong ones, least sure, highest loss, class"),
     ]
-    pane_name = "digits"
-    pane_title = "digits"
-    number = 5
     about = (
         "examples of this batch: label→prediction ✓, [label→prediction ✗] where wrong, and below or beside "
         "it, 0.41 say, how probable the model holds its prediction; › the one that all panes follow: Enter, then arrows"

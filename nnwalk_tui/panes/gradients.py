@@ -27,9 +27,6 @@ class GradientsPane(Pane):
         ("h", "form", "Histogram, over time"),
         ("enter", "inspect", "Look into it"),
     ]
-    pane_name = "gradients"
-    pane_title = "gradients"
-    number = 3
     about = (
         "norms on one log scale, the least is marked, v: of dW, db or dZ; seen: in the batches that were looked at; "
         "‖Δ‖/‖θ‖: how far the update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; "

@@ -45,9 +45,6 @@ class GraphPane(Pane):
         Binding("right", "pan(1)", "Pan right", show=False),
         Binding("left", "pan(-1)", "Pan left", show=False),
     ]
-    pane_name = "graph"
-    pane_title = "graph"
-    number = 1
     about = (
         "how values are made: ▶◉ ▸ here, ● done, ○ to come, ✓ updated; ▲ norm of the gradient that came back, "
         "△ not yet, ╌ gets none; v layers or single operations, + - unfold and fold a module, / searches, f follows, "

@@ -13,8 +13,6 @@ class HeaderPane(Pane, can_focus=False):
     """One line: the experiment at the left, the position and the batch's numbers at the right."""
 
     DEFAULT_CSS = "HeaderPane { height: 1; }"
-    pane_name = "header"
-    pane_title = "header"
     about = "what is trained; epoch, batch, this batch's loss (before its update) and accuracy, learning rate"
     bordered = False
 

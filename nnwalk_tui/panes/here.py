@@ -13,8 +13,6 @@ from nnwalk_tui.render.text import Line
 class HerePane(Pane):
     """The operation in the course's notation, shapes under its factors, and one value worked out."""
 
-    pane_name = "here"
-    pane_title = "here"
     about = (
         "the rule of the event that was just done, shapes under its factors, the other direction, one value worked out"
     )

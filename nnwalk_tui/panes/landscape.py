@@ -28,9 +28,6 @@ class LandscapePane(Pane):
         ("N", "seed(-1)", "The directions before"),
         ("slash", "choose", "Along another parameter"),
     ]
-    pane_name = "landscape"
-    pane_title = "landscape"
-    number = 7
     about = "this batch's ℒ around its parameters: ◉ here, ┄ the slope, ◀ ▶ where the step leads; • the way taken"
     looks = frozenset({"landscape"})
 

@@ -21,9 +21,6 @@ class LayersPane(Pane):
         Binding("V", "quantity(-1)", "Quantity before", show=False),
         ("enter", "inspect", "Look into its tensor"),
     ]
-    pane_name = "layers"
-    pane_title = "layers"
-    number = 2
     about = (
         "a row a layer; v: statistics of another quantity; seen: its norms in the batches that were looked at, on a "
         "scale of their own; ↑ ↓ a layer and why it has its badges; · not computed yet"

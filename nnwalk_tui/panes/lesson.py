@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 class LessonPane(Pane):
     """A page of a lesson; it draws what its guide says, whatever the snapshot."""
 
-    pane_name: ClassVar[str] = "lesson"
-    pane_title: ClassVar[str] = "lesson"
     about: ClassVar[str] = (
         "enter goes on: it does the next thing, answers, or turns the page; an answer may be typed at once; "
         ", and . turn pages, t lists"

@@ -17,8 +17,6 @@ _MOST = 10_000
 class LogPane(Pane):
     """Printed lines, the latest at the bottom; it stays where it was scrolled to."""
 
-    pane_name = "log"
-    pane_title = "log"
     about = "what the engine and the model's code printed, and every warning; the latest at the bottom"
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

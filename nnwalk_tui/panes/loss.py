@@ -37,9 +37,6 @@ class LossPane(Pane):
         ("minus", "zoom(2)", "Farther"),
         ("enter", "go", "Choose a batch with the arrows; go there"),
     ]
-    pane_name = "loss"
-    pane_title = "loss"
-    number = 4
     about = (
         "each batch's loss before its update, least to greatest where many share a column; │ the cursor, ┊ epochs, "
         "● validation; Enter, arrows, Enter: go to a batch"

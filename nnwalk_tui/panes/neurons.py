@@ -25,9 +25,6 @@ class NeuronsPane(Pane):
         ("t", "weights", "Its weights in the tensor pane"),
         ("enter", "inspect", "Pick with arrows; look into it"),
     ]
-    pane_name = "neurons"
-    pane_title = "neurons"
-    number = 6
     about = (
         "neurons as bright as the picked example's activations; the picked neuron's weights: orange solid +, blue "
         "dashed −, thick where strong; grey: the strongest others, in colour; Enter, then arrows pick a neuron"

@@ -27,8 +27,6 @@ class TapePane(Pane):
         ("enter", "choose", "Go there"),
         ("f", "fold", "Bookkeeping, too"),
     ]
-    pane_name = "tape"
-    pane_title = "tape"
     about = "this batch's events in the order of execution; ▶ the cursor; ↑ ↓ choose a line, Enter goes there; f: all"
     looks = frozenset({"tape"})
 

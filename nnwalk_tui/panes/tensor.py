@@ -37,8 +37,6 @@ class TensorPane(Pane):
         ("Y", "copy_value", "Copy the chosen value"),
         ("s", "save", "Save as .npy, .safetensors, .csv"),
     ]
-    pane_name = "tensor"
-    pane_title = "tensor"
     about = "any tensor at the cursor, places from 1; ▸ the picked example, ! NaN or infinity, 0 exactly; v heat map"
     looks = frozenset({"tensor"})
 

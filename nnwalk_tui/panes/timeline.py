@@ -20,7 +20,6 @@ class TimelinePane(Pane, can_focus=False):
     """One line: the phases as long as they have events, done heavy, to come thin, the cursor between them."""
 
     DEFAULT_CSS = "TimelinePane { height: 1; }"
-    pane_name = "timeline"
     pane_title = "time line"
     about = "the events of this batch by phase: ━ done, ─ to come, ◉ the cursor; a click moves it"
     looks = frozenset({"tape"})

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from engine.files import whole
+from nnwalk_tui.catalogue import PANE_NAMES
 from nnwalk_tui.places.layout import Wishes
-from nnwalk_tui.places.layouts import LAYOUTS, NAMES, PANE_NAMES
+from nnwalk_tui.places.layouts import LAYOUTS, NAMES
 
 
 class Changes(msgspec.Struct, frozen=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
+from nnwalk_tui.catalogue import BY_NAME, LESSON, PANE_NAMES
 from nnwalk_tui.places.boxes import Box, hull, moved, shared, split
-from nnwalk_tui.places.layouts import LESSON, OVERVIEW, PANE_NAMES, Column, Layout, Place, Row
+from nnwalk_tui.places.layouts import OVERVIEW, Column, Layout, Place, Row
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 WIDE, TALL = 120, 36  # from here on all panes of a layout are seen at once
@@ -18,8 +19,7 @@ LESSON_WIDE, LESSON_TALL = 66, 20  # cells of a lesson's text; rows from which l
 
 _BORDER, _TABLE = 2, 3  # rows of a border; of a table's border and heading
 _NARROWEST = 30  # cells of a pane
-_LOWEST = 5  # rows of a pane that says nothing else in _LEAST
-_LEAST = {"graph": 14, "loss": 10, "here": 9, "digits": 10, "neurons": 10, "landscape": 10}
+_LOWEST = 5  # rows of a pane whose row says nothing else
 _HERE = 11  # rows of the longest common rule, its other direction and a value
 _LOSS = 14
 _TABS: Place = ("tabs",)  # all that stand below the row of tabs
@@ -160,7 +160,7 @@ def _at_once(
 
 
 def _measured(width: int, height: int, rows: list[Row], needs: Needs) -> _Measured:
-    least = [max(_LEAST.get(place[0], _LOWEST) for place in row.places) for row in rows]
+    least = [max(BY_NAME[place[0]].least or _LOWEST for place in row.places) for row in rows]
     wanted = [_wanted(row.places, needs) for row in rows]
     heights = shared(height, least, wanted, [row.stretch for row in rows])
     return _Measured(width, rows, heights, _NARROWEST * max(len(row.places) for row in rows), [_LOWEST] * len(rows))
@@ -191,7 +191,7 @@ def _wanted(places: Sequence[Place], needs: Needs) -> int:
         "layers": needs.layers + _TABLE,
         "here": _HERE,
         "gradients": needs.parameters + _TABLE,
-        "digits": _LEAST["digits"],
+        "digits": BY_NAME["digits"].least,
     }
     return max(rows.get(place[0], _LOSS) for place in places)
 

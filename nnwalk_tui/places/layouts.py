@@ -7,23 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-Place = tuple[str, ...]  # panes that share a place: the one that was visited last is seen
+from nnwalk_tui.catalogue import LESSON
 
-LESSON = "lesson"
-PANE_NAMES = (  # in the order of Tab
-    "graph",
-    "neurons",
-    "layers",
-    "here",
-    "gradients",
-    "tensor",
-    "landscape",
-    "loss",
-    "digits",
-    "tape",
-    "log",
-)
-LARGE = ("tensor", "landscape")  # what Esc leaves, for they are looked into from elsewhere
+Place = tuple[str, ...]  # panes that share a place: the one that was visited last is seen
 
 
 class Row(NamedTuple):

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nnwalk_tui.actions import PANES, SHORT, UNITS, key_table
+from nnwalk_tui.actions import UNITS, key_table, key_to_pane
+from nnwalk_tui.catalogue import BY_NAME
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render.spelled import drawn, key_names
 from nnwalk_tui.render.text import Line, fit_line, measure
@@ -144,7 +145,7 @@ class TabBar(Bar):
 
 def _label(pane: str, short: bool = False) -> str:
     """A tab's key and name."""
-    return f"{PANES[pane]} {SHORT.get(pane, pane) if short else pane}".strip()
+    return f"{key_to_pane(pane)} {(short and BY_NAME[pane].short) or pane}".strip()
 
 
 def _cells(labels: Sequence[str]) -> int:

@@ -17,44 +17,22 @@ from textual.widget import Widget
 
 from engine.protocol.messages import Look
 from engine.protocol.views import Snapshot
+from nnwalk_tui.catalogue import LESSON, PANE_NAMES
 from nnwalk_tui.panes.base import Pane
-from nnwalk_tui.panes.digits import DigitsPane
-from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.header import HeaderPane
-from nnwalk_tui.panes.here import HerePane
-from nnwalk_tui.panes.landscape import LandscapePane
-from nnwalk_tui.panes.layers import LayersPane
+from nnwalk_tui.panes.kinds import kinds
 from nnwalk_tui.panes.lesson import LessonPane
-from nnwalk_tui.panes.log import LogPane
-from nnwalk_tui.panes.loss import LossPane
-from nnwalk_tui.panes.neurons import NeuronsPane
-from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.places.arrangement import Arrangement
 from nnwalk_tui.places.boxes import Box
 from nnwalk_tui.places.layout import Needs, Plan, plan
-from nnwalk_tui.places.layouts import LAYOUTS, LESSON, PANE_NAMES
+from nnwalk_tui.places.layouts import LAYOUTS
 from nnwalk_tui.render import graph
 from nnwalk_tui.screens.bars import HINTS, LESSON_HINTS, AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
 from nnwalk_tui.screens.too_small import TooSmall
-
-PANES: tuple[type[Pane], ...] = (
-    GraphPane,
-    NeuronsPane,
-    LayersPane,
-    HerePane,
-    GradientsPane,
-    TensorPane,
-    LandscapePane,
-    LossPane,
-    DigitsPane,
-    TapePane,
-    LogPane,
-    LessonPane,
-)
 
 
 class PlanLayout(Layout):
@@ -124,7 +102,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.header.can_focus = False
         yield self.header
         yield self.timeline
-        for kind in PANES:
+        for kind in kinds():
             pane = kind(id=kind.pane_name)
             self.panes[kind.pane_name] = pane
             yield pane

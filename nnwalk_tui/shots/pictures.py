@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from rich.segment import Segment
 from textual.app import App
@@ -11,13 +11,11 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from engine.errors import CommandError
+from engine.protocol.positions import Position
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render import svg
 from nnwalk_tui.shots import shot
 from nnwalk_tui.shots.shot import Shot
-
-if TYPE_CHECKING:
-    from nnwalk_tui.app import NNWalkApp
 
 
 class Picture(NamedTuple):
@@ -37,24 +35,27 @@ def picture_of(app: App[None], region: Region | None = None) -> Picture:
     return Picture(svg.to_svg(rows, width, _default(app)), "".join(row.text.rstrip() + "\n" for row in rows))
 
 
-def take(app: NNWalkApp, wanted: Shot) -> str:
-    """Write what is on screen to the files that are asked for, and say so. Raises CommandError, with the cure."""
+def take(app: App[None], wanted: Shot, position: Position | None, panes: Mapping[str, Region]) -> str:
+    """Write what is on screen to the files that are asked for, and say so. Raises CommandError, with the cure.
+
+    `position` is where the run stands, None before anything is seen of it; `panes` is where the panes on screen are.
+    """
     if wanted.size is not None and wanted.size != (app.size.width, app.size.height):
         here = f"{app.size.width}x{app.size.height}"
         raise CommandError(f"this screen is {here}", "leave the size out, or draw it without a screen: --headless")
-    if app.snapshot is None:
+    if position is None:
         raise CommandError("there is nothing to be seen yet", "wait until the engine has started")
-    files = shot.paths(wanted, app.snapshot.position)
-    picture = picture_of(app, _region(app, wanted.pane))
+    files = shot.paths(wanted, position)
+    picture = picture_of(app, _region(panes, wanted.pane))
     return shot.write({path: picture.svg if path.suffix.lower() == ".svg" else picture.text for path in files})
 
 
-def _region(app: NNWalkApp, pane: str) -> Region | None:
+def _region(panes: Mapping[str, Region], pane: str) -> Region | None:
     if not pane:
         return None
-    if pane not in app.main.plan.panes:
+    if pane not in panes:
         raise CommandError(f"the pane {pane} is not on screen", f"focus {pane} brings it there")
-    return app.main.panes[pane].region
+    return panes[pane]
 
 
 def _joined(strips: Iterable[Strip]) -> Strip:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 from engine.errors import CommandError
 from engine.protocol.positions import Position
+from nnwalk_tui.catalogue import EVERY_PANE
 from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH
-from nnwalk_tui.places.layouts import LESSON, PANE_NAMES
 
 USAGE = "screenshot [FILE.svg|FILE.txt] [PANE] [WIDTHxHEIGHT] [over]"
 USUAL = (120, 40)  # a slide's size
 _MOST = (400, 200)
 _SIZE = re.compile(r"(\d+)[x×](\d+)")
-_PANES = (*PANE_NAMES, LESSON)
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ def parse(rest: str) -> Shot:
     for word in words:
         if word == "over":
             over = True
-        elif word in _PANES:
+        elif word in EVERY_PANE:
             pane = word
         elif found := _SIZE.fullmatch(word):
             size = _checked_size(int(found[1]), int(found[2]))
         elif not file:
             file = _checked_name(word)
         else:
-            raise CommandError(f"“{word}” is no pane and no size", f"panes: {', '.join(_PANES)}; a size: 120x40")
+            raise CommandError(f"“{word}” is no pane and no size", f"panes: {', '.join(EVERY_PANE)}; a size: 120x40")
     return Shot(file, pane, size, over)
 
 
@@ -61,7 +60,7 @@ def _checked_size(width: int, height: int) -> tuple[int, int]:
 def _checked_name(word: str) -> str:
     if Path(word).suffix.lower() not in (".svg", ".txt"):
         problem = f"“{word}” is no picture’s name, no pane and no size"
-        raise CommandError(problem, f"end the file’s name in .svg or .txt; panes: {', '.join(_PANES)}")
+        raise CommandError(problem, f"end the file’s name in .svg or .txt; panes: {', '.join(EVERY_PANE)}")
     return word
 
 

@@ -129,8 +129,8 @@ async def test_k_searches_as_letters_are_typed_and_enter_opens_the_lesson(tmp_pa
         assert screen.list.chosen.name == "neuron"
         await pilot.press("ctrl+u", *"satur", "enter")
         await pilot.pause()
-        assert school.app.guide is not None
-        assert school.app.guide.lesson.slug == "activations"
+        assert school.app.classroom.guide is not None
+        assert school.app.classroom.guide.lesson.slug == "activations"
 
 
 async def test_a_word_without_a_lesson_opens_none_and_esc_leaves(tmp_path: Path) -> None:

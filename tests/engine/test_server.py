@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engine import Session
+from engine.protocol.command_table import parse
 from engine.protocol.messages import Do, Look
 from engine.protocol.replies import Log, Progress
 from engine.protocol.transport import EngineEnd
@@ -78,11 +79,11 @@ def test_a_long_jump_tells_how_far_it_is_some_times_a_second_and_not_with_every_
 
 def test_pause_stops_a_jump_and_what_only_looks_ends_no_run() -> None:
     server = Server(cast(EngineEnd, Quiet()))
-    server._take(Do(1, "pause"))
+    server._take(Do(1, "pause", parse("pause")))
     assert server._stop
     server._running, server._stop = True, False
     for text in ("branches", "watches", "print loss"):
-        server._take(Do(2, text))
+        server._take(Do(2, text, parse(text)))
     assert not server._stop
-    server._take(Do(3, "step"))
+    server._take(Do(3, "step", parse("step")))
     assert server._stop

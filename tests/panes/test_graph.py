@@ -23,7 +23,7 @@ from engine.session import Session
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.render import graph as render
-from tests.support.live import Live, LiveClient
+from tests.support.live import Live, LiveTarget
 from tests.support.looks import graph as view
 from tests.support.zoo import ZOO, make
 
@@ -158,9 +158,9 @@ def test_every_module_can_be_opened_and_folded_again(stepped: Session) -> None:
 
 
 async def test_what_is_folded_or_unfolded_stays_where_it_stood_on_screen(tmp_path: Path) -> None:
-    app = NNWalkApp(LiveClient(resnet()), state=tmp_path)
+    app = NNWalkApp(LiveTarget(resnet()), state=tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        on = Live(app.client, app, pilot)  # type: ignore[arg-type]  # it is the one given above
+        on = Live(app.talk.target, app, pilot)  # type: ignore[arg-type]  # it is the one given above
         await on.press("b", "end", *["up"] * 60, *["down"] * 12)
 
         def place(label: str) -> int:

@@ -141,7 +141,7 @@ async def finish(on: Live) -> None:
     """Let the landscape be computed, as the engine process does while it waits."""
     while on.session.viewer.landscape.pending:
         on.session.viewer.work(1.0)
-    on.client._serve()
+    on.client.serve()
     await on.settle()
 
 

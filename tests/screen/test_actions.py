@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.errors import CommandError
-from engine.protocol.command_table import COMMANDS
-from engine.protocol.commands import Goto, RunOn, Step
+from engine.protocol.commands import COMMANDS, Goto, RunOn, Step
 from engine.protocol.positions import Unit
 from nnwalk_tui import actions
 from nnwalk_tui.actions import ALL_COMMANDS, KEYS, ScreenCommand
-from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.screens.help import help_lines
+from tests.support.school import School
 
 NAMES = ["W[1]", "W[2]", "dW[1]", "loss"]
 RESERVED = {"ctrl+b", "ctrl+a", "ctrl+s", "f11", "shift+f3", *(f"alt+{digit}" for digit in range(10))}
@@ -29,9 +30,10 @@ def test_no_key_has_two_meanings_and_none_belongs_to_a_multiplexer() -> None:
     assert not set(keys) & RESERVED
 
 
-def test_every_screen_command_is_carried_out_by_a_method_of_the_app() -> None:
+def test_every_screen_command_is_carried_out_by_the_app_or_one_of_its_parts(tmp_path: Path) -> None:
+    app = School(tmp_path).app
     for spec in actions.SCREEN_COMMANDS:
-        assert callable(getattr(NNWalkApp, f"screen_{spec.name}"))
+        assert callable(app.carrying_out(spec.name))
 
 
 def test_every_command_of_the_engine_and_of_the_screen_is_listed_once() -> None:

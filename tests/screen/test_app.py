@@ -19,9 +19,11 @@ from textual.widgets.option_list import Option
 
 from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Failed, Log, Progress
-from nnwalk_tui.actions import KEYS, PANES
+from nnwalk_tui.actions import KEYS
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
-from nnwalk_tui.client.engine_client import EngineClient, EngineDied
+from nnwalk_tui.catalogue import PANE_NAMES
+from nnwalk_tui.client.spawned import Spawned
+from nnwalk_tui.client.target import EngineDied
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.screens.help import HelpScreen
 from tests.support.stage import Stage, stage
@@ -141,7 +143,7 @@ async def test_a_row_of_the_tape_is_gone_to(tmp_path: Path) -> None:
 async def test_space_pauses_what_runs(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
         await on.press("space")
-        assert on.app.running
+        assert on.app.talk.running
         await on.press("space")
         assert (on.client.asked, on.client.interrupts) == (["run"], 1)
 
@@ -360,7 +362,7 @@ async def test_help_begins_with_the_focused_pane_and_any_way_out_leads_back(tmp_
             assert on.app.screen is on.main
 
 
-@pytest.mark.parametrize("name", [name for name in PANES if name != "lesson"])
+@pytest.mark.parametrize("name", PANE_NAMES)
 async def test_help_says_in_full_what_the_focused_pane_shows_and_which_keys_it_has(name: str, tmp_path: Path) -> None:
     async with stage(tmp_path, (80, 24)) as on:
         on.app.perform(f"focus {name}")
@@ -426,7 +428,7 @@ async def test_a_flood_of_output_is_taken_in_one_go(tmp_path: Path) -> None:
 
 
 async def test_a_killed_engine_process_is_named_and_restarted(tmp_path: Path) -> None:
-    client = EngineClient(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
+    client = Spawned(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
     client.start()
     app = NNWalkApp(client, state=tmp_path)
     try:
@@ -434,11 +436,11 @@ async def test_a_killed_engine_process_is_named_and_restarted(tmp_path: Path) ->
             await until(pilot, lambda: app.snapshot is not None)
             assert client._engine is not None
             os.kill(client._engine._process.pid, signal.SIGKILL)
-            await until(pilot, lambda: app.over != "")
+            await until(pilot, lambda: app.talk.over != "")
             assert "the engine ended: killed by signal 9" in app.main.command_line.status
             assert app.snapshot is not None
             await pilot.press("r")
-            await until(pilot, lambda: app.over == "" and app.snapshot is not None)
+            await until(pilot, lambda: app.talk.over == "" and app.snapshot is not None)
             await pilot.press("o")
             await until(pilot, lambda: app.snapshot is not None and app.snapshot.position.event == 1)
     finally:
@@ -479,7 +481,7 @@ def test_the_screen_process_never_imports_torch() -> None:
 
 
 def test_leaving_ends_both_processes_within_a_second(tmp_path: Path) -> None:
-    client = EngineClient(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
+    client = Spawned(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
     client.start()
     assert client._engine is not None
     process = client._engine._process

@@ -11,7 +11,7 @@ from nnwalk_tui.actions import KEYS
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.places.arrangement import Arrangement, Memory, for_recording, of_recording
 from nnwalk_tui.places.layouts import LAYOUTS, NAMES
-from tests.support.live import LiveClient, live
+from tests.support.live import LiveTarget, live
 from tests.support.stage import InProcess, stage
 
 SIZES = [(80, 24), (120, 40), (200, 60), (240, 78)]
@@ -186,7 +186,7 @@ async def test_a_recording_keeps_the_layout_and_brings_it_back(tmp_path: Path) -
         kept = of_recording(json.loads((tmp_path / "run.json").read_text())["layout"])
         assert kept == on.main.arrangement
         before = on.main.plan
-    app = NNWalkApp(LiveClient(on.session), state=tmp_path / "another", arrangement=kept)
+    app = NNWalkApp(LiveTarget(on.session), state=tmp_path / "another", arrangement=kept)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         assert {*app.main.plan.panes} == {*before.panes}

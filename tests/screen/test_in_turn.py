@@ -111,7 +111,7 @@ async def test_a_key_pressed_twice_at_once_does_its_work_twice(tmp_path: Path) -
         await burst(app, pilot, "zz")
         assert not app.main.zoomed
         await burst(app, pilot, "]]")
-        assert app.unit == "phase"
+        assert app.navigator.unit == "phase"
         await burst(app, pilot, "HH")
         assert app.main.arrangement.wishes(app.main.layout_name).hidden == {"graph", "here"}
         await burst(app, pilot, "??")

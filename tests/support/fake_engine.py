@@ -13,12 +13,11 @@ import queue
 import signal
 import sys
 import threading
+from typing import Any
 
 import msgspec
 
-from engine.errors import CommandError
-from engine.protocol.command_table import parse as parse_command
-from engine.protocol.commands import Back, Command, Goto, Names, RunOn, Set, Step
+from engine.protocol.commands import Back, Goto, Names, RunOn, Set, Step
 from engine.protocol.messages import Do, Interrupt, Look, ToEngine
 from engine.protocol.positions import Position, Status
 from engine.protocol.replies import Answer, Failed, Frame, Progress
@@ -38,31 +37,10 @@ class FakeRun:
         self.status = Status.PAUSED
         self.learning_rate = 0.1
 
-    def do(self, text: str, id: int) -> Answer:
+    def obey(self, request: Do) -> Answer:
         """Carry out a command."""
-        try:
-            return self._carry_out(parse_command(text), text, id)
-        except CommandError as error:
-            return Answer(id, text, self.position, error=str(error))
-
-    @property
-    def position(self) -> Position:
-        """Event n of batch m is the (m·EVENTS + n)-th of the run."""
-        batch, event = divmod(self.event, EVENTS)
-        return Position(1, batch + 1, batch + 1, event)
-
-    def snapshot(self, look: Look) -> Snapshot:
-        """What the panes that are looked at see."""
-        full = fakes.backward()
-        parts = {name: getattr(full, name) if name in look.panes else None for name in fakes.VIEWS}
-        if "tape" in look.panes:
-            parts["tape"] = fakes.tape(self.event % EVENTS)
-        return msgspec.structs.replace(
-            full, position=self.position, status=self.status, learning_rate=self.learning_rate, **parts
-        )
-
-    def _carry_out(self, command: Command, text: str, id: int) -> Answer:
-        match command:
+        id, text = request.id, request.text
+        match request.command:
             case Step(count=count):
                 self.event += count
             case Back(count=count):
@@ -78,6 +56,25 @@ class FakeRun:
             case _:
                 return Answer(id, text, self.position, value=42.0, text=f"{text} = 42")
         return Answer(id, text, self.position)
+
+    @property
+    def position(self) -> Position:
+        """Event n of batch m is the (m·EVENTS + n)-th of the run."""
+        batch, event = divmod(self.event, EVENTS)
+        return Position(1, batch + 1, batch + 1, event)
+
+    def see(self, look: Look) -> Snapshot:
+        """What the panes that are looked at see."""
+        full = fakes.backward()
+        parts = {name: getattr(full, name) if name in look.panes else None for name in fakes.VIEWS}
+        if "tape" in look.panes:
+            parts["tape"] = fakes.tape(self.event % EVENTS)
+        return msgspec.structs.replace(
+            full, position=self.position, status=self.status, learning_rate=self.learning_rate, **parts
+        )
+
+    def arrange(self, layout: dict[str, Any]) -> None:
+        """It keeps no recording."""
 
 
 def _event(target: str) -> int:
@@ -115,8 +112,8 @@ def _serve(channel: EngineEnd, fault: str) -> None:
     run, look, sent = FakeRun(), None, None
     while (message := inbox.get()) is not None:
         match message:
-            case Do(id=id, text=text) if not (fault == "slow" and text.startswith("step")):
-                channel.send(run.do(text, id))
+            case Do(command=command) if not (fault == "slow" and isinstance(command, Step)):
+                channel.send(run.obey(message))
             case Do():
                 channel.send(Progress("replaying", 3, 12))
             case Look():
@@ -124,7 +121,7 @@ def _serve(channel: EngineEnd, fault: str) -> None:
             case Interrupt():
                 run.status = Status.PAUSED
                 channel.send(Progress("replaying", 12, 12))
-        if look is not None and (snapshot := run.snapshot(look)) != sent:
+        if look is not None and (snapshot := run.see(look)) != sent:
             channel.send(Frame(snapshot))
             look, sent = None, snapshot
 

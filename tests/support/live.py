@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,63 +11,48 @@ from textual.pilot import Pilot
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.protocol.messages import Look
-from engine.protocol.recipe import Job
-from engine.protocol.replies import Frame, FromEngine
+from engine.protocol.messages import Do, Look, ToEngine
+from engine.protocol.views import Snapshot
 from engine.session import Session
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.client.engine_client import EngineDied
+from nnwalk_tui.client.local import Local
 from nnwalk_tui.colours import theme
+from nnwalk_tui.headless import SessionRun
 from nnwalk_tui.panes.base import Pane
 
 
-class LiveClient:
-    """An engine client that answers at once from a session."""
+class LiveRun(SessionRun):
+    """A session whose layout is kept, and whose landscapes take their time."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.asked: list[str] = []
-        self.look_now: Look | None = None
-        self._tell: Callable[[FromEngine | EngineDied], None] = lambda _: None
-        self._look: Look | None = None
-        self._sent: object = None
-
-    def start(self) -> None: ...
-
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
-        self._tell = callback
-
-    def do(self, text: str) -> int:
-        self.asked.append(text)
-        self._tell(self.session.do(text, len(self.asked)))
-        self._serve()
-        return len(self.asked)
-
-    def look(self, look: Look) -> None:
-        self._look = self.look_now = look
-        self._serve()
+    def see(self, look: Look) -> Snapshot:
+        return self.session.viewer.see(look)
 
     def arrange(self, layout: dict[str, Any]) -> None:
         self.session.layout = layout
 
-    def interrupt(self) -> None: ...
 
-    def reopen(self, job: Job) -> None: ...
+class LiveTarget(Local):
+    """A session, and what it was asked."""
 
-    def restart(self) -> None: ...
+    def __init__(self, session: Session) -> None:
+        super().__init__(LiveRun(session))
+        self.session = session
+        self.asked: list[str] = []
+        self.look_now: Look | None = None
 
-    def close(self) -> None: ...
-
-    def _serve(self) -> None:
-        if self._look is not None and (seen := self.session.viewer.see(self._look)) != self._sent:
-            self._look, self._sent = None, seen
-            self._tell(Frame(seen))
+    def send(self, message: ToEngine) -> None:
+        match message:
+            case Do(text=text):
+                self.asked.append(text)
+            case Look():
+                self.look_now = message
+        super().send(message)
 
 
 class Live:
     """The application under test."""
 
-    def __init__(self, client: LiveClient, app: NNWalkApp, pilot: Pilot[None]) -> None:
+    def __init__(self, client: LiveTarget, app: NNWalkApp, pilot: Pilot[None]) -> None:
         self.client, self.app, self.pilot, self.main = client, app, pilot, app.main
         self.session = client.session
 
@@ -114,7 +99,7 @@ async def live(
 ) -> AsyncIterator[Live]:
     """The application over a small network: two kinds of digits, batches of 100."""
     usual: dict[str, Any] = {"layers": (784, 6, 4, 2), "classes": (1, 7), "batch_size": 100, "epochs": 2}
-    client = LiveClient(open_experiment(Experiment(**usual | recipe)))
+    client = LiveTarget(open_experiment(Experiment(**usual | recipe)))
     app = NNWalkApp(client, ascii=ascii, colours=colours, layout=layout, state=tmp_path)
     app.warning = warning
     try:

@@ -2,79 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from textual.pilot import Pilot
 
-from engine.protocol.messages import Look
+from engine.protocol.messages import Do, Interrupt, Look, ToEngine
 from engine.protocol.positions import Status
-from engine.protocol.recipe import Job
-from engine.protocol.replies import Frame, FromEngine
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.client.engine_client import EngineDied
+from nnwalk_tui.client.local import Local
+from nnwalk_tui.client.target import Can, FromTarget
 from nnwalk_tui.panes.log import LogPane
 from tests.support.fake_engine import FakeRun
 
 
-class InProcess:
-    """An engine client without an engine process; it answers at once unless it is held."""
+class InProcess(Local):
+    """A target without an engine process; it answers at once unless it is held."""
+
+    can = Can()
 
     def __init__(self) -> None:
-        self.run = FakeRun()
+        super().__init__(FakeRun())
         self.asked: list[str] = []
         self.looks: list[Look] = []
         self.interrupts = self.restarts = 0
-        self.held = False
-        self._tell: Callable[[FromEngine | EngineDied], None] = lambda _: None
-        self._look: Look | None = None
-        self._sent: object = None
+        self.held = self.closed = False
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        if self.closed:
+            self.restarts += 1
+            self.run, self._sent, self.closed = FakeRun(), None, False
 
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
-        self._tell = callback
+    def send(self, message: ToEngine) -> None:
+        match message:
+            case Do(text=text) if text != "names":
+                self.asked.append(text)
+            case Look():
+                self.looks.append(message)
+            case Interrupt():
+                self.interrupts += 1
+                self.fake.status = Status.PAUSED
+        if not self.held or isinstance(message, Interrupt):
+            super().send(message)
 
-    def tell(self, message: FromEngine | EngineDied) -> None:
-        self._tell(message)
+    @property
+    def fake(self) -> FakeRun:
+        assert isinstance(self.run, FakeRun)
+        return self.run
 
-    def do(self, text: str) -> int:
-        if text != "names":
-            self.asked.append(text)
-        number = len(self.asked) if text != "names" else -len(self.asked)
-        if not self.held:
-            self.tell(self.run.do(text, number))
-            self._serve()
-        return number
-
-    def look(self, look: Look) -> None:
-        self.looks.append(look)
-        self._look = look
-        if not self.held:
-            self._serve()
-
-    def arrange(self, layout: dict[str, Any]) -> None: ...
-
-    def interrupt(self) -> None:
-        self.interrupts += 1
-        self.run.status = Status.PAUSED
-        self._serve()
-
-    def reopen(self, job: Job) -> None:
-        """No other job is ever asked for."""
-
-    def restart(self) -> None:
-        self.restarts += 1
-        self.run, self._sent = FakeRun(), None
-
-    def close(self) -> None: ...
-
-    def _serve(self) -> None:
-        if self._look is not None and (snapshot := self.run.snapshot(self._look)) != self._sent:
-            self._look, self._sent = None, snapshot
-            self.tell(Frame(snapshot))
+    def close(self) -> None:
+        self.closed = True
 
 
 class Stage:
@@ -94,7 +72,7 @@ class Stage:
         await self.pilot.press(*("space" if letter == " " else letter for letter in text))
         await self.pilot.pause()
 
-    async def tell(self, *messages: FromEngine | EngineDied) -> None:
+    async def tell(self, *messages: FromTarget) -> None:
         """The engine says something."""
         for message in messages:
             self.client.tell(message)

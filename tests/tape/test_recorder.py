@@ -45,7 +45,7 @@ def test_the_tape_s_parameter_gradients_and_updates_are_those_of_a_plain_loop(na
     assert tape is not None
     for parameter_name, parameter in plain.model.named_parameters():
         assert parameter.grad is not None
-        assert torch.equal(tape.parameter_gradients[parameter_name][0], parameter.grad)
+        assert torch.equal(tape.gradients()[parameter_name][0], parameter.grad)
         old, new = session.values().change(parameter_name)
         assert torch.equal(old, before[parameter_name])
         assert torch.equal(new, parameter)

@@ -16,10 +16,13 @@ import pytest
 
 from engine.errors import EngineError
 from engine.experiments.experiment import Experiment
-from engine.protocol.messages import Look
+from engine.protocol.command_table import parse
+from engine.protocol.commands import Print
+from engine.protocol.messages import Do, Look
 from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, Failed, Frame, FromEngine, Log
-from nnwalk_tui.client.engine_client import EngineClient, EngineDied
+from engine.protocol.replies import Answer, Failed, Frame, Log
+from nnwalk_tui.client.spawned import Spawned
+from nnwalk_tui.client.target import EngineDied, FromTarget
 
 FAKE = [sys.executable, "-m", "tests.support.fake_engine"]
 PATIENCE = 20.0  # seconds that a busy machine may take
@@ -29,19 +32,26 @@ class Talk:
     """A client, and what it was told."""
 
     def __init__(self, *fault: str) -> None:
-        self.client = EngineClient(Job(Experiment(model="mlp")), [*FAKE, *fault])
-        self.inbox: queue.SimpleQueue[FromEngine | EngineDied] = queue.SimpleQueue()
+        self.client = Spawned(Job(Experiment(model="mlp")), [*FAKE, *fault])
+        self._asked = 0
+        self.inbox: queue.SimpleQueue[FromTarget] = queue.SimpleQueue()
         self.client.on_message(self.inbox.put)
         self.client.start()
 
-    def until(self, wanted: Callable[[FromEngine | EngineDied], bool]) -> list[FromEngine | EngineDied]:
+    def do(self, text: str) -> int:
+        """Ask for a command; the number that its answer will have."""
+        self._asked += 1
+        self.client.send(Do(self._asked, text, parse(text)))
+        return self._asked
+
+    def until(self, wanted: Callable[[FromTarget], bool]) -> list[FromTarget]:
         """All messages up to and with the wanted one."""
         told = [self.inbox.get(timeout=PATIENCE)]
         while not wanted(told[-1]):
             told.append(self.inbox.get(timeout=PATIENCE))
         return told
 
-    def until_a(self, kind: type) -> list[FromEngine | EngineDied]:
+    def until_a(self, kind: type) -> list[FromTarget]:
         """All messages up to and with the first of a kind."""
         return self.until(lambda message: isinstance(message, kind))
 
@@ -59,14 +69,14 @@ def process_of(talk: Talk) -> subprocess.Popen[bytes]:
 
 
 def test_a_command_is_answered_under_its_number(talk: Talk) -> None:
-    first, second = talk.client.do("step op 2"), talk.client.do("print loss")
+    first, second = talk.do("step op 2"), talk.do("print loss")
     answers = [m for m in talk.until(lambda m: isinstance(m, Answer) and m.id == second) if isinstance(m, Answer)]
     assert [answer.id for answer in answers] == [first, second]
     assert answers[1].text == "print loss = 42"
 
 
 def test_a_look_is_answered_by_one_frame_with_the_panes_asked_for(talk: Talk) -> None:
-    talk.client.look(Look(panes=["tape"]))
+    talk.client.send(Look(panes=["tape"]))
     frame = talk.until_a(Frame)[-1]
     assert isinstance(frame, Frame)
     assert frame.snapshot.tape is not None
@@ -79,11 +89,11 @@ def test_what_the_engine_prints_is_logged(talk: Talk) -> None:
 
 
 def test_messages_that_come_before_anybody_listens_are_kept() -> None:
-    client = EngineClient(Job(), FAKE)
+    client = Spawned(Job(), FAKE)
     client.start()
     early: queue.SimpleQueue[object] = queue.SimpleQueue()
     try:
-        client.do("print loss")
+        client.send(Do(1, "print loss", Print("loss")))
         process = client._engine
         assert process is not None
         process._message_thread.join(0)
@@ -95,12 +105,12 @@ def test_messages_that_come_before_anybody_listens_are_kept() -> None:
 
 
 def test_a_killed_engine_is_reported_with_its_signal(talk: Talk) -> None:
-    talk.client.look(Look(panes=[]))
+    talk.client.send(Look(panes=[]))
     talk.until_a(Frame)
     os.kill(process_of(talk).pid, signal.SIGKILL)
     death = talk.until_a(EngineDied)[-1]
     assert isinstance(death, EngineDied)
-    assert death.reason.startswith("killed by signal 9")
+    assert death.reason == "killed by signal 9, SIGKILL"
 
 
 def test_an_engine_that_dies_before_it_connects_is_reported_after_its_last_words() -> None:
@@ -118,12 +128,13 @@ def test_a_run_that_cannot_start_is_reported_before_the_end_of_the_engine() -> N
 
 
 def test_after_a_restart_the_engine_answers_again_and_numbers_go_on(talk: Talk) -> None:
-    before = talk.client.do("step op")
+    before = talk.do("step op")
     talk.until_a(Answer)
     os.kill(process_of(talk).pid, signal.SIGSEGV)
-    assert talk.until_a(EngineDied)[-1] == EngineDied("killed by signal 11")
-    talk.client.restart()
-    after = talk.client.do("print loss")
+    assert talk.until_a(EngineDied)[-1] == EngineDied("killed by signal 11, SIGSEGV")
+    talk.client.close()
+    talk.client.start()
+    after = talk.do("print loss")
     answer = talk.until_a(Answer)[-1]
     assert isinstance(answer, Answer)
     assert answer.id == after == before + 1
@@ -136,7 +147,7 @@ def test_close_ends_the_process_within_a_second_and_leaves_no_folder(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     talk = Talk(fault)
     if fault != "mute":
-        talk.client.look(Look(panes=[]))
+        talk.client.send(Look(panes=[]))
         talk.until_a(Frame)
     process = process_of(talk)
     began = time.monotonic()
@@ -147,7 +158,7 @@ def test_close_ends_the_process_within_a_second_and_leaves_no_folder(
 
 
 def test_an_asked_for_end_is_not_reported_as_a_death(talk: Talk) -> None:
-    talk.client.look(Look(panes=[]))
+    talk.client.send(Look(panes=[]))
     talk.until_a(Frame)
     watchers = talk.client._engine
     assert watchers is not None
@@ -160,9 +171,10 @@ def test_an_asked_for_end_is_not_reported_as_a_death(talk: Talk) -> None:
 
 def test_the_engine_ends_when_the_screen_is_killed() -> None:
     code = (
-        "import os, sys; from nnwalk_tui.client.engine_client import EngineClient;"
+        "import os, sys; from nnwalk_tui.client.spawned import Spawned;"
+        "from engine.protocol.messages import Do; from engine.protocol.commands import Print;"
         "from engine.protocol.recipe import Job; from engine.protocol.replies import Answer;"
-        f"c = EngineClient(Job(), {FAKE!r}); c.start(); c.do('print loss');"
+        f"c = Spawned(Job(), {FAKE!r}); c.start(); c.send(Do(1, 'print loss', Print('loss')));"
         "c.on_message(lambda m: isinstance(m, Answer) and (print(c._engine._process.pid, flush=True)));"
         "sys.stdin.read()"
     )
@@ -186,7 +198,7 @@ def test_a_temporary_folder_too_deep_for_a_socket_is_named_with_its_cure(
     os.mkdir(deep)
     monkeypatch.setattr(tempfile, "tempdir", deep)
     with pytest.raises(EngineError, match="TMPDIR"):
-        EngineClient(Job(), FAKE).start()
+        Spawned(Job(), FAKE).start()
     assert os.listdir(deep) == []
 
 

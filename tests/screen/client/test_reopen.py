@@ -10,10 +10,12 @@ import pytest
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.protocol.messages import Look
+from engine.protocol.command_table import parse
+from engine.protocol.messages import Do, Look, Open
 from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, Failed, Frame, FromEngine
-from nnwalk_tui.client.engine_client import EngineClient, EngineDied
+from engine.protocol.replies import Answer, Failed, Frame
+from nnwalk_tui.client.spawned import Spawned
+from nnwalk_tui.client.target import EngineDied, FromTarget
 from tests.support.school import School
 
 PATIENCE = 60.0  # seconds that a busy machine may take
@@ -24,14 +26,21 @@ class Heard:
     """A real engine, and all that was heard of it."""
 
     def __init__(self, job: Job) -> None:
-        self.client = EngineClient(job)
-        self.inbox: queue.SimpleQueue[FromEngine | EngineDied] = queue.SimpleQueue()
+        self.client = Spawned(job)
+        self._asked = 0
+        self.inbox: queue.SimpleQueue[FromTarget] = queue.SimpleQueue()
         self.client.on_message(self.inbox.put)
         self.client.start()
 
-    def until(self, kind: type, id: int | None = None) -> list[FromEngine | EngineDied]:
+    def do(self, text: str) -> int:
+        """Ask for a command; the number that its answer will have."""
+        self._asked += 1
+        self.client.send(Do(self._asked, text, parse(text)))
+        return self._asked
+
+    def until(self, kind: type, id: int | None = None) -> list[FromTarget]:
         """All messages up to one of a kind, or the answer under a number."""
-        heard: list[FromEngine | EngineDied] = []
+        heard: list[FromTarget] = []
         while not heard or not isinstance(heard[-1], kind) or (id is not None and getattr(heard[-1], "id", id) != id):
             heard.append(self.inbox.get(timeout=PATIENCE))
             assert not isinstance(heard[-1], EngineDied)
@@ -46,16 +55,16 @@ def heard() -> Iterator[Heard]:
 
 
 def test_a_running_job_gives_way_to_another_with_the_bits_of_a_fresh_process(heard: Heard) -> None:
-    heard.until(Answer, heard.client.do("step batch 2"))
-    heard.client.look(Look(["loss"]))
-    heard.client.do("run")
+    heard.until(Answer, heard.do("step batch 2"))
+    heard.client.send(Look(["loss"]))
+    heard.do("run")
     heard.until(Frame)
-    heard.client.reopen(Job(experiment=OTHER))
+    heard.client.send(Open(Job(experiment=OTHER)))
     while not heard.inbox.empty():
         heard.inbox.get()
-    heard.client.look(Look([]))
-    heard.client.do("step batch 5")
-    wanted = heard.client.do("digest")
+    heard.client.send(Look([]))
+    heard.do("step batch 5")
+    wanted = heard.do("digest")
     told = heard.until(Answer, wanted)
     fresh = open_experiment(OTHER)
     fresh.do("step batch 5")
@@ -66,11 +75,11 @@ def test_a_running_job_gives_way_to_another_with_the_bits_of_a_fresh_process(hea
 
 
 def test_a_job_that_cannot_be_opened_does_no_harm_to_the_next(heard: Heard, tmp_path: Path) -> None:
-    heard.client.reopen(Job(experiment=Experiment(data=str(tmp_path))))
+    heard.client.send(Open(Job(experiment=Experiment(data=str(tmp_path)))))
     failed = heard.until(Failed)[-1]
     assert isinstance(failed, Failed)
-    heard.client.reopen(Job(experiment=OTHER))
-    answer = heard.until(Answer, heard.client.do("print shape(W[1])"))[-1]
+    heard.client.send(Open(Job(experiment=OTHER)))
+    answer = heard.until(Answer, heard.do("print shape(W[1])"))[-1]
     assert isinstance(answer, Answer)
     assert answer.text == "[8, 784]"
 
@@ -81,10 +90,10 @@ async def test_lessons_go_on_in_the_engine_of_the_last_one_and_the_first_has_a_w
         school.app.perform("lesson network")
         await pilot.pause()
         assert len(school.started) == 1  # while the first pages, which run nothing, are read
-        assert school.app.client is school.own
+        assert school.app.talk.target is school.own
         school.app.perform("page 4")
         await pilot.pause()
-        assert school.app.client is school.started[0]
+        assert school.app.talk.target is school.started[0]
         assert school.started[0].asked[0] == "reopen"
         school.app.perform("lesson two-layer")
         school.app.perform("page 4")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.protocol.commands import Names
+from nnwalk_tui.catalogue import LESSON, PANE_NAMES
 from nnwalk_tui.places.layout import plan
-from nnwalk_tui.places.layouts import LESSON, PANE_NAMES
 from nnwalk_tui.screens.lessons import LessonList, LessonsScreen
 from tests.support.school import School
 
@@ -89,7 +90,7 @@ async def test_a_guess_is_settled_by_the_first_answer_and_blamed_on_nobody(tmp_p
         assert "· it is 81.00 %: you guessed too little" in school.page()
         assert "That still sounds" in school.page()
         assert "enter the next page" in school.page()
-        guide = school.app.guide
+        guide = school.app.classroom.guide
         assert guide is not None
         assert not guide.was_right(guide.lesson.questions[0])
 
@@ -115,14 +116,14 @@ async def test_a_lesson_with_an_experiment_parks_the_users_run_and_leaving_gives
         school.app.perform("lesson network")
         school.app.perform("page 4")
         await pilot.pause()
-        assert school.app.client is school.started[0]
+        assert school.app.talk.target is school.started[0]
         experiment = school.started[0].experiment
         assert experiment is not None
         assert experiment.layers == (784, 2, 3)
         assert "goto 1:1:6" in school.started[0].asked
         school.app.perform("leave")
         await pilot.pause()
-        assert school.app.client is school.own
+        assert school.app.talk.target is school.own
         assert not school.own.closed
         await pilot.pause()
     assert school.started[0].closed
@@ -135,7 +136,7 @@ async def test_tries_are_done_one_by_one(tmp_path: Path) -> None:
         school.app.perform("page 4")
         await pilot.press("enter", "d")
         await pilot.pause()
-        assert school.app.client.asked[-2:] == ["step phase", "step phase"]  # type: ignore[attr-defined]
+        assert school.app.talk.target.asked[-2:] == ["step phase", "step phase"]  # type: ignore[attr-defined]
 
 
 async def test_keys_of_a_lesson_say_so_where_none_is_open(tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ async def test_after_a_lesson_the_next_one_is_marked(tmp_path: Path) -> None:
     school = School(tmp_path, "ethics")
     async with school.app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        guide = school.app.guide
+        guide = school.app.classroom.guide
         assert guide is not None
         for question in guide.lesson.questions:
             guide._progress.answered(guide.lesson, question.name, right=True)
@@ -250,9 +251,9 @@ async def test_what_the_engine_before_was_asked_is_answered_by_no_other(tmp_path
     async with school.app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         answered: list[object] = []
-        school.app._ask("names", answered.append)
-        assert school.app._replies
+        school.app.talk.ask("names", Names(), answered.append)
+        assert school.app.talk.waiting
         school.app.perform("page 4")  # begins the lesson's own run
         await pilot.pause()
         assert school.started
-        assert not school.app._replies
+        assert not school.app.talk.waiting

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnwalk_tui.catalogue import LESSON, PANE_NAMES
 from nnwalk_tui.places.boxes import Box, moved, shared, split
 from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH, Needs, Wishes, plan
-from nnwalk_tui.places.layouts import LAYOUTS, LESSON, PANE_NAMES, Layout
+from nnwalk_tui.places.layouts import LAYOUTS, Layout
 
 SIZES = [(80, 24), (120, 40), (200, 60), (240, 78)]
 widths, heights = st.integers(1, 400), st.integers(1, 200)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nnwalk_tui.actions import PANES, SHORT
-from nnwalk_tui.places.layouts import LAYOUTS, PANE_NAMES
+from nnwalk_tui.actions import key_to_pane
+from nnwalk_tui.catalogue import BY_NAME, PANE_NAMES
+from nnwalk_tui.places.layouts import LAYOUTS
 from tests.support.school import School
 from tests.support.stage import Stage, stage
 
@@ -19,8 +20,8 @@ def row(on: Stage) -> str:
 
 def labels(name: str) -> tuple[str, str]:
     """What a pane's tab may say: its key and name, or its key and short name."""
-    key = PANES[name]
-    return f"{key} {name}".strip(), f"{key} {SHORT.get(name, name)}".strip()
+    key = key_to_pane(name)
+    return f"{key} {name}".strip(), f"{key} {BY_NAME[name].short or name}".strip()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -1,4 +1,4 @@
-"""The lessons' part of the application: the list, the page, answers, and the engine that a lesson runs on.
+"""Lessons on the screen: the list, the page, answers, and the engine that a lesson runs on.
 
 What a lesson needs is imported when one is wanted: the program's first picture does not wait for it.
 """
@@ -10,37 +10,28 @@ from collections import deque
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
+
+from textual.app import App
 
 from engine.experiments.experiment import Experiment
-from engine.protocol.messages import Look
+from engine.protocol.command_table import parse
+from engine.protocol.messages import Interrupt, Open
 from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, FromEngine
+from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
-from nnwalk_tui.client.engine_client import EngineClient, EngineDied
-from nnwalk_tui.in_turn import InTurnApp
+from nnwalk_tui.catalogue import LESSON
+from nnwalk_tui.client.spawned import Spawned
+from nnwalk_tui.client.target import EngineDied, FromTarget, Target
 from nnwalk_tui.lessons import COURSE
-from nnwalk_tui.screens.command_line import Tone
+from nnwalk_tui.parts.conversation import Conversation
+from nnwalk_tui.parts.status import Status
 from nnwalk_tui.screens.main import MainScreen
 
 if TYPE_CHECKING:
     from nnwalk_tui.lessons.document import Lesson
     from nnwalk_tui.lessons.guide import Guide
     from nnwalk_tui.lessons.progress import Progress
-
-
-class Client(Protocol):
-    """What the app needs of an engine client."""
-
-    def start(self) -> None: ...
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None: ...
-    def do(self, text: str) -> int: ...
-    def look(self, look: Look) -> None: ...
-    def arrange(self, layout: dict[str, Any]) -> None: ...
-    def interrupt(self) -> None: ...
-    def reopen(self, job: Job) -> None: ...
-    def restart(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class Plan(NamedTuple):
@@ -54,34 +45,43 @@ class Plan(NamedTuple):
 class Parked(NamedTuple):
     """The user's own run while a lesson has the screen: it lives on, paused."""
 
-    client: Client
+    target: Target
     snapshot: Snapshot | None
-    messages: deque[FromEngine | EngineDied]
+    messages: deque[FromTarget]
 
 
-def start_engine(experiment: Experiment) -> Client:
+def start_engine(experiment: Experiment) -> Target:
     """A new engine process on an experiment."""
-    client = EngineClient(Job(experiment=experiment))
-    client.start()
-    return client
+    target = Spawned(Job(experiment=experiment))
+    target.start()
+    return target
 
 
-class TeachingApp(InTurnApp):
-    """What the application does about lessons; the rest of it is in nnwalk_tui.app."""
+class Classroom:
+    """The list of lessons, the page that is open, answers, and the engine that a lesson runs on.
 
-    main: MainScreen
-    client: Client
-    snapshot: Snapshot | None
-    over: str  # why there is no engine to talk to; "" while there is one
+    `learnt` is the file of what was learnt; `new_target` starts an engine, `type_command` lets a command be typed.
+    """
 
-    def begin_teaching(self, plan: Plan, learnt: Path, new_client: Callable[[Experiment], Client]) -> None:
-        """Be ready for lessons; what was learnt is kept in the file `learnt`."""
+    def __init__(
+        self,
+        app: App[None],
+        main: MainScreen,
+        conversation: Conversation,
+        status: Status,
+        plan: Plan,
+        learnt: Path,
+        new_target: Callable[[Experiment], Target],
+        type_command: Callable[[str], None],
+    ) -> None:
+        self.guide: Guide | None = None
+        self._app, self._main, self._talk, self._status = app, main, conversation, status
         self._plan = plan
         self._learnt_file = learnt
-        self._new_client = new_client
-        self.guide: Guide | None = None
+        self._new_target = new_target
+        self._type_command = type_command
         self._parked: Parked | None = None
-        self._spare: Client | None = None  # an engine that has imported torch while the first pages are read
+        self._spare: Target | None = None  # an engine that has imported torch while the first pages are read
         self._lesson_run = plan.experiment  # what the engine on screen runs, if a lesson chose it
 
     @cached_property
@@ -90,43 +90,22 @@ class TeachingApp(InTurnApp):
 
         return Progress(self._learnt_file)
 
-    # What the application must offer
-
-    def say(self, text: str, tone: Tone = "text") -> None:
-        """Show a line."""
-        raise NotImplementedError
-
-    def show_run_of(self, client: Client, snapshot: Snapshot | None) -> None:
-        """Show another engine's run."""
-        raise NotImplementedError
-
-    def screen_command(self, text: str) -> None:
-        """Let a command be typed."""
-        raise NotImplementedError
-
     # Beginning and ending
 
-    def open_first_lesson(self) -> None:
+    def open_first(self) -> None:
         """Open what the program was started with."""
         if self._plan.first:
             self._open_lesson(self._plan.first)
         elif self._plan.first == "":
             self.list_lessons()
 
-    def end_teaching(self) -> None:
+    def end(self) -> None:
         """The program ends: so does the engine that a lesson started, and the user's that was parked."""
         if self._spare is not None:
             self._spare.close()
         if self._parked is not None:
-            self.client.close()
-            self.client = self._parked.client
-
-    def take_lesson_answer(self, answer: Answer) -> bool:
-        """Whether an answer was the lesson's."""
-        if self.guide is None or not self.guide.take(answer):
-            return False
-        self.main.lesson.tell(self.guide)
-        return True
+            self._talk.target.close()
+            self._talk.target = self._parked.target
 
     # Commands
 
@@ -134,8 +113,8 @@ class TeachingApp(InTurnApp):
         """Open a lesson; without a name, go to the one that is open, or choose from the list."""
         if name.strip():
             self._open_lesson(name.strip())
-        elif self.guide is not None and self.main.current != "lesson":
-            self.main.focus_pane("lesson")
+        elif self.guide is not None and self._main.current != LESSON:
+            self._main.focus_pane(LESSON)
         else:
             self.list_lessons()
 
@@ -147,9 +126,9 @@ class TeachingApp(InTurnApp):
         try:
             every = lessons(self._plan.folder)
         except LessonError as error:
-            self.say(str(error), "wrong")
+            self._status.say(str(error), "wrong")
             return
-        self.push_screen(LessonsScreen(every, self._learnt, self._marked(every)), self._chosen)
+        self._app.push_screen(LessonsScreen(every, self._learnt, self._marked(every)), self._chosen)
 
     def _marked(self, every: tuple[Lesson, ...]) -> str:
         """The lesson that the list marks: the open one, or, where that is done, the one after it."""
@@ -168,7 +147,7 @@ class TeachingApp(InTurnApp):
         """Search the glossary; a word's lesson may be opened from it."""
         from nnwalk_tui.screens.terms import TermsScreen
 
-        self.push_screen(TermsScreen(words), self._chosen)
+        self._app.push_screen(TermsScreen(words), self._chosen)
 
     def _open_lesson(self, name: str) -> None:
         from nnwalk_tui.lessons.guide import experiments
@@ -177,23 +156,31 @@ class TeachingApp(InTurnApp):
         try:
             lesson = find(name, self._plan.folder)
         except LessonError as error:
-            self.say(str(error), "wrong")
+            self._status.say(str(error), "wrong")
             return
         self.guide = self._guide(lesson)
         self.guide.resume()
         if self._lesson_run is None and self._spare is None and any(experiments(lesson)):
-            self._spare = self._new_client(Experiment(model="neuron"))
+            self._spare = self._new_target(Experiment(model="neuron"))
         self._show_page()
 
     def _guide(self, lesson: Lesson) -> Guide:
         from nnwalk_tui.lessons.guide import Guide
 
-        return Guide(lesson, self._learnt, lambda text: self.client.do(text), self._run, self._lesson_run)
+        return Guide(lesson, self._learnt, self._ask, self._run, self._lesson_run)
+
+    def _ask(self, text: str) -> int:
+        """Ask for what a lesson wants to know."""
+        return self._talk.ask(text, parse(text), self._take_answer, own=True)
+
+    def _take_answer(self, answer: Answer) -> None:
+        if self.guide is not None and self.guide.take(answer):
+            self._main.lesson.tell(self.guide)
 
     def _show_page(self) -> None:
         assert self.guide is not None
-        self.main.lesson.tell(self.guide, from_top=True)
-        self.main.open_lesson(self.guide.beside)
+        self._main.lesson.tell(self.guide, from_top=True)
+        self._main.open_lesson(self.guide.beside)
 
     def screen_page(self, where: str) -> None:
         """Turn the page; after the last, the list."""
@@ -202,7 +189,7 @@ class TeachingApp(InTurnApp):
             return
         word = where.strip()
         if not word.isdecimal() and word not in ("next", "previous"):
-            self.say(f"there is no page “{word}” — use: page next | previous | NUMBER", "wrong")
+            self._status.say(f"there is no page “{word}” — use: page next | previous | NUMBER", "wrong")
             return
         if word == "next" and guide.is_last:
             self.list_lessons()
@@ -216,36 +203,36 @@ class TeachingApp(InTurnApp):
         if guide is not None:
             problem = guide.answer(text)
             if problem:
-                self.say(problem, "wrong")
-            self.main.lesson.tell(guide)
-            self.main.focus_pane("lesson")
+                self._status.say(problem, "wrong")
+            self._main.lesson.tell(guide)
+            self._main.focus_pane(LESSON)
 
     def screen_show(self, _: str) -> None:
         """Show the answer of the open question."""
         guide = self._open_guide()
         if guide is not None:
             if not guide.reveal():
-                self.say("no question is open on this page")
-            self.main.lesson.tell(guide)
+                self._status.say("no question is open on this page")
+            self._main.lesson.tell(guide)
 
     def screen_try(self, _: str) -> None:
         """Do the next thing that the page suggests."""
         guide = self._open_guide()
         if guide is not None:
             if not guide.try_next():
-                self.say("all of this page is done: . turns it")
-            self.main.lesson.tell(guide)
+                self._status.say("all of this page is done: . turns it")
+            self._main.lesson.tell(guide)
 
     def go_on(self) -> None:
         """Enter, in the lesson: whatever comes next, once it is in view."""
         from nnwalk_tui.lessons.document import Question
 
         guide = self._open_guide()
-        if guide is None or self.main.lesson.scroll_on():
+        if guide is None or self._main.lesson.scroll_on():
             return
         thing = guide.next_thing()
         if isinstance(thing, Question):
-            self.screen_command("answer ")
+            self._type_command("answer ")
         elif thing is not None:
             self.screen_try("")
         else:
@@ -254,59 +241,55 @@ class TeachingApp(InTurnApp):
     def screen_leave(self, _: str) -> None:
         """Leave the lesson: back to the user's own run, or on with the lesson's where there is none."""
         if self.guide is None:
-            self.say("no lesson is open")
+            self._status.say("no lesson is open")
             return
         self.guide = None
         if self._spare is not None:
             self._end(self._spare)
             self._spare = None
-        self.main.lesson.tell(None)
-        self.main.close_lesson()
+        self._main.lesson.tell(None)
+        self._main.close_lesson()
         if self._parked is not None:
             parked, self._parked = self._parked, None
             self._lesson_run = None
-            self._end(self.client)
-            self.show_run_of(parked.client, parked.snapshot)
+            self._end(self._talk.target)
+            self._talk.turn_to(parked.target, parked.snapshot)
             for message in parked.messages:
-                self.hear(message)
-
-    def hear(self, message: FromEngine | EngineDied) -> None:
-        """Take a message of the engine's."""
-        raise NotImplementedError
+                self._talk.hear(message)
 
     def _open_guide(self) -> Guide | None:
         if self.guide is None:
-            self.say("no lesson is open — t lists them")
+            self._status.say("no lesson is open — t lists them")
         return self.guide
 
     # The engine that a lesson runs on
 
     def _run(self, experiment: Experiment) -> None:
         """Run the lesson's experiment, in the engine of its last one if that lives; the user's own run is parked."""
-        before, snapshot = self.client, self.snapshot
+        before, snapshot = self._talk.target, self._talk.snapshot
         if self._lesson_run is None:
-            messages: deque[FromEngine | EngineDied] = deque(maxlen=100)
-            before.interrupt()
-            self.show_run_of(self._spare_engine(experiment), None)
+            messages: deque[FromTarget] = deque(maxlen=100)
+            before.send(Interrupt())
+            self._talk.turn_to(self._spare_engine(experiment), None)
             before.on_message(lambda message: messages.append(message) if isinstance(message, EngineDied) else None)
             self._parked = Parked(before, snapshot, messages)
-        elif self.over:
-            self.show_run_of(self._new_client(experiment), None)
+        elif self._talk.over or not before.can.reopen:
+            self._talk.turn_to(self._new_target(experiment), None)
             self._end(before)
         else:
-            before.reopen(Job(experiment=experiment))
-            self.show_run_of(before, None)
+            before.send(Open(Job(experiment=experiment)))
+            self._talk.turn_to(before, None)
         self._lesson_run = experiment
 
-    def _spare_engine(self, experiment: Experiment) -> Client:
+    def _spare_engine(self, experiment: Experiment) -> Target:
         """An engine on an experiment: the spare one, or a new one."""
         spare, self._spare = self._spare, None
         if spare is None:
-            return self._new_client(experiment)
-        spare.reopen(Job(experiment=experiment))
+            return self._new_target(experiment)
+        spare.send(Open(Job(experiment=experiment)))
         return spare
 
-    def _end(self, client: Client) -> None:
+    def _end(self, target: Target) -> None:
         """End an engine without waiting for it."""
-        client.on_message(lambda _: None)
-        self.run_worker(asyncio.to_thread(client.close))
+        target.on_message(lambda _: None)
+        self._app.run_worker(asyncio.to_thread(target.close))

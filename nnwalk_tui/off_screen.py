@@ -7,24 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from textual.pilot import Pilot
 
 from engine.errors import CommandError
 from engine.protocol.messages import Look
-from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, Frame, FromEngine
-from engine.protocol.views import Snapshot
 from nnwalk_tui import terminal
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.app import NNWalkApp
-from nnwalk_tui.client.engine_client import EngineDied
+from nnwalk_tui.client.local import Local, Run
 from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.config.settings import Settings
-from nnwalk_tui.screens.command_line import Tone
 from nnwalk_tui.shots import pictures, shot
 from nnwalk_tui.shots.shot import Shot
 
@@ -36,10 +30,10 @@ _PATIENCE = 60.0  # seconds that a picture may take
 
 
 class OffScreen:
-    """The screen of a session; `do` carries out one of its commands, `see` is its answer to a Look."""
+    """The screen of a run in this process."""
 
-    def __init__(self, do: Callable[[str, int], Answer], see: Callable[[Look], Snapshot], settings: Settings) -> None:
-        self._do, self._see, self._settings = do, see, settings
+    def __init__(self, run: Run, settings: Settings) -> None:
+        self._run, self._settings = run, settings
         self._showing: list[str] = []
 
     def perform(self, command: ScreenCommand, text: str) -> str:
@@ -50,7 +44,7 @@ class OffScreen:
         if command.name != "screenshot":
             raise CommandError(f"“{command.name}” needs a screen", "leave --headless out, or the command")
         wanted = shot.parse(command.argument)
-        position = self._see(Look([])).position
+        position = self._run.see(Look([])).position
         files = shot.paths(wanted, position)
         picture = asyncio.run(self._picture(wanted))
         return shot.write({path: picture.svg if path.suffix.lower() == ".svg" else picture.text for path in files})
@@ -58,27 +52,15 @@ class OffScreen:
     async def _picture(self, wanted: Shot) -> pictures.Picture:
         with tempfile.TemporaryDirectory() as state:  # no settings, no command history
             ascii, scheme = bool(self._settings.ascii), SCHEMES[terminal.scheme(self._settings.theme)]
-            app = _Unattended(AtOnce(self._do, self._see), ascii=ascii, scheme=scheme, state=Path(state))
+            app = NNWalkApp(Local(self._run), ascii=ascii, scheme=scheme, state=Path(state))
             async with app.run_test(size=wanted.size or shot.USUAL) as pilot:
                 await _at_rest(pilot, app)
                 for text in [*self._showing, *_alone(wanted.pane)]:
                     app.perform(text)
                     await _at_rest(pilot, app)
-                    if app.problem:
-                        raise CommandError(app.problem)
+                    if app.status.problem:  # nobody reads it from the screen
+                        raise CommandError(app.status.problem)
                 return pictures.picture_of(app)
-
-
-class _Unattended(NNWalkApp):
-    """Nobody reads what is wrong from its screen."""
-
-    problem = ""
-
-    def say(self, text: str, tone: Tone = "text") -> None:
-        """Keep what is wrong."""
-        if tone == "wrong":
-            self.problem = text
-        super().say(text, tone)
 
 
 def _alone(pane: str) -> list[str]:
@@ -93,39 +75,3 @@ async def _at_rest(pilot: Pilot[None], app: NNWalkApp) -> None:
             before = app.snapshot
             await pilot.pause()
             quiet = quiet + 1 if app.snapshot is before and before is not None else 0
-
-
-class AtOnce:
-    """An engine client that answers before it returns."""
-
-    def __init__(self, do: Callable[[str, int], Answer], see: Callable[[Look], Snapshot]) -> None:
-        self._do, self._see = do, see
-        self._tell: Callable[[FromEngine | EngineDied], None] = lambda _: None
-        self._sent: Snapshot | None = None
-        self._last_id = 0
-
-    def start(self) -> None: ...
-
-    def on_message(self, callback: Callable[[FromEngine | EngineDied], None]) -> None:
-        self._tell = callback
-
-    def do(self, text: str) -> int:
-        self._last_id += 1
-        self._tell(self._do(text, self._last_id))
-        return self._last_id
-
-    def look(self, look: Look) -> None:
-        seen = self._see(look)
-        if seen != self._sent:
-            self._sent = seen
-            self._tell(Frame(seen))
-
-    def arrange(self, layout: dict[str, Any]) -> None: ...
-
-    def interrupt(self) -> None: ...
-
-    def reopen(self, job: Job) -> None: ...
-
-    def restart(self) -> None: ...
-
-    def close(self) -> None: ...

@@ -177,18 +177,18 @@ def _headless(name: str, folder: Path, as_json: bool, reason: str | None, say: S
 def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
     """Open the screen on a lesson, or on the list."""
     from engine.experiments.experiment import Experiment
-    from nnwalk_tui.client.engine_client import EngineClient
+    from nnwalk_tui.client.spawned import Spawned
     from nnwalk_tui.lessons.guide import experiment_at
 
     page = Progress(default_path()).of(wanted).page if wanted else 0
     experiment = (experiment_at(wanted, page) if wanted else None) or Experiment(model="neuron")
-    client = EngineClient(Job(experiment=experiment))
+    target = Spawned(Job(experiment=experiment))
     try:
         before_the_screen()
         from nnwalk_tui.app import run
-        from nnwalk_tui.teaching import Plan
+        from nnwalk_tui.parts.classroom import Plan
 
         plan = Plan(folder, wanted.slug if wanted else "", experiment)
-        return run(client, looks, lessons=plan)
+        return run(target, looks, lessons=plan)
     finally:
-        client.close()
+        target.close()

@@ -1,0 +1,451 @@
+"""Raw log → events, values and versions, when a tape is first read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.protocol.positions import Phase
+from engine.statistics import statistics
+from engine.tape.backward import Pass, Step, is_function
+from engine.tape.log import Log
+from engine.tape.naming import Naming
+from engine.tape.operations import FOLDED, Operation, operation
+from engine.tape.raw import AtenOp, Between, Entered, Left, OpRow, Stepped, Version, storage_of, tensors_in, written
+from engine.tape.sources import line_of
+from engine.tape.tape import Event, Loss, Tape, Value
+from engine.tape.tracked import Tracked
+from engine.tape.versions import GONE, LEFT
+
+_PARTIAL_VIEWS = {"select", "slice", "split", "split_with_sizes", "chunk", "narrow", "unbind"}
+_FOLDED_NODES = {"CloneBackward0", "AccumulateGrad"}
+_REENTRANT = {"CheckpointFunctionBackward"}  # whose inner operations are the model's own
+
+
+class Builder:
+    """Makes one tape of one log. Values past `budget` bytes keep statistics only, but for events in `wanted`."""
+
+    def __init__(
+        self, tape: Tape, naming: Naming, tracked: Tracked, log: Log, budget: int, wanted: frozenset[int]
+    ) -> None:
+        self.tape = tape
+        self.losses: Mapping[str, Tensor] = {}
+        self._naming, self._tracked, self._log = naming, tracked, log
+        self._budget, self._wanted = budget, wanted
+        self._loaded: list[tuple[str, str, Tensor]] = []
+        self._known: dict[int, tuple[Tensor, Value]] = {}  # by id of a tensor that is held, so that the id is its own
+        self._stored = set[int]()  # storages that are counted
+        self._pending: list[Event] = []
+        self._by_sequence: dict[int, Event] = {}
+        self._last_backward: Event | None = None
+        self._layer = 0
+        self._place = 0  # in the log
+        self._functions: dict[int, Any] = {}  # sequence number → Python Function's node
+        self._function: list[Event] | None = None  # inner operations of the one that runs
+        self._gradients = 0  # bytes
+
+    def load(self, found: list[tuple[str, str, Tensor]]) -> None:
+        """The values of the first event."""
+        self._loaded = found
+
+    def build(self) -> None:
+        """Fill the tape; what was only needed for it is let go."""
+        rows = self._log.rows
+        self._introduce_state()
+        self._load_event()
+        phases = _phases(rows, self._tracked)
+        names = self._loss_names([row for row in rows if isinstance(row, Pass)])
+        self._functions = dict(_functions(rows))
+        for place, row in enumerate(rows):
+            self._place = place
+            self._leave_function(row)
+            match row:
+                case OpRow():
+                    self._operation(row, phases.get(place, row.phase))
+                case Left():
+                    self._name_output(row)
+                case Version():
+                    self._put(row, len(self.tape.events) + 1 if self._before_last(rows, place) else len(self.tape.events))
+                case Pass():
+                    self._backward(row, names.pop(0))
+                case Between():
+                    self._between(row)
+                case Stepped():
+                    self._updates(row)
+        self._leave_function(None)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._known.clear()
+        self._by_sequence.clear()
+        self._functions.clear()
+        self._log.rows, self._log.saved = [], {}
+        self._tracked.passes.clear()
+
+    @staticmethod
+    def _before_last(rows: list[Any], place: int) -> bool:
+        """Whether an event follows that makes a version; those at the very end belong to the last event."""
+        return any(not isinstance(row, Version | Left | Entered) for row in rows[place + 1 : place + 64])
+
+    # ── before the program ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _introduce_state(self) -> None:
+        naming, tracked = self._naming, self._tracked
+        for name, parameter in tracked.parameters.items():
+            layer = naming.layer_of.get(name, 0)
+            self._introduce(parameter, Value(naming.short_name.get(name, name), parameter=name, layer=layer))
+        for name, leaf in tracked.loose.items():
+            self._introduce(leaf, Value(name), hold=True)
+        for name, buffer in tracked.buffers.items():
+            self._introduce(buffer, Value(name, buffer=name))
+        for key, index in tracked.places().items():
+            self.tape.places[key] = index
+
+    def _load_event(self) -> None:
+        values = []
+        for name, symbol, tensor in self._loaded:
+            value = self._introduce(tensor, Value(name, symbol), hold=True)
+            self.tape.values[name] = value
+            values.append(value)
+        event = Event(Phase.LOAD, Operation("load"), "load", outputs=tuple(values))
+        self.tape.add(event)
+        for value in values:
+            value.event = event
+
+    # ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _operation(self, row: OpRow, phase: Phase) -> None:
+        info = row.info
+        tensors = tensors_in((*row.args, *row.kwargs.values())) if row.kwargs else tensors_in(row.args)
+        if info.detach:
+            self._detached(row, tensors)
+            return
+        inputs = tuple(self._value_of(tensor) for tensor in tensors)
+        layer = 0
+        if phase is Phase.FORWARD:
+            self._layer = layer = self._naming.layer_at(row.path) or self._layer
+        masked = any(value.name == "mask" for value in inputs)
+        op = operation("dropout") if info.operation.name == "mul" and masked else info.operation
+        event = Event(phase, op, info.aten, layer, row.path, inputs=inputs)
+        if info.written:
+            self._stored.difference_update(storage_of(tensor) for tensor in written(info, row.args, row.kwargs))
+        outs = tensors_in((row.out,))
+        event.outputs = tuple(self._made(event, info, inputs, tensor) for tensor in outs)
+        self._by_sequence.setdefault(row.sequence, event)
+        if not row.graph and phase in (Phase.FORWARD, Phase.LOSS):
+            _mark_cut(event, tensors, outs, row)
+        if info.written and tensors:
+            self._written_into(event, tensors[0], inputs)
+        if self._function is not None:
+            self._function.append(event)
+        elif info.folded or (info.aten == "div_" and masked):  # a dropout mask is scaled before it is used
+            self._pending.append(event)
+        else:
+            self._add(event, line_of(row.place))
+
+    def _add(self, event: Event, source: str) -> None:
+        event.folded, self._pending = (*event.folded, *self._pending), []
+        event.source = source
+        self.tape.add(event)
+        for folded in event.folded:
+            folded.number = event.number
+        if event.outputs and not event.outputs[0].name:
+            event.outputs[0].name = f"out[{event.number}]"
+
+    def _made(self, event: Event, info: AtenOp, inputs: tuple[Value, ...], tensor: Tensor) -> Value:
+        known = self._known.get(id(tensor))
+        if known is not None and known[1].parameter:
+            return known[1]
+        value = Value(layer=event.layer)
+        value.event = event
+        first = inputs[0] if inputs else None
+        if info.view and first is not None:
+            value.base, value.name = first, _view_name(info.aten, first.name)
+        elif info.aten == "bernoulli_" or (info.aten == "div_" and first is not None and first.name == "mask"):
+            value.name = "mask"
+        elif info.operation.activation and first is not None and first.root().symbol in ("Z", "N"):
+            self._name(value, "A", first.root().layer)
+        self._introduce(tensor, value, hold=True)
+        return value
+
+    def _detached(self, row: OpRow, tensors: list[Tensor]) -> None:
+        source = self._known.get(id(tensors[0]))
+        if source is None or not (source[1].name or tensors[0].requires_grad):
+            return  # zeros and the like, of torch's own
+        value = Value(source[1].name or "c", layer=source[1].layer, base=source[1], event=source[1].event)
+        if tensors[0].requires_grad:
+            value.cut, value.cut_at = "detach", line_of(row.place)
+        self._introduce(row.out, value, hold=True)
+
+    def _written_into(self, event: Event, view: Tensor, inputs: tuple[Value, ...]) -> None:
+        """A write into part of a tensor makes the whole another value, which what was written is part of."""
+        base = view._base
+        known = None if base is None else self._known.get(id(base))
+        if base is None or known is None or known[1].parameter or known[1].buffer or inputs[0].root() is inputs[0]:
+            return
+        whole = Value(known[1].name, layer=event.layer, base=known[1], event=event, written=inputs[1:])
+        self._introduce(base, whole, hold=True)
+
+    def _name(self, value: Value, symbol: str, layer: int) -> None:
+        name = f"{symbol}[{layer}]"
+        calls = 1
+        while (name if calls == 1 else f"{name}/{calls}") in self.tape.values:
+            calls += 1
+        value.symbol, value.layer = symbol, layer
+        value.name = name if calls == 1 else f"{name}/{calls}"
+        self.tape.values[value.name] = value
+
+    def _name_output(self, left: Left) -> None:
+        tensors = tensors_in((left.output,))
+        value = self._known.get(id(tensors[0]), (None, None))[1] if tensors else None
+        if value is not None and not value.symbol and not value.parameter and not value.buffer:
+            self._name(value, *left.part)
+
+    # ── an autograd.Function ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _leave_function(self, row: Any) -> None:
+        """Begin or end what an autograd.Function does inside, which is one operation to the user."""
+        inside = isinstance(row, OpRow) and not row.graph and row.sequence in self._functions
+        if self._function is not None and not (inside and row.sequence == self._running.sequence):
+            self._function_event(self._functions[self._running.sequence])
+        if inside and self._function is None:
+            self._function, self._running = [], row
+
+    def _function_event(self, node: Any) -> None:
+        row, inner = self._running, self._function or []
+        self._function = None
+        made = {value for event in inner for value in event.outputs}
+        inputs = dict.fromkeys(v for event in inner for v in event.inputs if v not in made)
+        name = node.name().removesuffix("Backward")
+        layer = self._naming.layer_at(row.path) or self._layer if row.phase is Phase.FORWARD else 0
+        event = Event(row.phase, Operation(name), name, layer, row.path, inputs=tuple(inputs))
+        outs = [t for t, value in list(self._known.values()) if value in made and t.grad_fn is node]
+        for tensor in sorted(outs, key=lambda tensor: tensor.output_nr):
+            value = Value(layer=layer, event=event)
+            self._introduce(tensor, value, hold=True)
+            event.outputs = (*event.outputs, value)
+        self._by_sequence[row.sequence] = event
+        event.folded = tuple(inner)
+        self._add(event, line_of(row.place))
+
+    # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _value_of(self, tensor: Tensor) -> Value:
+        known = self._known.get(id(tensor))
+        return known[1] if known else self._introduce(tensor, Value("c"), hold=True)
+
+    def _introduce(self, tensor: Tensor, value: Value, *, hold: bool = False) -> Value:
+        value.shape, value.dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        self._known[id(tensor)] = (tensor, value)
+        if hold and not (value.parameter or value.buffer):
+            self._hold(tensor, value)
+        return value
+
+    def _hold(self, tensor: Tensor, value: Value) -> None:
+        storage = storage_of(tensor)
+        size = 0 if storage in self._stored or not storage else tensor.untyped_storage().nbytes()
+        self._stored.add(storage)
+        then = self._as_it_was(tensor, value, storage)
+        number = len(self.tape) + 1  # of the event that this value belongs to, or is folded into
+        if self.tape.bytes + size > self._budget and number not in self._wanted and value.symbol not in ("X", "Y"):
+            value.statistics = statistics(value.name, then)
+            return
+        self.tape.bytes += size
+        value.tensor = then
+
+    def _as_it_was(self, tensor: Tensor, value: Value, storage: int) -> Tensor:
+        """The tensor as it was when this place of the log was written."""
+        root = value.root()
+        if root.parameter:
+            return self._of_parameter(tensor, root.parameter)
+        made = value.event is not None
+        for place, kept in self._log.saved.get(storage, ()):
+            if place > self._place or (place == self._place and not made):
+                empty = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+                return empty.set_(kept, tensor.storage_offset(), tensor.shape, tensor.stride())
+        return tensor.detach()
+
+    def _of_parameter(self, tensor: Tensor, name: str) -> Tensor:
+        """A view of a parameter, as that is before its first update."""
+        before, live = self.tape.before.tensors.get(name), self._tracked.parameters[name]
+        if before is None or self.tape.versions.events(name) or before.stride() != live.stride():
+            return tensor.detach()
+        if before.dtype != tensor.dtype or storage_of(tensor) != storage_of(live):
+            return tensor.detach()
+        return before.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset() - live.storage_offset())
+
+    # ── backward ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _loss_names(self, passes: list[Pass]) -> list[str]:
+        if len(passes) == 1:
+            return ["ℒ"]
+        names: list[str] = []
+        for passed in passes:
+            returned = next((k for k, loss in self.losses.items() if loss is passed.roots[0] and k), "")
+            name = first = passed.name or returned or "ℒ"
+            name = first = "ℒ" if name == "loss" else first
+            calls = 1
+            while name in names:
+                calls += 1
+                name = f"{first}/{calls}"
+            names.append(name)
+        return names
+
+    def _backward(self, passed: Pass, name: str) -> None:
+        self._pending, self._last_backward, begun = [], None, len(self.tape)
+        value = self._value_of(passed.roots[0])
+        value.name, value.symbol = name, "L"
+        self.tape.values[name] = value
+        for step in passed.steps():
+            if isinstance(step, Version):
+                self._put(step, self._last_backward.number if self._last_backward is not None else begun)
+                self._of_loose(step)
+            else:
+                self._step(passed, step)
+        number = float(passed.roots[0].detach().real.sum())
+        self.tape.losses[name] = Loss(value, value.event, begun + 1, len(self.tape), number)
+
+    def _of_loose(self, version: Version) -> None:
+        leaf = self._tracked.loose.get(version.name[1:])
+        if leaf is not None and self._last_backward is not None:
+            value = self._value_of(leaf)
+            value.gradient, value.gradient_event = version.tensor, self._last_backward.number
+
+    def _step(self, passed: Pass, step: Step) -> None:
+        name, twin = step.node.name(), self._by_sequence.get(step.node._sequence_nr())
+        targets = [self._target(node, index) for node, index in step.node.next_functions]
+        arrived = tuple(None if place is None else passed.captured[place] for place in step.arrived)
+        left = tuple(None if place is None else passed.captured[place] for place in step.left)
+        if not self._room_for(left):
+            arrived, left = (None,) * len(arrived), (None,) * len(left)
+        for value, gradient in zip(twin.outputs if twin else (), arrived, strict=False):
+            value.gradient = gradient
+        op = twin.op if twin else Operation(name.removesuffix("Backward0"))
+        event = Event(Phase.BACKWARD, op, name, gradients_in=arrived, twin=twin)
+        event.gradients_out = tuple(zip(targets, left, strict=False))
+        if twin is not None:
+            event.layer, event.path, event.source = twin.layer, twin.path, twin.source
+            event.inputs, event.outputs = twin.outputs, twin.inputs
+        self._add_backward(event, name in _FOLDED_NODES or (twin is not None and twin.aten in FOLDED))
+        for target in targets:
+            if target is not None:
+                target.gradient_event = event.number
+
+    def _add_backward(self, event: Event, folded: bool) -> None:
+        if folded and self._last_backward is not None:
+            self._last_backward.folded = (*self._last_backward.folded, event)
+            event.number = self._last_backward.number
+        else:
+            self.tape.add(event)
+            self._last_backward = event
+
+    def _target(self, node: Any, index: int) -> Value | None:
+        if node is None:
+            return None
+        if node.name().endswith("AccumulateGrad"):
+            known = self._known.get(id(node.variable))
+            return known[1] if known else None
+        event = self._by_sequence.get(node._sequence_nr())
+        return event.outputs[index] if event is not None and index < len(event.outputs) else None
+
+    def _room_for(self, gradients: tuple[Tensor | None, ...]) -> bool:
+        size = sum(each.untyped_storage().nbytes() for each in gradients if each is not None and storage_of(each))
+        if self.tape.bytes + size > self._budget and not self._wanted & {len(self.tape), len(self.tape) + 1}:
+            return False
+        self.tape.bytes += size
+        return True
+
+    # ── between, and updates ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _between(self, between: Between) -> None:
+        self._pending, inner, changed = [], [], list(between.parameters)
+        event = Event(Phase.BETWEEN, Operation(between.kind), between.kind, source=line_of(between.place))
+        self._function = inner
+        for row in between.rows:
+            if isinstance(row, OpRow):
+                self._operation(row, Phase.BETWEEN)
+            elif isinstance(row, Version):
+                self._put(row, len(self.tape) + 1)
+                changed.append(row.name[1:])
+        self._function = None
+        event.changed = tuple(dict.fromkeys(changed))
+        values = [self._value_of(self._tracked.live(name)) for name in event.changed]
+        event.inputs = event.outputs = tuple(values)
+        event.folded = tuple(inner)
+        event.norm = _norm(between)
+        self._add(event, event.source)
+
+    def _updates(self, stepped: Stepped) -> None:
+        self._pending = []
+        for update in stepped.updates:
+            value = self._value_of(self._tracked.live(update.name))
+            layer = self._naming.layer_of.get(update.name, 0)
+            event = Event(Phase.UPDATE, Operation(stepped.kind), stepped.kind, layer, inputs=(value,), outputs=(value,))
+            event.parameter, event.path = update.name, update.name.rpartition(".")[0]
+            event.optimizer, event.group = stepped.optimizer, update.group
+            event.settings, event.source = stepped.groups[update.group], line_of(stepped.place)
+            self.tape.add(event)
+            self._put(update.version, event.number)
+            state = LEFT if update.state is None else update.state
+            self.tape.versions.put((stepped.optimizer, update.name), event.number, state)
+
+    def _put(self, version: Version, number: int) -> None:
+        version.number = number
+        value = GONE if version.gone else LEFT if version.tensor is None else version.tensor
+        self.tape.versions.put(version.name, number, value)
+
+
+def _functions(rows: list[Any]) -> Iterator[tuple[int, Any]]:
+    for row in rows:
+        if isinstance(row, Pass):
+            for step in row.steps():
+                if isinstance(step, Step) and is_function(step.node) and step.node.name() not in _REENTRANT:
+                    yield step.node._sequence_nr(), step.node
+
+
+def _phases(rows: list[Any], tracked: Tracked) -> dict[int, Phase]:
+    """Operations after a pass or an update that touch nothing of the program's belong to the forward pass that follows.
+
+    `z = torch.randn(…)` begins a pass; weight clamping, averaging and the like are between.
+    """
+    found: dict[int, Phase] = {}
+    waiting: list[int] = []
+    touched = tracked.storages()
+    for place, row in enumerate(rows):
+        if isinstance(row, Version) and row.tensor is not None:
+            touched.add(storage_of(row.tensor))
+        elif isinstance(row, OpRow) and row.phase is Phase.BETWEEN:
+            storages = {storage_of(t) for t in tensors_in((*row.args, *(row.kwargs or {}).values()))}
+            if storages & touched:
+                touched.update(storage_of(t) for t in tensors_in((row.out,)))
+            elif row.info.aten != "_local_scalar_dense":
+                waiting.append(place)
+        elif isinstance(row, Entered):
+            found |= dict.fromkeys(waiting, Phase.FORWARD)
+            waiting = []
+        elif isinstance(row, Pass | Stepped):
+            waiting = []
+    return found
+
+
+def _mark_cut(event: Event, tensors: list[Tensor], outs: list[Tensor], row: OpRow) -> None:
+    """Say of what is made without a graph, out of something that has one, that no gradient comes back through it."""
+    if any(tensor.requires_grad for tensor in tensors):
+        for value, tensor in zip(event.outputs, outs, strict=True):
+            if not tensor.requires_grad and not value.parameter:
+                value.cut, value.cut_at = "no_grad", line_of(row.place)
+
+
+def _norm(between: Between) -> float | None:
+    """The norm that gradients are clipped by: of torch's own function, the last that is taken."""
+    taken = [row.out for row in between.rows if isinstance(row, OpRow) and row.info.aten == "linalg_vector_norm"]
+    return float(taken[-1]) if taken and between.kind == "clip" else None
+
+
+def _view_name(aten: str, name: str) -> str:
+    if aten == "t" or aten == "transpose":
+        return name.removesuffix("ᵀ") if name.endswith("ᵀ") else name + "ᵀ"
+    return f"{name}[…]" if aten in _PARTIAL_VIEWS and not name.endswith("[…]") else name

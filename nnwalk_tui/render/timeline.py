@@ -109,7 +109,7 @@ def _segments(phases: list[tuple[str, int]], width: int) -> list[Segment]:
 
 
 def _names(phases: list[str], width: int) -> list[str]:
-    """The longest names of the phases that fit side by side: whole, of two letters or one where there are many, none."""
+    """The longest names of the phases that fit side by side: whole, of two letters, of one, or none."""
     short = [_SHORT_NAMES.get(phase, phase[:2]) for phase in phases]
     letters = [_LETTERS.get(phase, phase[:1]) for phase in phases]
     for names, room in ((phases, _NAME_ROOM), (short, 1), (letters, 1)):

@@ -68,7 +68,9 @@ class Builder:
                 case Left():
                     self._name_output(row)
                 case Version():
-                    self._put(row, len(self.tape.events) + 1 if self._before_last(rows, place) else len(self.tape.events))
+                    self._put(
+                        row, len(self.tape.events) + 1 if self._before_last(rows, place) else len(self.tape.events)
+                    )
                 case Pass():
                     self._backward(row, names.pop(0))
                 case Between():

@@ -116,7 +116,9 @@ def describe(func: Any) -> AtenOp:
             written = tuple(
                 place for place, a in enumerate(func._schema.arguments) if a.name in ("running_mean", "running_var")
             )
-        info = _OPS[func] = AtenOp(aten, operation(aten), aten in FOLDED, aten in VIEWS, written, aten == "detach", library == "profiler")
+        info = _OPS[func] = AtenOp(
+            aten, operation(aten), aten in FOLDED, aten in VIEWS, written, aten == "detach", library == "profiler"
+        )
     return info
 
 

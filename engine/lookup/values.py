@@ -313,7 +313,8 @@ class Values:
 
     def check(self, ref: Ref) -> None:
         """Raise NotComputedYetError if the cursor has not reached what a reference means."""
-        tape, parameter = self._needs_tape(ref.name), self.parameter_name(ref)
+        self._needs_tape(ref.name)
+        parameter = self.parameter_name(ref)
         if parameter is not None:
             if ref.is_gradient:
                 self.parameter_gradient(parameter)

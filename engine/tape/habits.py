@@ -1,4 +1,4 @@
-"""What is learned of a program from batch to batch, so that gradients are copied only where somebody overwrites them."""
+"""What is learned of a program from batch to batch: gradients are copied only where somebody overwrites them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from engine.tape.building import Builder
 from engine.tape.habits import Habits
 from engine.tape.log import Log
 from engine.tape.naming import Naming
-from engine.tape.raw import Entered, Left, OpRow, Stepped, Version, caller, tensors_in, users_place
+from engine.tape.raw import Entered, Left, OpRow, Stepped, Version, caller, users_place
 from engine.tape.sources import users_frames, variable_of
 from engine.tape.tape import Tape
 from engine.tape.tracked import Tracked, copied

@@ -1,4 +1,4 @@
-"""What is written down while a batch runs, as it comes: no event, no name, no number is made of it before it is asked for.
+"""What is written down while a batch runs, as it comes: no event or name is made of it before it is asked for.
 
 A `Log` is a list of rows. Most are operations, as plain tuples (see `OpRow`): a tuple is the cheapest thing to make.
 """

@@ -46,7 +46,7 @@ class Tracked:
 
     def places(self) -> dict[tuple[str, str], int]:
         """The index of each parameter in its optimizer, by (optimizer, full name)."""
-        found = {}
+        found: dict[tuple[str, str], int] = {}
         for key, optimizer in self._optimizers.items():
             parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
             found |= {(key, self.name_of(parameter)): index for index, parameter in enumerate(parameters)}
@@ -120,7 +120,7 @@ class Tracked:
         self._gradients = None
 
     def reassigned(self) -> list[Version]:
-        """Versions of gradients that are other tensors than those last seen: the user put them there, or dropped them."""
+        """Versions of gradients that are other tensors than those last seen: put there by the user, or dropped."""
         found = []
         for name, leaf in self.leaves():
             grad = leaf.grad

@@ -146,7 +146,7 @@ def test_the_passes_of_a_closure_come_before_the_update_that_ends_the_step() -> 
 
 @pytest.mark.parametrize("kind", ["norm", "value"])
 def test_clipping_is_one_event_with_the_gradients_before_and_after(kind: str) -> None:
-    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         loss = cross_entropy(model(batch["x"]), batch["labels"])
         loss.backward()
@@ -174,7 +174,7 @@ def test_a_scaler_s_unscaling_is_one_event() -> None:
     def make() -> Program:
         scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
 
-        def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+        def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Any:
             optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16):
                 loss = cross_entropy(model(batch["x"]), batch["labels"])
@@ -193,7 +193,7 @@ def test_a_scaler_s_unscaling_is_one_event() -> None:
 
 
 def test_a_parameter_that_is_clamped_after_its_update_has_both_versions() -> None:
-    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         loss = cross_entropy(model(batch["x"]), batch["labels"])
         loss.backward()
@@ -213,7 +213,8 @@ def test_a_parameter_that_is_clamped_after_its_update_has_both_versions() -> Non
 def test_an_optimizer_that_two_models_share_updates_each_parameter_once() -> None:
     def make() -> Program:
         a, b = net(), net(3, 3, seed=5)
-        optimizer = torch.optim.SGD([{"params": a.parameters()}, {"params": b.parameters(), "lr": 0.5}], lr=0.1)
+        groups: list[dict[str, Any]] = [{"params": a.parameters()}, {"params": b.parameters(), "lr": 0.5}]
+        optimizer = torch.optim.SGD(groups, lr=0.1)
 
         def step(batch: dict[str, Tensor]) -> Tensor:
             optimizer.zero_grad(set_to_none=False)
@@ -253,7 +254,7 @@ class Cube(torch.autograd.Function):
 
 
 def test_a_function_of_the_user_s_is_one_event_with_its_own_name() -> None:
-    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         loss = cross_entropy(Cube.apply(model(batch["x"])), batch["labels"])
         loss.backward()
@@ -274,7 +275,7 @@ def test_a_function_of_the_user_s_is_one_event_with_its_own_name() -> None:
 
 
 def test_a_gradient_penalty_is_part_of_the_loss() -> None:
-    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: nn.Module, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         x = batch["x"].clone().requires_grad_()
         (slope,) = torch.autograd.grad(model(x).tanh().sum(), x, create_graph=True)
@@ -290,7 +291,7 @@ def test_a_gradient_penalty_is_part_of_the_loss() -> None:
 
 @pytest.mark.parametrize("reentrant", [True, False])
 def test_checkpointing_leaves_the_plain_loop_s_bits(reentrant: bool) -> None:
-    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         hidden = model[0](batch["x"])
         loss = cross_entropy(checkpoint(model[1:], hidden, use_reentrant=reentrant), batch["labels"])
@@ -304,7 +305,7 @@ def test_checkpointing_leaves_the_plain_loop_s_bits(reentrant: bool) -> None:
 
 
 def test_hooks_of_the_user_s_on_tensors_do_what_they_do_plainly() -> None:
-    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         hidden = model[0](batch["x"])
         hidden.register_hook(lambda gradient: gradient * 2)
@@ -319,7 +320,7 @@ def test_hooks_of_the_user_s_on_tensors_do_what_they_do_plainly() -> None:
 
 
 def test_what_is_computed_without_gradients_says_so() -> None:
-    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         with torch.no_grad():
             hidden = model[0](batch["x"])
@@ -362,10 +363,10 @@ def test_sparse_gradients_and_complex_parameters_are_recorded() -> None:
             self.words = nn.Embedding(3, 4, sparse=True)
             self.phase = nn.Parameter(torch.randn(4, dtype=torch.complex64))
 
-        def forward(self, labels: Tensor) -> Tensor:
+        def forward(self, labels: Tensor) -> Any:
             return (self.words(labels) * self.phase).abs().sum(1)
 
-    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         loss = (model(batch["labels"]) - 1).square().mean()
         loss.backward()
@@ -378,7 +379,7 @@ def test_sparse_gradients_and_complex_parameters_are_recorded() -> None:
 
 
 def test_a_write_into_a_slice_is_an_input_of_what_reads_the_whole() -> None:
-    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Tensor:
+    def step(model: Any, optimizer: Any, batch: dict[str, Tensor]) -> Any:
         optimizer.zero_grad()
         z = model[0](batch["x"]) * 1.0
         z[:, :4] = y = z[:, 4:] * 2

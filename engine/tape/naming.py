@@ -86,7 +86,7 @@ class Naming:
         self.modules = dict(model.named_modules())  # by path
         self.paths = {id(module): path for path, module in self.modules.items()}
         self.parts = _layer_parts(self.layers)  # id of a module → symbol and layer of what it gives
-        self.modules = list(model)  # the names of the program's modules
+        self.networks = list(model)  # the names of the program's own modules
         self.habits = Habits()
         self.output_activation = str(getattr(model.get(""), "output_activation", ""))  # what a loss applies itself
         self._layer_at: dict[str, int] = {}

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from engine.program.modules import Modules
+from engine.program.surroundings import Held
 from engine.protocol.positions import Phase
 from engine.tape.naming import Naming
 from engine.tape.onlooker import Onlooker
 from engine.tape.tape import Tape
-from engine.training.state import State
+from engine.training.randomness import RandomState
+from engine.training.state import State, capture_optimizer
 
 Optimizers = dict[str, torch.optim.Optimizer]
 
@@ -61,8 +63,9 @@ class Program:
     def _state(self) -> State:
         modules = Modules.of(self.modules)
         tensors = {n: t.detach().clone() for n, t in (*modules.named_parameters(), *modules.named_buffers())}
-        nothing: Any = None
-        return State(1, 0, 0, tensors, {}, [], nothing, None, (), (), next(iter(self.optimizers.values())), None, None)
+        optimizers = {name: capture_optimizer(optimizer) for name, optimizer in self.optimizers.items()}
+        held, random = Held({}, {}), RandomState.capture()
+        return State(1, 0, 0, tensors, frozenset(), {}, optimizers, held, random, None, None, (), (), None, None)
 
 
 def check_bits(make: Callable[[], Program], batches: int = 4, read: bool = True) -> Program:

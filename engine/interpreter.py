@@ -75,7 +75,8 @@ def carry_out(session: Debugger, command: ask.Command) -> Outcome:
         case ask.Digest():
             return _said(session.digest())
         case ask.Compute(request):
-            finding = compute(request)
+            with session.trainer.at_work.aside():
+                finding = compute(request)
             return Outcome(finding, finding.text)
         case ask.CheckFormula(target, network, formula):
             judged = refused(network, target, formula)

@@ -81,6 +81,7 @@ class Server:
         """The session, where its recording left off: the screen sees it while it is on the way there."""
         self._began = time.monotonic()
         session, recording = open_job(job, self._report_loading)
+        session.trainer.at_work.have_process()
         session.progress = self._report
         if recording is not None:
             path = Path(job.recording)

@@ -224,6 +224,8 @@ class Replay:
         if trainer.epoch not in self.fed:
             outcome = None if self._validation is None else trainer.validate(self._validation)
             self.fed[trainer.epoch] = None if outcome is None else outcome["loss"]
+            if outcome is not None and not any(edit.iteration == trainer.iteration for edit in self.edits):
+                self.validations.setdefault(trainer.epoch, outcome)
         with users_code("stepping a scheduler"):
             trainer.program.end_epoch(self.fed[trainer.epoch])
         return True

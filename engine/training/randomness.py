@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +94,20 @@ class OwnRandomness:
         self._own = RandomState.capture()
         self._others = self._own
         self._depth = 0
+
+    def have_process(self) -> None:
+        """From here on the process is the run's own: nothing is swapped around its batches."""
+        self._own.restore()
+        self.alone = True
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is computed inside has nothing to do with the run, and leaves its generators where they are."""
+        random = RandomState.capture()
+        try:
+            yield
+        finally:
+            random.restore()
 
     def __enter__(self) -> None:
         if self.alone:

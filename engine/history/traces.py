@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 MOST = 512  # batches remembered
@@ -45,7 +46,7 @@ class Trace(Generic[T]):
 
     def series(self, name: str, until: int, points: int) -> list[T]:
         """The same without the batches' numbers."""
-        return [found for _, found in self.items(name, until, points)]
+        return list(map(itemgetter(1), self.items(name, until, points)))
 
     def forget_from(self, border: int) -> None:
         """Drop all batches after a border."""

@@ -28,7 +28,7 @@ def _title(naming: Naming, tape: Tape, event: Event) -> str:
     if event.phase is Phase.UPDATE:
         return f"update · {naming.short_name[event.parameter]}"
     names = [event.op.name, str(event.layer) if event.layer else ""]
-    if len(naming.modules) > 1:
+    if len(naming.networks) > 1:
         names.insert(0, _module(naming, event))
     of = f" of {tape.loss_of(event)}" if event.phase is Phase.BACKWARD and len(tape.losses) > 1 else ""
     return f"{event.phase}{of} · {' '.join(name for name in names if name)}"
@@ -37,7 +37,7 @@ def _title(naming: Naming, tape: Tape, event: Event) -> str:
 def _module(naming: Naming, event: Event) -> str:
     """Which of a program's modules an event is of."""
     path = event.path or (event.changed[0] if event.changed else "")
-    return next((name for name in naming.modules if path == name or path.startswith(f"{name}.")), "")
+    return next((name for name in naming.networks if path == name or path.startswith(f"{name}.")), "")
 
 
 def rules(moment: Moment, tape: Tape, event: Event) -> tuple[list[Term], str, list[Term]]:

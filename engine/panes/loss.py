@@ -11,7 +11,7 @@ import numpy as np
 from engine.history.branches import Branch
 from engine.history.replay import Replay
 from engine.lookup.moment import Moment
-from engine.panes.plots import NAMED, Plots
+from engine.panes.plots import Plots
 from engine.protocol.messages import PlotLook
 from engine.protocol.positions import Position
 from engine.protocol.views import Curve, LossView
@@ -87,7 +87,7 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> Los
     if series is None:
         return LossView(Curve(look.quantity, [], [], []), moment.total, [], [], [], look.quantity)
     seen = series[first - 1 : last]
-    window = 1 if look.quantity == "learning_rate" else window_of(len(seen))
+    window = 1 if look.quantity.startswith("learning_rate") else window_of(len(seen))
     epochs = sorted(replay.validations)
     places = [(calendar.iteration(epoch + 1, 0) if epoch else 0, replay.validations[epoch]) for epoch in epochs]
     shown = [(place, taken) for place, taken in places if first - 1 <= place <= last]
@@ -106,13 +106,12 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> Los
         moment.iteration,
         _epoch_marks(moment, first, last),
         [
-            _branch(branch, look.quantity, first, last, columns)
-            for branch in moment.branches.all
-            if branch is not moment.branches.current
+            *(_curve(replay, name, name, first, last, columns) for name in _more_losses(replay, look.quantity)),
+            *(_curve(b.replay, look.quantity, b.name, first, last, columns) for b in _others(moment)),
         ],
         _position(moment, look.at),
         _values(series, window, look.at),
-        [*NAMED, *plots.trees],
+        _quantities(replay, plots),
     )
 
 
@@ -136,7 +135,8 @@ def _series(replay: Replay, quantity: str) -> Array | None:
         return np.array(replay.plotted[quantity])
     if quantity == "loss":
         return np.array(replay.losses)
-    return np.array(replay.series.whole(quantity)) if quantity in (*NAMED, *replay.series) else None
+    known = ("accuracy", *replay.rate_names(), *replay.series)
+    return np.array(replay.series.whole(quantity)) if quantity in known else None
 
 
 def _other_quantity(replay: Replay, first: int, last: int, columns: int) -> Curve:
@@ -155,10 +155,28 @@ def _epoch_marks(moment: Moment, first: int, last: int) -> list[int]:
     return [end for end in ends if first <= end < last]
 
 
-def _branch(branch: Branch, quantity: str, first: int, last: int, columns: int) -> Curve:
-    series = _series(branch.replay, quantity)
+def _others(moment: Moment) -> list[Branch]:
+    return [branch for branch in moment.branches.all if branch is not moment.branches.current]
+
+
+def _curve(replay: Replay, quantity: str, name: str, first: int, last: int, columns: int) -> Curve:
+    """One more curve in the same plot: another branch's, or another loss."""
+    series = _series(replay, quantity)
     seen = np.empty(0) if series is None else series[first - 1 : last]
-    return smoothed(branch.name, seen, columns, window_of(len(seen)), first)
+    return smoothed(name, seen, columns, window_of(len(seen)), first)
+
+
+def _more_losses(replay: Replay, quantity: str) -> list[str]:
+    """Of several losses, those that stand beside the first."""
+    return replay.loss_names[1:] if quantity == "loss" and replay.main_loss is None else []
+
+
+def _quantities(replay: Replay, plots: Plots) -> list[str]:
+    """What there is to plot: losses, accuracy, the rate of each group, scores, expressions."""
+    rates = replay.rate_names()
+    losses = replay.loss_names if len(replay.loss_names) > 1 else []
+    scores = [name for name in replay.series if name not in ("loss", "accuracy", *losses, *rates)]
+    return list(dict.fromkeys(["loss", *losses, "accuracy", *rates, *scores, *plots.trees]))
 
 
 def _position(moment: Moment, at: int) -> Position | None:

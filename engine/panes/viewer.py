@@ -125,13 +125,15 @@ VIEWS: dict[str, Callable[[Viewer, Moment, Look], object]] = {
 
 def _facts(moment: Moment) -> dict[str, Any]:
     """What every snapshot says, whatever is looked at."""
-    found = moment.validation
+    found, rates = moment.validation, moment.learning_rates.values()
     return {
         "status": _status(moment),
         "position": moment.position,
         "loss": moment.loss,
         "accuracy": moment.accuracy,
         "learning_rate": moment.learning_rate,
+        "losses": moment.losses if len(moment.losses) > 1 else {},
+        "rates": None if len(set(rates)) < 2 else (min(rates), max(rates)),
         "valid_loss": None if found is None else found.get("loss"),
         "valid_accuracy": None if found is None else known(found.get("accuracy")),
     }

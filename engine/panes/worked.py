@@ -67,7 +67,7 @@ def _element(tensor: Tensor | None, row: int, neuron: int) -> float | None:
 def _forward(tape: Tape, event: Event, row: int, neuron: int) -> list[str]:
     out = event.outputs[0] if event.outputs else None
     if out is not None and out.symbol == "L" and out.tensor is not None:
-        return [f"ℒ = {number(float(out.tensor))}{_mean_over(tape, event)}"]
+        return [f"{out.name} = {number(float(out.tensor))}{_mean_over(tape, event)}"]
     result = _element(out.tensor, row, neuron) if out is not None else None
     if out is None or result is None or "[" not in out.name:
         return []

@@ -30,7 +30,8 @@ _MOST_FOLLOWED = 256  # parts of one container
 _MODULE_OWN = frozenset(vars(nn.Module()))
 _MODULE_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 _OPTIMIZER_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
-_OPTIMIZER_OWN = frozenset((*vars(torch.optim.SGD([torch.zeros(1)], lr=0.1)), "_opt_called", "step"))
+_OPTIMIZER_OWN = frozenset(("state", "param_groups", "defaults", "step", "zero_grad", "_zero_grad_profile_name"))
+_OPTIMIZER_NOTES = ("_optimizer_", "_warned", "_opt_called")  # how torch's own notes begin
 _TORCH_STATEFUL = (
     *("torch.optim.lr_scheduler", "torch.optim.swa_utils"),
     *("torch.amp", "torch.cuda.amp", "torch.utils.data"),
@@ -172,7 +173,8 @@ def _inside(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
         children = ((f".{key}", key, part) for key, part in item._modules.items())
         return [*own, *children, *_hooks(item, _MODULE_HOOKS), *_of_class(type(item))]
     if isinstance(item, Optimizer):
-        own = [(f".{key}", key, part) for key, part in vars(item).items() if key not in _OPTIMIZER_OWN]
+        keys = [key for key in vars(item) if key not in _OPTIMIZER_OWN and not key.startswith(_OPTIMIZER_NOTES)]
+        own = [(f".{key}", key, vars(item)[key]) for key in keys]
         return [*own, *_hooks(item, _OPTIMIZER_HOOKS), *_of_class(type(item))]
     if isinstance(item, list | tuple | deque):
         return [(f"[{i}]", i, part) for i, part in enumerate(item)] if len(item) <= _MOST_FOLLOWED else []

@@ -379,7 +379,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     position: Position
     loss: float | None  # this batch's, before the update
     accuracy: float | None  # of the predictions that the loss was taken on
-    learning_rate: float | None
+    learning_rate: float | None  # where all parameter groups have one and the same; see rates
     valid_loss: float | None  # the latest at or before the position
     valid_accuracy: float | None
     tape: TapeView | None = None
@@ -395,4 +395,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     landscape: LandscapeView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
     problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
+    losses: dict[str, float | None] = {}  # by name, where there are several
+    rates: tuple[float, float] | None = None  # the least and the greatest, where groups differ
     failed: dict[str, str] = {}  # panes that could not be made, and why, in a line

@@ -20,7 +20,7 @@ from torch.autograd.graph import GradientEdge
 
 from engine.tape.raw import Place, Version, storage_of
 
-_ACCUMULATE = torch._C._functions.AccumulateGrad  # type: ignore[attr-defined]
+_ACCUMULATE = torch._C._functions.AccumulateGrad
 _REENTRANT = ("CheckpointFunctionBackward",)
 
 Engine = Callable[..., Any]  # torch.autograd's own _engine_run_backward
@@ -84,7 +84,7 @@ class Graph:
 
 
 class Pass:
-    """A backward pass. `steps` holds a Step for each node, and between them a Version where a leaf's gradient changed."""
+    """A backward pass. `steps` has a Step for each node, and a Version where a leaf's gradient changed."""
 
     def __init__(self, roots: list[Tensor], name: str, place: Place | None) -> None:
         self.roots, self.name, self.place = roots, name, place
@@ -243,7 +243,7 @@ def quick(graph: Graph) -> bool:
 
 
 def own_gradient(gradient: Tensor, variable: Tensor, shared: bool) -> Tensor:
-    """What AccumulateGrad leaves in `.grad`: the tensor that came if it may, else a copy laid out as the variable is."""
+    """What AccumulateGrad leaves in `.grad`: the tensor that came if it may, else a copy laid out as the variable."""
     if gradient.layout is not torch.strided or variable.layout is not torch.strided:
         return gradient.clone() if shared else gradient
     if not shared and _obeys(gradient, variable):

@@ -45,6 +45,7 @@ class Builder:
         self._place = 0  # in the log
         self._functions: dict[int, Any] = {}  # sequence number → Python Function's node
         self._function: list[Event] | None = None  # inner operations of the one that runs
+        self._running: OpRow | None = None  # its first
         self._gradients = 0  # bytes
 
     def load(self, found: list[tuple[str, str, Tensor]]) -> None:
@@ -68,7 +69,9 @@ class Builder:
                 case Left():
                     self._name_output(row)
                 case Version():
-                    self._put(row, len(self.tape.events) + 1 if self._before_last(rows, place) else len(self.tape.events))
+                    self._put(
+                        row, len(self.tape.events) + 1 if self._before_last(rows, place) else len(self.tape.events)
+                    )
                 case Pass():
                     self._backward(row, names.pop(0))
                 case Between():
@@ -209,14 +212,15 @@ class Builder:
     def _leave_function(self, row: Any) -> None:
         """Begin or end what an autograd.Function does inside, which is one operation to the user."""
         inside = isinstance(row, OpRow) and not row.graph and row.sequence in self._functions
-        if self._function is not None and not (inside and row.sequence == self._running.sequence):
-            self._function_event(self._functions[self._running.sequence])
-        if inside and self._function is None:
+        first = self._running
+        if first is not None and not (inside and row.sequence == first.sequence):
+            self._function_event(first, self._functions[first.sequence])
+        if inside and self._running is None:
             self._function, self._running = [], row
 
-    def _function_event(self, node: Any) -> None:
-        row, inner = self._running, self._function or []
-        self._function = None
+    def _function_event(self, row: OpRow, node: Any) -> None:
+        inner = self._function or []
+        self._function = self._running = None
         made = {value for event in inner for value in event.outputs}
         inputs = dict.fromkeys(v for event in inner for v in event.inputs if v not in made)
         name = node.name().removesuffix("Backward")
@@ -361,7 +365,8 @@ class Builder:
     # ── between, and updates ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _between(self, between: Between) -> None:
-        self._pending, inner, changed = [], [], list(between.parameters)
+        self._pending, changed = [], list(between.parameters)
+        inner: list[Event] = []
         event = Event(Phase.BETWEEN, Operation(between.kind), between.kind, source=line_of(between.place))
         self._function = inner
         for row in between.rows:

@@ -1,9 +1,10 @@
-"""What is learned of a program from batch to batch, so that gradients are copied only where somebody overwrites them."""
+"""What is learned of a program from batch to batch: gradients are copied only where somebody overwrites them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -19,6 +20,7 @@ class Habits:
 
     def __init__(self) -> None:
         self.reentrant = False
+        self._sparse = False
         self._tapes = 0
         self._dropped = False  # whether gradients were seen to be dropped between two batches
         self._overwritten = False
@@ -29,7 +31,7 @@ class Habits:
     @property
     def careful(self) -> bool:
         """Whether every node must be watched."""
-        return self._tapes == 0 or self.reentrant
+        return self._tapes == 0 or self.reentrant or self._sparse
 
     def begin(self) -> None:
         """Before a batch: what became of the gradients of the one before."""
@@ -63,6 +65,7 @@ class Habits:
         self._tapes += 1
         self._look()
         leaves = [(name, leaf) for name, leaf in tracked.leaves() if leaf.grad is not None]
+        self._sparse |= any(leaf.grad is not None and leaf.grad.layout is not torch.strided for _, leaf in leaves)
         if self._overwritten or not self._dropped:
             for name, _ in leaves:
                 tracked.keep_gradient(name)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _FRESH = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 
 
-
 class Log(TorchDispatchMode):
     """Rows in the order of execution. `phase` and `path` are where the program is now; the Onlooker sets them."""
 
@@ -46,6 +45,11 @@ class Log(TorchDispatchMode):
         self._clip: FrameType | None = None
         self._tracked = tracked
         self.awake = False
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: torch's wrapper, for programs compiled meanwhile, costs as much as the row itself."""
+        return False
 
     # ── on and off ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -83,9 +83,10 @@ class Naming:
         self.short_name: dict[str, str] = {}  # full name → "W[1]"; the full name itself where there is no symbol
         self.buffers = frozenset(name for name, _ in model.named_buffers())  # full names
         names = {id(parameter): name for name, parameter in model.named_parameters()}
-        self.paths = {id(module): path for path, module in model.named_modules()}
+        self.modules = dict(model.named_modules())  # by path
+        self.paths = {id(module): path for path, module in self.modules.items()}
         self.parts = _layer_parts(self.layers)  # id of a module → symbol and layer of what it gives
-        self.modules = list(model)  # the names of the program's modules
+        self.networks = list(model)  # the names of the program's own modules
         self.habits = Habits()
         self.output_activation = str(getattr(model.get(""), "output_activation", ""))  # what a loss applies itself
         self._layer_at: dict[str, int] = {}

@@ -50,7 +50,7 @@ class Onlooker:
     ) -> None:
         self.tape = tape
         self._naming, self._budget, self._wanted = naming, budget, wanted
-        self._tracked = Tracked(modules, optimizers)
+        self._tracked = Tracked(naming.modules, optimizers)
         self._log = Log(self._tracked)
         self._optimizers, self._roots = list(optimizers.values()), list(modules.values())
         self._losses = {id(module) for loss in loss_modules for module in loss.modules()}
@@ -289,9 +289,7 @@ class Onlooker:
         tracked.prepare(optimizer)
         place = users_place(caller(1), log.base)
         groups = [copied({k: v for k, v in group.items() if k != "params"}) for group in optimizer.param_groups]
-        stepped = Stepped(
-            tracked.optimizer_name(optimizer), type(optimizer).__name__.lower(), [], groups, place
-        )
+        stepped = Stepped(tracked.optimizer_name(optimizer), type(optimizer).__name__.lower(), [], groups, place)
         self._stepping.append((stepped, log.sleep()))
         if closure is None:
             stepped.updates = tracked.updates(optimizer)
@@ -336,4 +334,4 @@ class Onlooker:
         self._builder.losses = {name: loss for name, loss in losses.items() if isinstance(loss, Tensor)}
         self.tape.defer(self._builder.build, self._log.bytes)
         if 2 * self._log.bytes > self._budget:
-            self._builder.build_now()
+            self.tape.built()

@@ -1,4 +1,4 @@
-"""What is written down while a batch runs, as it comes: no event, no name, no number is made of it before it is asked for.
+"""What is written down while a batch runs, as it comes: no event or name is made of it before it is asked for.
 
 A `Log` is a list of rows. Most are operations, as plain tuples (see `OpRow`): a tuple is the cheapest thing to make.
 """
@@ -116,7 +116,9 @@ def describe(func: Any) -> AtenOp:
             written = tuple(
                 place for place, a in enumerate(func._schema.arguments) if a.name in ("running_mean", "running_var")
             )
-        info = _OPS[func] = AtenOp(aten, operation(aten), aten in FOLDED, aten in VIEWS, written, aten == "detach", library == "profiler")
+        info = _OPS[func] = AtenOp(
+            aten, operation(aten), aten in FOLDED, aten in VIEWS, written, aten == "detach", library == "profiler"
+        )
     return info
 
 

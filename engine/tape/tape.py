@@ -113,7 +113,7 @@ class Tape:
         self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
 
     def defer(self, build: Callable[[], None], size: int) -> None:
-        """Let events, values and versions be made by `build` when they are asked for; the tape is about `size` bytes."""
+        """Let events, values and versions be made by `build` when asked for; the tape is about `size` bytes."""
         self._build, self.bytes = build, size
 
     def built(self) -> Tape:

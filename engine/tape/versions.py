@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 
-class Later(LookupError):
+class Later(LookupError):  # noqa: N818 - it says when, and is often no error
     """What is asked for comes to be with a later event of the batch."""
 
     def __init__(self, event: int) -> None:

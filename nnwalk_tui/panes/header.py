@@ -19,7 +19,8 @@ class HeaderPane(Pane, can_focus=False):
     def part(self, snapshot: Snapshot) -> object:
         """Only what the line says, so that other changes do not draw it again."""
         bare = (snapshot.position, snapshot.loss, snapshot.accuracy, snapshot.learning_rate)
-        return Snapshot(snapshot.run, Status.PAUSED, *bare, None, None)
+        losses, rates = snapshot.losses, snapshot.rates
+        return Snapshot(snapshot.run, Status.PAUSED, *bare, None, None, losses=losses, rates=rates)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The line."""

@@ -43,17 +43,22 @@ def _place(snapshot: Snapshot, level: int) -> Line:
         total = len(str(run.epochs * run.batches))
         line += [gap, *_field("iteration", f"{position.iteration:>{total}}")]
     label = "loss (before update)" if level == 0 else "loss"
-    line += [gap, *_field(label, f"{number(snapshot.loss, decimals=3).strip():<7}", is_bad(snapshot.loss))]
+    for name, loss in snapshot.losses.items() or [(label, snapshot.loss)]:
+        line += [gap, *_field(name, f"{number(loss, decimals=3).strip():<7}", is_bad(loss))]
     if level < 4:
         accuracy = missing() if snapshot.accuracy is None else f"{snapshot.accuracy:.2f}"
-        line += [gap, *_field("acc", f"{accuracy:>4}")]
+        line += [] if snapshot.losses and snapshot.accuracy is None else [gap, *_field("acc", f"{accuracy:>4}")]
     if level < 3:
         rate = "lr" if theme.ascii_only() else "η"
-        line += [
-            gap,
-            *_field(rate, f"{snapshot.learning_rate:<6.4g}" if level < 2 else f"{snapshot.learning_rate:.4g}"),
-        ]
+        line += [gap, *_field(rate, _rates(snapshot).ljust(6 if level < 2 else 0))]
     return [*line, (" ", "text")]
+
+
+def _rates(snapshot: Snapshot) -> str:
+    """The learning rate; of groups that differ, from the least to the greatest."""
+    if snapshot.rates is not None:
+        return "{:.4g}…{:.4g}".format(*snapshot.rates)
+    return missing() if snapshot.learning_rate is None else f"{snapshot.learning_rate:.4g}"
 
 
 def _field(label: str, value: str, bad: bool = False) -> Line:

@@ -14,6 +14,7 @@ _STATUS = max(map(len, Status))
 _STYLES = {"forward": "forward", "loss": "forward", "backward": "backward"}
 _NAME_ROOM = 2  # cells of a phase beside its name
 _SHORT_NAMES = {"load": "ld", "forward": "fw", "loss": "ls", "backward": "bw", "between": "bt", "update": "up"}
+_LETTERS = {"load": "l", "forward": "f", "loss": "L", "backward": "b", "between": "·", "update": "u"}
 _TITLE, _SHORT = 22, 11  # cells of the event's name; without its phase, which the track shows
 _TITLED = 110  # cells of the line from which there is room for the whole of it, and for the status in words
 
@@ -95,21 +96,24 @@ def _segments(phases: list[tuple[str, int]], width: int) -> list[Segment]:
     """The phases side by side after one cell for the start: room for each name first, the rest by events."""
     total = sum(events for _, events in phases)
     names = _names([phase for phase, _ in phases], width)
-    least = [len(name) + _NAME_ROOM if name else 0 for name in names]
+    room = _NAME_ROOM if names == [phase for phase, _ in phases] else 1
+    least = [len(name) + room if name else 0 for name in names]
     rest = width - 1 - sum(least)
     segments, start, before = [], 1, 0
-    for (phase, events), name, room in zip(phases, names, least, strict=True):
+    for (phase, events), name, cells in zip(phases, names, least, strict=True):
         share = round((before + events) * rest / max(1, total)) - round(before * rest / max(1, total))
-        end = start + room + share
+        end = start + cells + share
         segments.append(Segment(phase, name, start, start + len(name), end, before, events))
         start, before = end, before + events
     return segments
 
 
 def _names(phases: list[str], width: int) -> list[str]:
-    """The longest names of the phases that fit side by side: whole, of two letters where there are many, or none."""
-    for names in (phases, [_SHORT_NAMES.get(phase, phase[:2]) for phase in phases]):
-        if sum(len(name) + _NAME_ROOM for name in names) < width:
+    """The longest names of the phases that fit side by side: whole, of two letters, of one, or none."""
+    short = [_SHORT_NAMES.get(phase, phase[:2]) for phase in phases]
+    letters = [_LETTERS.get(phase, phase[:1]) for phase in phases]
+    for names, room in ((phases, _NAME_ROOM), (short, 1), (letters, 1)):
+        if sum(len(name) + room for name in names) < width:
             return names
     return [""] * len(phases)
 

@@ -1,0 +1,129 @@
+"""A step of the user's own in the engine: walked at every unit, forward and back, with the bits of a plain loop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.launch import open_script
+from engine.program.modules import Modules
+from engine.protocol.positions import Phase, Unit
+from engine.protocol.recipe import Script
+from engine.session import Session
+from engine.training.state import capture_optimizer, capture_tensors, digest
+from tests.support.programs import PROGRAMS
+
+BATCHES = [1, 8, 50]
+
+
+def opened(name: str, epochs: int = 60) -> Session:
+    return open_script(Script(str(PROGRAMS[name].file), name, epochs, epochs_given=True))
+
+
+def plain_digest(name: str, batches: int) -> str:
+    """Of a plain loop over as many batches."""
+    left: dict[str, Any] = PROGRAMS[name].plain(batches)
+    modules = Modules(left["modules"])
+    states = {optimizer: capture_optimizer(each).state for optimizer, each in left["optimizers"].items()}
+    return digest(modules, capture_tensors(modules), states)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_run_free_or_recorded_it_ends_in_the_bits_of_the_plain_loop(name: str) -> None:
+    session = opened(name)
+    for batches in BATCHES:
+        session.goto(place(session, batches))
+        assert session.digest() == plain_digest(name, batches), batches
+    session.goto("start")
+    session.step(Unit.PHASE, 3)
+    session.step(Unit.OP, 5)
+    while session.iteration < 8 or session.event is not None:
+        session.step(Unit.LAYER)
+    assert session.digest() == plain_digest(name, 8)
+
+
+def place(session: Session, iteration: int) -> str:
+    return "{}:{}".format(*session.calendar.place(iteration))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_walk_back_and_forth_sees_the_same_at_the_same_place(name: str) -> None:
+    session = opened(name)
+    seen: dict[tuple[int, int | None], tuple[str, float | None]] = {}
+    for _ in range(3):
+        session.step(Unit.BATCH)
+        session.step(Unit.PHASE, 2)
+        seen[session.iteration, session.event] = session.digest(), session.loss
+        session.step(Unit.BATCH)
+        seen[session.iteration, session.event] = session.digest(), session.loss
+    session.goto(place(session, 40))
+    for iteration, event in reversed(list(seen)):
+        session.goto(place(session, iteration) + (f":{event}" if event else ""))
+        assert (session.digest(), session.loss) == seen[iteration, event], (iteration, event)
+    assert not session.replay.divergence
+
+
+@pytest.mark.parametrize("name", ["gan", "over_batches", "lbfgs", "one_cycle", "language_model"])
+def test_an_exported_script_ends_in_the_same_digest(name: str, tmp_path: Path) -> None:
+    session = opened(name)
+    session.goto(place(session, 8))
+    said = session.do(f"export script {tmp_path / 'plain.py'}")
+    assert not said.error, said.error
+    done = subprocess.run([sys.executable, str(tmp_path / "plain.py")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == session.digest()
+
+
+def phases(session: Session) -> list[Phase]:
+    tape = session.tape()
+    assert tape is not None
+    return [phase for phase, _ in tape.phases()]
+
+
+def test_a_gan_s_batch_has_two_losses_two_passes_and_two_updates() -> None:
+    session = opened("gan")
+    session.step()
+    found = phases(session)
+    assert found[0] is Phase.LOAD
+    assert [found.count(phase) for phase in (Phase.BACKWARD, Phase.UPDATE)] == [2, 2]
+    assert Phase.BETWEEN in found
+    assert len(session.replay.loss_names) == 2
+    assert "name one" in session.do("print loss").error
+    for name in session.replay.loss_names:
+        assert isinstance(session.do(f"print {name}").value, float)
+
+
+def test_several_rates_are_set_by_name_or_all_at_once() -> None:
+    session = opened("gan")
+    session.step()
+    refused = session.do("set learning_rate 0.1").error
+    assert "name one" in refused
+    groups = list(session.moment.learning_rates)
+    assert len(groups) == 2
+    assert not session.do(f"set learning_rate[{groups[0]}] 0.25").error
+    assert session.moment.learning_rates[groups[0]] == 0.25 != session.moment.learning_rates[groups[1]]
+    assert not session.do("set lr[*] 0.125").error
+    assert set(session.moment.learning_rates.values()) == {0.125}
+
+
+def test_a_worked_update_has_the_rate_of_its_own_event() -> None:
+    session = opened("one_cycle")
+    session.step(Unit.BATCH, 3)
+    tape = session.tape()
+    assert tape is not None
+    rates = {event.settings["lr"] for event in tape.events if event.phase is Phase.UPDATE}
+    used = session.replay.series.at("learning_rate", 3)
+    assert rates == {used}
+    assert session.learning_rate != used  # the scheduler has stepped since
+
+
+def test_a_closure_s_passes_are_phases_before_the_update_that_ends_the_step() -> None:
+    session = opened("lbfgs")
+    session.step()
+    found = phases(session)
+    assert found[-1] is Phase.UPDATE
+    assert found.count(Phase.UPDATE) == 1 < found.count(Phase.BACKWARD)

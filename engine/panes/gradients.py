@@ -34,7 +34,16 @@ def gradients_view(moment: Moment, look: GradientLook) -> Gradients:
     view = in_stretch(moment, tape, key, lambda: _changes(moment, tape), lambda: table(_found(moment, tape), look))
     if not look.points:
         return view
-    return msgspec.structs.replace(view, rows=[_with_history(moment, row, look.points) for row in view.rows])
+    names = [f"d{row.name}" for row in view.rows]
+    past = moment.replay.trace.series(names, moment.finished, look.points)
+    inside = moment.event is not None
+    rows = [
+        msgspec.structs.replace(
+            row, history=[*before, *([row.norm] if inside and row.norm is not None else [])][-look.points :]
+        )
+        for row, before in zip(view.rows, past, strict=True)
+    ]
+    return msgspec.structs.replace(view, rows=rows)
 
 
 def table(found: list[Gradient], look: GradientLook) -> Gradients:
@@ -107,12 +116,6 @@ def _remember(moment: Moment, tape: Tape) -> None:
     known = {f"d{gradient.name}": gradient.norm for gradient in found if gradient.norm is not None}
     moment.replay.trace.note(moment.iteration, known)
     remember(moment, reached_gradients(moment.values))
-
-
-def _with_history(moment: Moment, gradient: Gradient, points: int) -> Gradient:
-    before = moment.replay.trace.series(f"d{gradient.name}", moment.finished, points)
-    now = [] if moment.event is None or gradient.norm is None else [gradient.norm]
-    return msgspec.structs.replace(gradient, history=[*before, *now][-points:])
 
 
 def _parameter(values: Values, name: str) -> Gradient:

@@ -47,11 +47,19 @@ def layer_views(moment: Moment, look: Look = NOTHING) -> list[LayerView]:
     views = [_seen(moment, layer) for layer in moment.naming.layers if at_end or layer.index in wanted]
     if at_end:
         _remember(moment, views)
-    if not look.points:
-        return [view for view in views if view.index in wanted]
-    return [
-        msgspec.structs.replace(view, history=_history(moment, view, look)) for view in views if view.index in wanted
-    ]
+    shown = [view for view in views if view.index in wanted]
+    return _with_history(moment, shown, look) if look.points else shown
+
+
+def _with_history(moment: Moment, views: list[LayerView], look: Look) -> list[LayerView]:
+    """The layers with norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
+    names = [f"{look.quantity}[{view.index}]" for view in views]
+    past = moment.replay.trace.series(names, moment.finished, look.points)
+    if moment.event is not None:
+        for view, norms in zip(views, past, strict=True):
+            known = view.tensors.get(look.quantity)
+            norms[:] = [*norms, *([] if known is None else [known.norm])][-look.points :]
+    return [msgspec.structs.replace(view, history=norms) for view, norms in zip(views, past, strict=True)]
 
 
 def _seen(moment: Moment, layer: LayerInfo) -> LayerView:
@@ -134,15 +142,6 @@ def _in_view(moment: Moment, look: Look) -> range:
 def _remember(moment: Moment, layers: Iterable[LayerView]) -> None:
     norms = {known.name: known.norm for layer in layers for known in layer.tensors.values()}
     moment.replay.trace.note(moment.iteration, norms)
-
-
-def _history(moment: Moment, layer: LayerView, look: Look) -> list[float]:
-    """Norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
-    if not look.points:
-        return []
-    name, known = f"{look.quantity}[{layer.index}]", layer.tensors.get(look.quantity)
-    before = moment.replay.trace.series(name, moment.finished, look.points)
-    return before if known is None or moment.event is None else [*before, known.norm][-look.points :]
 
 
 def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 
-from benchmarks import history, panes, report, screen, startup, training, watching
+from benchmarks import calls, history, panes, report, screen, startup, training, watching
 from benchmarks.harness import Benchmark, Reading, touch_memory
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -14,6 +14,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *training.BENCHMARKS,
     *screen.BENCHMARKS,
     *panes.BENCHMARKS,
+    *calls.BENCHMARKS,
     *history.BENCHMARKS,
     *watching.BENCHMARKS,
 )

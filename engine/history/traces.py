@@ -6,7 +6,7 @@ Only batches that were looked at are in it, and of many the older ones at wider 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 MOST = 512  # batches remembered
@@ -43,9 +43,21 @@ class Trace(Generic[T]):
                 items.append((iteration, self._found[iteration][name]))
         return items[::-1]
 
-    def series(self, name: str, until: int, points: int) -> list[T]:
-        """The same without the batches' numbers."""
-        return [found for _, found in self.items(name, until, points)]
+    def series(self, names: Sequence[str], until: int, points: int) -> list[list[T]]:
+        """The same for several names, without the batches' numbers."""
+        found: list[list[T]] = [[] for _ in names]
+        for iteration in reversed(self._iterations[: bisect_right(self._iterations, until)]):
+            here, full = self._found[iteration], True
+            for name, series in zip(names, found, strict=True):
+                if len(series) < points:
+                    full = False
+                    if name in here:
+                        series.append(here[name])
+            if full:
+                break
+        for series in found:
+            series.reverse()
+        return found
 
     def forget_from(self, border: int) -> None:
         """Drop all batches after a border."""

@@ -53,13 +53,14 @@ class Moment:
         self.replay: Replay = branches.current.replay
         self.trainer: Trainer = self.replay.trainer
         self.naming: Naming = self.replay.naming
+        self.calendar: Calendar = self.replay.calendar
         self.iteration = iteration
         self.event = event
+        self.finished = iteration - (event is not None)  # batches that lie behind, whole
         self.description = description
         self.status = status
         self.interrupted = interrupted
         self._report = report
-        self._tape: Tape | None = None
 
     def at(self, iteration: int, event: int | None = None) -> Moment:
         """Another position of the same branch, which the run has reached."""
@@ -72,20 +73,10 @@ class Moment:
         """What tells this position from all others, as long as no edit is made: for what is kept between frames."""
         return (id(self.replay), self.iteration, self.event, len(self.replay.edits))
 
-    @property
-    def calendar(self) -> Calendar:
-        """Which batch of which epoch an iteration is."""
-        return self.replay.calendar
-
-    @property
+    @cached_property
     def total(self) -> int:
         """Mini-batches in the whole run."""
         return self.calendar.total
-
-    @property
-    def finished(self) -> int:
-        """Batches that lie behind, whole."""
-        return self.iteration - (self.event is not None)
 
     @cached_property
     def position(self) -> Position:
@@ -100,12 +91,10 @@ class Moment:
 
     # ── the batch ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @property
+    @cached_property
     def tape(self) -> Tape | None:
         """The batch's tape, recorded anew if it is not held; None before training or when interrupted."""
-        if self._tape is None and self.iteration:
-            self._tape = self._recorded(self.iteration)
-        return self._tape
+        return self._recorded(self.iteration) if self.iteration else None
 
     def first_tape(self) -> Tape | None:
         """The tape of the first batch, without going there: what the graph will be."""

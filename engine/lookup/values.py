@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 import torch
@@ -33,12 +34,12 @@ class Ref:
 
     name: str
 
-    @property
+    @cached_property
     def base(self) -> str:
         """The name without the leading d of a gradient."""
         return self.name[1:] if self.is_gradient else self.name
 
-    @property
+    @cached_property
     def is_gradient(self) -> bool:
         """Whether this is a gradient: dW[1], but not `delta`."""
         return (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.lookup.moment import Moment
-from engine.panes.reached import reached_gradients
+from engine.panes.reached import reached_gradient
 from engine.protocol.messages import GradientLook
 from engine.protocol.views import Distribution
 
@@ -19,7 +19,7 @@ _SAMPLE = 4096  # values of a tensor that its distribution over time is taken fr
 
 def distribution_view(moment: Moment, look: GradientLook) -> Distribution | None:
     """How the values of the gradient that is looked at are distributed; None where it was never computed yet."""
-    gradient = reached_gradients(moment.values).get(look.chosen)
+    gradient = reached_gradient(moment.values, look.chosen)
     past = moment.replay.distributions.items(look.chosen, moment.finished, look.points)
     if gradient is not None and moment.event is not None:
         past = [*past, (moment.iteration, _steps(gradient))][-max(1, look.points) :]
@@ -51,7 +51,7 @@ def _counts(finite: Tensor, bins: int) -> tuple[float, float, list[int]]:
         return 0.0, 0.0, []
     most = float(finite.abs().max()) or 1.0
     counts = torch.histc(finite.float(), bins, -most, most)
-    return -most, most, [int(count) for count in counts]
+    return -most, most, list(map(int, counts))
 
 
 def remember(moment: Moment, gradients: dict[str, Tensor]) -> None:
@@ -69,4 +69,4 @@ def _steps(gradient: Tensor) -> bytes:
     low, high = DECADES
     counts = torch.histc(sample.log10().clamp(low, high - 1e-3), STEPS, low, high)
     shares = counts / max(1.0, float(counts.sum()))
-    return bytes(int(share) for share in (shares * 255).ceil().tolist())
+    return bytes(map(int, (shares * 255).ceil().tolist()))

@@ -21,6 +21,10 @@ _SLOT = re.compile(r"\{(d?)(out|\d)(\.T)?\}")
 
 def title(naming: Naming, tape: Tape, event: Event) -> str:
     """The event in a few words: "backward · relu 2"; of several networks and losses, with theirs."""
+    return tape.once(f"title {event.number}", lambda: _title(naming, tape, event))
+
+
+def _title(naming: Naming, tape: Tape, event: Event) -> str:
     if event.phase is Phase.UPDATE:
         return f"update · {naming.short_name[event.parameter]}"
     names = [event.op.name, str(event.layer) if event.layer else ""]
@@ -141,7 +145,7 @@ def _slot(event: Event, gradient: str, which: str, transposed: str | None) -> Te
 
 
 def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(str(size) for size in shape)
+    return "×".join(map(str, shape))
 
 
 def reads(event: Event) -> str:

@@ -38,8 +38,14 @@ class Known:
 
 def known_examples(moment: Moment, tape: Tape) -> Known:
     """Predictions once the cursor is past the model's output, losses once it is past the loss."""
+    predicted = moment.done >= tape.once("output event", lambda: _output_event(tape))
+    key = f"known examples {predicted} {moment.loss_is_done}"
+    return tape.once(key, lambda: _known(moment, tape, predicted))
+
+
+def _known(moment: Moment, tape: Tape, predicted: bool) -> Known:
     known = are_classes(tape.output, tape.targets)
-    predicted = known and moment.done >= _output_event(tape)
+    predicted = predicted and known
     return Known(
         tape.size,
         target_classes(tape.targets) if known and tape.targets is not None else None,
@@ -70,6 +76,11 @@ def batch_view(moment: Moment, count: int, order: str = "batch", first: int = 1)
     if tape is None:
         return None
     known = known_examples(moment, tape)
+    key = f"examples {count} {order} {first} {known.guesses is None} {known.losses is None}"
+    return tape.once(key, lambda: _batch(moment, tape, known, count, order, first))
+
+
+def _batch(moment: Moment, tape: Tape, known: Known, count: int, order: str, first: int) -> BatchView:
     rows = in_order(known, order)
     first = max(1, min(first, len(rows)))
     shown = [_example(moment, tape, row, known) for row in rows[first - 1 : first - 1 + count]]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
@@ -10,21 +13,37 @@ from engine.lookup.moment import Moment
 from engine.lookup.values import Values
 from engine.panes.distribution import remember
 from engine.panes.reached import gradient_norm, parameter_gradient, pre_activation_gradient, reached_gradients
+from engine.panes.stretches import in_stretch
 from engine.protocol.messages import GradientLook
 from engine.protocol.views import Gradient, Gradients
 from engine.statistics import norm, update_ratio
 from engine.tape.naming import Naming
+from engine.tape.tape import Tape
 
 _KINDS = {"dW": "W", "db": "b", "dZ": "Z"}  # by mode
 
 
 def gradients_view(moment: Moment, look: GradientLook) -> Gradients:
     """The rows in view of all parameters' gradients, or of those of each Z, as far as the cursor has reached."""
-    found = _all(moment.values)
+    tape = moment.tape
+    if tape is None:
+        return table(_all(moment.values), look)
     if moment.event is None:
-        _remember(moment, found)
-    view = table(found, look)
-    return msgspec.structs.replace(view, rows=[_with_history(moment, row, look.points) for row in view.rows])
+        _remember(moment, tape)
+    key = f"gradients {look.mode} {look.first} {look.rows}"
+    view = in_stretch(moment, tape, key, lambda: _changes(moment, tape), lambda: table(_found(moment, tape), look))
+    if not look.points:
+        return view
+    names = [f"d{row.name}" for row in view.rows]
+    past = moment.replay.trace.series(names, moment.finished, look.points)
+    inside = moment.event is not None
+    rows = [
+        msgspec.structs.replace(
+            row, history=[*before, *([row.norm] if inside and row.norm is not None else [])][-look.points :]
+        )
+        for row, before in zip(view.rows, past, strict=True)
+    ]
+    return msgspec.structs.replace(view, rows=rows)
 
 
 def table(found: list[Gradient], look: GradientLook) -> Gradients:
@@ -42,9 +61,39 @@ def table(found: list[Gradient], look: GradientLook) -> Gradients:
     )
 
 
+def _found(moment: Moment, tape: Tape) -> list[Gradient]:
+    return in_stretch(moment, tape, "gradients", lambda: _changes(moment, tape), lambda: _all(moment.values))
+
+
+def _changes(moment: Moment, tape: Tape) -> Iterator[int]:
+    """The events that make a gradient, change it, or use it."""
+    for name in moment.naming.layer_of:
+        yield from tape.versions.events(name)
+        yield from tape.versions.events(f"d{name}")
+    for layer in moment.naming.layers:
+        if value := tape.values.get(f"Z[{layer.index}]"):
+            yield value.gradient_event
+
+
 def _all(values: Values) -> list[Gradient]:
     """Each parameter's gradient norm, norm and update ratio, then those of each Z."""
-    return [*(_parameter(values, name) for name in values.optimizer_names()), *_pre_activations(values)]
+    tape = values.tape
+    if tape is None:
+        return [*(_parameter(values, name) for name in values.optimizer_names()), *_pre_activations(values)]
+    names = tape.once("optimized parameters", values.optimizer_names)
+    rows = tape.once("gradient rows", dict[tuple[str, int, int], Gradient])
+    done, found = values.done, []
+    for name in names:
+        gradients, updates = tape.once(f"changes of {name}", partial(_changes_of, tape, name))
+        key = (name, bisect_right(gradients, done), bisect_right(updates, done))
+        if key not in rows:
+            rows[key] = _parameter(values, name)
+        found.append(rows[key])
+    return [*found, *_pre_activations(values)]
+
+
+def _changes_of(tape: Tape, name: str) -> tuple[list[int], list[int]]:
+    return tape.versions.events(f"d{name}"), tape.versions.events(name)
 
 
 def _of_mode(gradients: list[Gradient], mode: str) -> list[Gradient]:
@@ -62,18 +111,11 @@ def _span(rows: list[Gradient]) -> tuple[float, float] | None:
     return (min(norms), max(norms)) if norms else None
 
 
-def _remember(moment: Moment, gradients: list[Gradient]) -> None:
-    known = {f"d{gradient.name}": gradient.norm for gradient in gradients if gradient.norm is not None}
+def _remember(moment: Moment, tape: Tape) -> None:
+    found = _found(moment, tape)
+    known = {f"d{gradient.name}": gradient.norm for gradient in found if gradient.norm is not None}
     moment.replay.trace.note(moment.iteration, known)
     remember(moment, reached_gradients(moment.values))
-
-
-def _with_history(moment: Moment, gradient: Gradient, points: int) -> Gradient:
-    if not points:
-        return gradient
-    before = moment.replay.trace.series(f"d{gradient.name}", moment.finished, points)
-    now = [] if moment.event is None or gradient.norm is None else [gradient.norm]
-    return msgspec.structs.replace(gradient, history=[*before, *now][-points:])
 
 
 def _parameter(values: Values, name: str) -> Gradient:
@@ -82,13 +124,8 @@ def _parameter(values: Values, name: str) -> Gradient:
     if tape is None:
         return Gradient(short, layer, None, None, kind)
     gradient = parameter_gradient(values, name)
-    return Gradient(
-        short,
-        layer,
-        None if gradient is None else tape.once(f"‖d{short}‖", lambda: norm(gradient)),
-        tape.once(f"ratio {short}", lambda: update_ratio(*values.change(name))) if values.updated(name) else None,
-        kind,
-    )
+    ratio = update_ratio(*values.change(name)) if values.updated(name) else None
+    return Gradient(short, layer, None if gradient is None else norm(gradient), ratio, kind)
 
 
 def _kind(naming: Naming, name: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import msgspec
 from torch import Tensor
 
 from engine.lookup.moment import Moment
-from engine.panes.graph_plan import LEAVES, GraphPlan, Item, graph_plan
+from engine.panes.graph_plan import GraphPlan, Item, graph_plan
 from engine.panes.reached import gradient_norm
 from engine.protocol.messages import GraphLook
 from engine.protocol.positions import Mark, Phase
@@ -28,16 +30,17 @@ def graph_view(moment: Moment, look: GraphLook) -> GraphView | None:
     plan = graph_plan(tape, look.level, look.toggled, moment.naming.course)
     current = tape.events[max(0, done - 1)]
     here = _here(plan, current) if done else {}
-    at = min((item.line for item in here.values() if item.line), default=0)
+    at = min([item.line for item in here.values() if item.line], default=0)
     first = _first_line(look, at)
     shown = _between(plan, first, first + look.rows)
     inside = {item.node.id for item in shown}
-    entering = dict.fromkeys(each for item in shown for each in item.node.inputs if each not in inside)
+    entering = dict.fromkeys([each for item in shown for each in item.node.inputs if each not in inside])
+    backward = current.phase is Phase.BACKWARD
     direction = current.phase if current.phase is not Phase.LOSS else Phase.FORWARD
     return GraphView(
-        [_marked(item, tape, done, here) for item in shown],
+        [_marked(item, tape, done, here, backward) for item in shown],
         direction,
-        [_marked(plan.by_id[each], tape, done, here) for each in entering],
+        [_marked(plan.by_id[each], tape, done, here, backward) for each in entering],
         shown[0].start if shown else 1,
         plan.lines,
         at,
@@ -48,11 +51,11 @@ def graph_view(moment: Moment, look: GraphLook) -> GraphView | None:
 
 def _between(plan: GraphPlan, first: int, end: int) -> list[Item]:
     """The values of which any line is in first … end − 1, and the one before them, which their edges come from."""
-    values = [item for item in plan.items if item.node.kind not in LEAVES]
-    begin = next((at for at, item in enumerate(values) if item.line >= first), len(values))
-    shown = [item for item in values[begin:] if item.start < end]
-    above = next((at for at in range(begin - 1, -1, -1) if values[at].node.kind != "side"), begin)
-    return values[above:begin] + shown
+    values, begin = plan.values, bisect_left(plan.value_lines, first)
+    above = begin - 1
+    while above >= 0 and values[above].node.kind == "side":
+        above -= 1
+    return values[begin if above < 0 else above : begin] + [item for item in values[begin:] if item.start < end]
 
 
 def _first_line(look: GraphLook, at: int) -> int:
@@ -80,25 +83,42 @@ def _here(plan: GraphPlan, event: Event) -> dict[str, Item]:
     return {item.node.id: item for item in found}
 
 
-def _marked(item: Item, tape: Tape, done: int, here: dict[str, Item]) -> Node:
-    backward = tape.events[done - 1].phase is Phase.BACKWARD
+def _marked(item: Item, tape: Tape, done: int, here: dict[str, Item], backward: bool) -> Node:
+    """An item's node with its marks; each is made once."""
     is_here = item.node.id in here
-    made = item.last or (item.value.event.number if item.value.event else 0)
-    updated = tape.updated(item.value.parameter, done) > 0
-    passed = Mark.UPDATED if updated else Mark.DONE if made <= done else Mark.TODO
-    mark = Mark.HERE if is_here and not backward else passed
-    number, gradient = _gradient(item.value, tape)
+    if item.completed is None:
+        item.updated, item.completed = _first_update(tape, item.value), _gradient(item.value, tape)
+    passed = Mark.UPDATED if 0 < item.updated <= done else Mark.DONE if item.made <= done else Mark.TODO
+    arrived = 0 < item.completed[0] <= done
+    marks = (
+        Mark.HERE if is_here and not backward else passed,
+        Mark.HERE if backward and is_here else Mark.DONE if arrived else Mark.TODO,
+        arrived,
+    )
+    if marks not in item.marked:
+        item.marked[marks] = _with_marks(item, tape, *marks)
+    return item.marked[marks]
+
+
+def _with_marks(item: Item, tape: Tape, mark: Mark, gradient_mark: Mark, arrived: bool) -> Node:
+    number, gradient = item.completed or (0, None)
     if not number:
         return msgspec.structs.replace(item.node, mark=mark)
-    arrived = 0 < number <= done
-    name = f"d{item.value.name}" if tape.values.get(item.value.name) is item.value else f"d{id(item.value)}"
+    value = item.value
+    name = f"d{value.name}" if tape.values.get(value.name) is value else f"d{id(value)}"
     norm = gradient_norm(tape, name, gradient) if arrived else None
     return msgspec.structs.replace(
         item.node,
         mark=mark,
-        gradient=1.0 if arrived and item.value.symbol == "L" else norm,
-        gradient_mark=Mark.HERE if backward and is_here else Mark.DONE if arrived else Mark.TODO,
+        gradient=1.0 if arrived and value.symbol == "L" else norm,
+        gradient_mark=gradient_mark,
     )
+
+
+def _first_update(tape: Tape, value: Value) -> int:
+    """The first event that updates a parameter; 0 where none does."""
+    events = tape.versions.events(value.parameter) if value.parameter else []
+    return events[0] if events else 0
 
 
 def _gradient(value: Value, tape: Tape) -> tuple[int, Tensor | None]:

@@ -11,8 +11,9 @@ from itertools import groupby
 from weakref import WeakKeyDictionary
 
 import msgspec
+from torch import Tensor
 
-from engine.protocol.positions import Phase
+from engine.protocol.positions import Mark, Phase
 from engine.protocol.views import Node
 from engine.tape.tape import Event, Tape, Value
 
@@ -29,9 +30,13 @@ class Item:
     value: Value
     first: int = 0  # numbers of the first and last event that it stands for
     last: int = 0
+    made: int = 0  # the event that makes it
     start: int = 0  # its first line, counts from 1; leaves have those of the operation that they enter first
     line: int = 0  # the line of the value itself
     words: str = ""  # what it is found by
+    updated: int = 0  # the event that updates it first, where it is a parameter
+    completed: tuple[int, Tensor | None] | None = None  # the event that completes its gradient, and that
+    marked: dict[tuple[Mark, Mark, bool], Node] = field(default_factory=dict)  # the node with its marks, once made
 
 
 @dataclass
@@ -39,6 +44,8 @@ class GraphPlan:
     """All items in the order of execution; `home` is the item that shows a value, folded ones too."""
 
     items: list[Item] = field(default_factory=list)
+    values: list[Item] = field(default_factory=list)  # those that are no leaves
+    value_lines: list[int] = field(default_factory=list)  # the line of each
     home: dict[Value, Item] = field(default_factory=dict)
     by_id: dict[str, Item] = field(default_factory=dict)
     lines: int = 0
@@ -216,6 +223,10 @@ class _Builder:
             sizes = (len(node.label) + node.closed, len("×".join(map(str, node.shape))), len(node.op))
             plan.widths[1:] = [max(pair) for pair in zip(plan.widths[1:], sizes, strict=True)]
         plan.lines = line - 1
+        plan.values = [item for item in plan.items if item.node.kind not in LEAVES]
+        plan.value_lines = [item.line for item in plan.values]
+        for item in plan.items:
+            item.made = item.last or (item.value.event.number if item.value.event else 0)
 
 
 def _all(tape: Tape) -> Iterator[Event]:

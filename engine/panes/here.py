@@ -6,6 +6,7 @@ from engine.lookup.moment import Moment
 from engine.panes.equations import rules, title
 from engine.panes.worked import worked
 from engine.protocol.views import Here
+from engine.tape.tape import Tape
 
 
 def here_view(moment: Moment, picked: tuple[int, int]) -> Here | None:
@@ -13,7 +14,11 @@ def here_view(moment: Moment, picked: tuple[int, int]) -> Here | None:
     tape = moment.tape
     if tape is None:
         return None
-    number = moment.done
+    number, (row, neuron) = moment.done, picked
+    return tape.once(f"here {number} {row} {neuron}", lambda: _view(moment, tape, number, picked))
+
+
+def _view(moment: Moment, tape: Tape, number: int, picked: tuple[int, int]) -> Here:
     event = tape.events[number - 1]
     rule, other_title, other = rules(moment, tape, event)
     return Here(

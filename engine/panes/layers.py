@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -14,6 +15,7 @@ from engine.experiments.models import Layer
 from engine.lookup.moment import Moment
 from engine.lookup.values import Ref, Values
 from engine.panes.health import Subject, badges
+from engine.panes.stretches import QUANTITIES, changes_of, in_stretch
 from engine.protocol.messages import Look
 from engine.protocol.positions import Phase
 from engine.protocol.views import Layer as LayerView
@@ -23,42 +25,93 @@ from engine.tape.naming import LayerInfo
 from engine.tape.tape import Tape
 
 NOTHING = Look([])
-QUANTITIES = ("W", "b", "Z", "A", "dZ", "dA", "dW", "db")
 _SHAPES = ("W", "b", "Z", "A")
 
 
 def layers_view(moment: Moment, look: Look) -> Layers:
     """The layers that the screen shows, and what its table must have room for."""
+    tape = moment.tape
+    longest = _widest(moment) if tape is None else tape.once("longest layers", lambda: _widest(moment))
+    return Layers(len(moment.naming.layers), layer_views(moment, look), longest)
+
+
+def _widest(moment: Moment) -> list[LayerView]:
     values = moment.values
     parameters = dict(values.modules.named_parameters())
-    longest = [_bare(values, layer, parameters) for layer in _longest(values, moment.naming.layers, parameters)]
-    return Layers(len(moment.naming.layers), layer_views(moment, look), longest)
+    return [_bare(values, layer, parameters) for layer in _longest(values, moment.naming.layers, parameters)]
 
 
 def layer_views(moment: Moment, look: Look = NOTHING) -> list[LayerView]:
     """The layers in view: shapes, statistics of what is reached, badges, and past norms."""
-    values = moment.values
-    wanted = _in_view(moment, look)
-    named = moment.naming.layers
-    parameters = dict(values.modules.named_parameters())
-    at_end = moment.event is None  # then the norms of all are kept
-    views = {
-        layer.index: _layer(values, layer, parameters)
-        for layer in named
-        if at_end or layer.index in wanted or layer is named[-1]
-    }
+    wanted, at_end = _in_view(moment, look), moment.event is None  # then the norms of all are kept
+    views = [_seen(moment, layer) for layer in moment.naming.layers if at_end or layer.index in wanted]
     if at_end:
-        _remember(moment, views.values())
-    last = views[named[-1].index].tensors.get("dZ") if named else None
-    return [
-        msgspec.structs.replace(
-            views[layer.index],
-            badges=badges(Subject(layer, views[layer.index], len(named), None if last is None else last.norm, values)),
-            history=_history(moment, views[layer.index], look),
-        )
-        for layer in named
-        if layer.index in wanted
-    ]
+        _remember(moment, views)
+    shown = [view for view in views if view.index in wanted]
+    return _with_history(moment, shown, look) if look.points else shown
+
+
+def _with_history(moment: Moment, views: list[LayerView], look: Look) -> list[LayerView]:
+    """The layers with norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
+    names = [f"{look.quantity}[{view.index}]" for view in views]
+    past = moment.replay.trace.series(names, moment.finished, look.points)
+    if moment.event is not None:
+        for view, norms in zip(views, past, strict=True):
+            known = view.tensors.get(look.quantity)
+            norms[:] = [*norms, *([] if known is None else [known.norm])][-look.points :]
+    return [msgspec.structs.replace(view, history=norms) for view, norms in zip(views, past, strict=True)]
+
+
+def _seen(moment: Moment, layer: LayerInfo) -> LayerView:
+    """A layer as far as the cursor has reached it, with its badges."""
+    tape, named = moment.tape, moment.naming.layers
+    if tape is None:
+        return _layer(moment.values, layer, dict(moment.values.modules.named_parameters()))
+    last = named[-1]
+    return in_stretch(
+        moment,
+        tape,
+        f"layer {layer.index}",
+        lambda: [number for each in (layer, last) for made in changes_of(tape, each).values() for number in made],
+        lambda: _judged(moment, tape, layer, last),
+    )
+
+
+def _judged(moment: Moment, tape: Tape, layer: LayerInfo, last: LayerInfo) -> LayerView:
+    view = _reached(moment, tape, layer)
+    gradient = view.tensors.get("dZ") if layer is last else _reached(moment, tape, last).tensors.get("dZ")
+    subject = Subject(layer, view, last.index, None if gradient is None else gradient.norm, moment.values)
+    return msgspec.structs.replace(view, badges=badges(subject))
+
+
+def _reached(moment: Moment, tape: Tape, layer: LayerInfo) -> LayerView:
+    """The layer with the statistics of what is reached; each is looked up when it is reached, and when it changes."""
+    known = tape.once(f"layer {layer.index} quantities", dict[tuple[str, int, bool], Statistics | str])
+    tensors: dict[str, Statistics] = {}
+    missing: dict[str, str] = {}
+    at_end = moment.event is None
+    for quantity, changes in changes_of(tape, layer).items():
+        key = (quantity, bisect_right(changes, moment.done), at_end and quantity in ("W", "b"))
+        if key not in known:
+            known[key] = _statistics_or_problem(moment.values, Ref(f"{quantity}[{layer.index}]"))
+        found = known[key]
+        if isinstance(found, str):
+            missing[quantity] = found
+        else:
+            tensors[quantity] = found
+    bare = tape.once(f"layer {layer.index} bare", lambda: _bare_here(moment.values, layer))
+    return msgspec.structs.replace(bare, tensors=tensors, missing=missing)
+
+
+def _bare_here(values: Values, layer: LayerInfo) -> LayerView:
+    return _bare(values, layer, dict(values.modules.named_parameters()))
+
+
+def _statistics_or_problem(values: Values, ref: Ref) -> Statistics | str:
+    try:
+        return _statistics(values, ref)
+    except ExpressionError as error:
+        return error.problem
 
 
 def _longest(values: Values, layers: list[LayerInfo], named: Mapping[str, Parameter]) -> list[LayerInfo]:
@@ -91,26 +144,15 @@ def _remember(moment: Moment, layers: Iterable[LayerView]) -> None:
     moment.replay.trace.note(moment.iteration, norms)
 
 
-def _history(moment: Moment, layer: LayerView, look: Look) -> list[float]:
-    """Norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
-    if not look.points:
-        return []
-    name, known = f"{look.quantity}[{layer.index}]", layer.tensors.get(look.quantity)
-    before = moment.replay.trace.series(name, moment.finished, look.points)
-    return before if known is None or moment.event is None else [*before, known.norm][-look.points :]
-
-
 def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:
-    tensors: dict[str, Statistics] = {}
-    missing: dict[str, str] = {}
-    for quantity in QUANTITIES:
-        symbol = quantity.removeprefix("d")
-        if symbol in ("W", "b") and symbol not in layer.parameters:
-            continue
-        try:
-            tensors[quantity] = _statistics(values, Ref(f"{quantity}[{layer.index}]"))
-        except ExpressionError as error:
-            missing[quantity] = str(error)
+    """A layer before training: of its parameters alone anything is known."""
+    found = {
+        quantity: _statistics_or_problem(values, Ref(f"{quantity}[{layer.index}]"))
+        for quantity in QUANTITIES
+        if quantity.removeprefix("d") in (*layer.parameters, "Z", "A")
+    }
+    tensors = {quantity: each for quantity, each in found.items() if not isinstance(each, str)}
+    missing = {quantity: each for quantity, each in found.items() if isinstance(each, str)}
     return msgspec.structs.replace(_bare(values, layer, named), tensors=tensors, missing=missing)
 
 
@@ -150,20 +192,11 @@ def _made_by(tape: Tape, layer: int) -> float:
 
 
 def _statistics(values: Values, ref: Ref) -> Statistics:
-    """Statistics of a named value, computed once for each tape."""
+    """Statistics of a named value; of one that there was no room for, those that were taken when it was made."""
     tape = values.tape
-    if tape is None:
-        return statistics(ref.name, values.get(ref))
-    parameter = values.parameter_name(ref)
-    new = parameter is not None and not ref.is_gradient and values.updated(parameter)
-    key = f"{ref.name} new" if new else ref.name
-    if key not in tape.statistics:
-        value = None if parameter or ref.is_gradient else tape.values.get(ref.name)
-        lean = value.statistics if value is not None and values.reached(value) else None
-        tape.statistics[key] = lean or statistics(ref.name, values.get(ref))
-    elif not new:
-        values.check(ref)
-    return tape.statistics[key]
+    value = None if tape is None or ref.is_gradient or values.parameter_name(ref) else tape.values.get(ref.name)
+    lean = value.statistics if value is not None and values.reached(value) else None
+    return lean or statistics(ref.name, values.get(ref))
 
 
 def _activation(tape: Tape | None, layer: LayerInfo) -> str:

@@ -40,10 +40,8 @@ def decimate(name: str, series: Series, columns: int, first: int = 1) -> Curve:
         finite = np.isfinite(values)
         low = np.minimum.reduceat(np.where(finite, values, np.inf), edges)
         high = np.maximum.reduceat(np.where(finite, values, -np.inf), edges)
-    kept = [i for i in range(len(edges)) if math.isfinite(low[i])]
-    return Curve(
-        name, [float(edges[i] + first) for i in kept], [float(low[i]) for i in kept], [float(high[i]) for i in kept]
-    )
+    kept = np.isfinite(low)
+    return Curve(name, (edges[kept] + float(first)).tolist(), low[kept].tolist(), high[kept].tolist())
 
 
 def smoothed(name: str, series: Series, columns: int, window: int, first: int = 1) -> Curve:
@@ -65,9 +63,9 @@ def smoothed(name: str, series: Series, columns: int, window: int, first: int = 
     counts = _before(np.add.reduceat(np.ones(count) if whole else finite.astype(np.float64), edges))
     known = counts[ends] - counts[starts]
     means = (sums[ends] - sums[starts]) / np.maximum(known, 1)
-    kept = [i for i in range(len(ends)) if known[i]]
-    y = [float(means[i]) for i in kept]
-    return Curve(name, [float(min(ends[i] * part, count) - 1 + first) for i in kept], y, y)
+    kept = known > 0
+    y = means[kept].tolist()
+    return Curve(name, (np.minimum(ends[kept] * part, count) + float(first - 1)).tolist(), y, y)
 
 
 def _before(parts: Array) -> Array:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -11,12 +13,16 @@ from engine.errors import ExpressionError
 from engine.lookup.moment import Moment
 from engine.lookup.values import Ref, Values
 from engine.panes.examples import class_name
+from engine.panes.stretches import changes_of, in_stretch
 from engine.panes.tensor import example_at
 from engine.panes.worked import number, subscript
 from engine.protocol.messages import NeuronsLook
 from engine.protocol.views import NeuronColumn, NeuronsView
+from engine.tape.naming import LayerInfo
+from engine.tape.tape import Tape
 from engine.training.classes import are_classes, target_classes
 
+_T = TypeVar("_T")
 _NOT_YET = "not yet"
 _TERMS = 3  # contributions that are named
 
@@ -39,9 +45,28 @@ class _Dense:
 
 def neurons_view(moment: Moment, look: NeuronsLook, picked: tuple[int, int]) -> NeuronsView:
     """Columns of at most `look.rows` neurons, with the weights between those that are shown."""
+    tape, row = moment.tape, _row(moment, picked[0])
+    if tape is None:
+        return _view(moment, look, picked, row)
+    key = f"neurons {look.layer} {look.rows} {row} {picked[1]}"
+    return in_stretch(moment, tape, key, lambda: _changes(moment, tape), lambda: _view(moment, look, picked, row))
+
+
+def _changes(moment: Moment, tape: Tape) -> list[int]:
+    return [number for layer in moment.naming.layers for number in _changes_of_layer(tape, layer)]
+
+
+def _changes_of_layer(tape: Tape, layer: LayerInfo) -> list[int]:
+    """The events that make or change something of a layer, or make what it reads."""
+    result = tape.values.get(f"Z[{layer.index}]")
+    read = () if result is None or result.event is None else result.event.inputs
+    made = [number for numbers in changes_of(tape, layer).values() for number in numbers]
+    return [*made, *(value.event.number for value in read if value.event is not None)]
+
+
+def _view(moment: Moment, look: NeuronsLook, picked: tuple[int, int], row: int) -> NeuronsView:
     values = moment.values
-    row = _row(moment, picked[0])
-    layers = _dense_layers(moment, values, row)
+    layers = _dense_layers(moment, row)
     if not layers:
         return NeuronsView(
             [], [], "", 0, 0, [], "no layer of this model is a column of neurons; inspect shows its tensors"
@@ -77,7 +102,8 @@ def neurons_view(moment: Moment, look: NeuronsLook, picked: tuple[int, int]) -> 
 
 def _row(moment: Moment, picked: int) -> int:
     tape = moment.tape
-    return min(picked, tape.size) if tape is not None and tape.size else picked
+    size = 0 if tape is None else tape.once("size", lambda: tape.size)
+    return min(picked, size) if size else picked
 
 
 def _example(moment: Moment, row: int) -> str:
@@ -96,35 +122,45 @@ def _classes(moment: Moment, sizes: list[int]) -> list[str]:
     tape = moment.tape if moment.iteration else moment.first_tape()
     if tape is None or sizes[-1] < 2 or not are_classes(tape.output, tape.targets):
         return []
-    return [class_name(moment, index) for index in range(sizes[-1])]
+    return tape.once("class names of outputs", lambda: [class_name(moment, index) for index in range(sizes[-1])])
 
 
-def _dense_layers(moment: Moment, values: Values, row: int) -> list[_Dense]:
+def _dense_layers(moment: Moment, row: int) -> list[_Dense]:
     """The dense layers at the end of the model, one after the other; their input is what the first of them reads."""
     found: list[_Dense] = []
-    tape = moment.tape
-    old = {} if tape is None else tape.before.tensors
     for layer in reversed(moment.naming.layers):
-        name = layer.parameters.get("W")
-        weight = None if name is None else values.parameter(name)
-        if weight is None or weight.dim() != 2 or layer.kind not in ("linear", "layer"):
+        dense = _in_stretch(moment, layer, f"dense {row}", partial(_dense, moment, layer, row))
+        if dense is None or (found and found[0].weight.shape[1] != dense.weight.shape[0]):
             break
-        if found and found[0].weight.shape[1] != weight.shape[0]:
-            break
-        bias = layer.parameters.get("b")
-        found.insert(
-            0,
-            _Dense(
-                layer.index,
-                weight,
-                None if bias is None else values.parameter(bias),
-                old.get(name or "", weight),
-                None if bias is None else old.get(bias, values.parameter(bias)),
-                _read(moment, values, layer.index, row),
-                _of_example(values, f"A[{layer.index}]", row),
-            ),
-        )
+        found.insert(0, dense)
     return found
+
+
+def _in_stretch(moment: Moment, layer: LayerInfo, key: str, compute: Callable[[], _T]) -> _T:
+    """What is computed of one layer at the cursor."""
+    tape = moment.tape
+    if tape is None:
+        return compute()
+    return in_stretch(moment, tape, f"{key} {layer.index}", partial(_changes_of_layer, tape, layer), compute)
+
+
+def _dense(moment: Moment, layer: LayerInfo, row: int) -> _Dense | None:
+    """A layer, if it is a dense one."""
+    values = moment.values
+    name, bias = layer.parameters.get("W"), layer.parameters.get("b")
+    weight = None if name is None else values.parameter(name)
+    if name is None or weight is None or weight.dim() != 2 or layer.kind not in ("linear", "layer"):
+        return None
+    old = {} if moment.tape is None else moment.tape.before.tensors
+    return _Dense(
+        layer.index,
+        weight,
+        None if bias is None else values.parameter(bias),
+        old.get(name, weight),
+        None if bias is None else old.get(bias, values.parameter(bias)),
+        _read(moment, values, layer.index, row),
+        _of_example(values, f"A[{layer.index}]", row),
+    )
 
 
 def _of_example(values: Values, name: str, row: int) -> Tensor | None:
@@ -197,7 +233,13 @@ def _lines(moment: Moment, values: Values, layers: list[_Dense], layer: int, neu
         name = f"x{subscript(neuron)}" if layer == 0 else f"a{subscript(neuron)}[{layer}]"
         value = _NOT_YET if before is None else number(float(before[neuron - 1]))
         return [f"{name}({example}) = {value}"]
-    dense = layers[layer - first]
+    dense, info = layers[layer - first], moment.naming.layers[layer - 1]
+    key = f"lines of neuron {neuron} {row}"
+    return _in_stretch(moment, info, key, lambda: _lines_of(values, dense, neuron, row, example))
+
+
+def _lines_of(values: Values, dense: _Dense, neuron: int, row: int, example: int) -> list[str]:
+    layer = dense.index
     lines = [f"{_address(values, 'Z', layer, row, neuron, example)}{_sum(dense, neuron)}"]
     for pair in (("A", "dA"), ("dZ",)):
         lines.append("   ".join(_address(values, symbol, layer, row, neuron, example) for symbol in pair))

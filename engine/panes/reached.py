@@ -30,6 +30,15 @@ def reached_gradients(values: Values) -> dict[str, Tensor]:
     return {name: gradient for name, gradient in found.items() if gradient is not None}
 
 
+def reached_gradient(values: Values, name: str) -> Tensor | None:
+    """One of them; None where the cursor has not reached it, or it is none."""
+    if name.startswith("dZ[") and name[3:-1].isdecimal():
+        return pre_activation_gradient(values, int(name[3:-1]))
+    short = name.removeprefix("d")
+    full = values.naming.full_name.get(short, short)
+    return parameter_gradient(values, full) if values.naming.short_name.get(full) == short else None
+
+
 def gradient_norm(tape: Tape, name: str, gradient: Tensor | None) -> float | None:
     """‖gradient‖, computed once for each tape; None where there is none."""
     return None if gradient is None else tape.once(f"‖{name}‖ at", lambda: norm(gradient))

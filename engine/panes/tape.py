@@ -8,32 +8,40 @@ from engine.protocol.messages import Look
 from engine.protocol.views import TapeRow, TapeView
 from engine.tape.tape import Event, Tape
 
+Line = tuple[Event, Event | None]  # an event, or, beside it, the bookkeeping that is folded into it
+
 
 def tape_view(moment: Moment, look: Look) -> TapeView | None:
     """The tape's phases, and the rows that are on screen."""
     tape = moment.tape
     if tape is None:
         return None
-    cursor = moment.done
-    lines = _lines(tape, look.folded)
-    at = next((line for line, (event, part) in enumerate(lines, 1) if event.number == cursor and part is None), 0)
+    cursor, folded = moment.done, look.folded
+    lines = tape.once(f"lines {folded}", lambda: _lines(tape, folded))
+    at = tape.once(f"line of events {folded}", lambda: _line_of_events(lines))[cursor]
     first = look.rows_from or max(1, min(at - look.rows // 2, len(lines) - look.rows + 1))
-    rows = [_row(event, part) for event, part in lines[first - 1 : first - 1 + look.rows]]
-    phases: list[tuple[str, int]] = [*tape.phases()]
+    rows = tape.once(f"rows {folded}", lambda: [_row(*line) for line in lines]) if look.rows else []
+    widths = tape.once(f"widths {folded}", lambda: _widths(rows)) if look.rows else []
+    phases: list[tuple[str, int]] = [*tape.once("phases", tape.phases)]
     here = title(moment.naming, tape, tape.events[cursor - 1])
-    widths = tape.once(f"widths {look.folded}", lambda: _widths(lines)) if look.rows else []
-    return TapeView(phases, cursor, len(tape), first, rows, len(lines), at, here, widths)
+    return TapeView(
+        phases, cursor, len(tape), first, rows[first - 1 : first - 1 + look.rows], len(lines), at, here, widths
+    )
 
 
-def _lines(tape: Tape, folded: bool) -> list[tuple[Event, Event | None]]:
+def _lines(tape: Tape, folded: bool) -> list[Line]:
     """Every event, with None; where asked for, the bookkeeping that is folded into it before it."""
     if not folded:
         return [(event, None) for event in tape.events]
     return [(event, part) for event in tape.events for part in (*event.folded, None)]
 
 
-def _widths(lines: list[tuple[Event, Event | None]]) -> list[int]:
-    rows = [_row(event, part) for event, part in lines]
+def _line_of_events(lines: list[Line]) -> dict[int, int]:
+    """By an event's number, the line that it stands on, from 1; the place before the first event is on none."""
+    return {0: 0} | {event.number: line for line, (event, part) in enumerate(lines, 1) if part is None}
+
+
+def _widths(rows: list[TapeRow]) -> list[int]:
     return [
         max(map(len, column)) for column in zip(*((it.op, it.reads, it.writes, it.shape) for it in rows), strict=True)
     ]

@@ -108,7 +108,6 @@ class Tape:
         self.loss = float("nan")
         self.accuracy: float | None = None  # of the predictions that the loss was taken on; None for no classes
         self.bytes = 0
-        self.statistics: dict[str, Statistics] = {}  # computed so far, by name
         self._computed: dict[str, Any] = {}  # norms, ratios and the like
         self.example_losses: list[float] | None = None  # computed on demand, as is
         self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input

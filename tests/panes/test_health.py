@@ -252,18 +252,18 @@ def test_a_trace_gives_what_was_noted_in_order(iterations: list[int], until: int
     trace = Trace[float]()
     for iteration in iterations:
         trace.note(iteration, {"W[1]": float(iteration)})
-    assert trace.series("W[1]", until, 1000) == [float(i) for i in sorted(iterations) if i <= until]
-    assert trace.series("W[1]", until, 5) == [float(i) for i in sorted(iterations) if i <= until][-5:]
-    assert trace.series("b[1]", until, 5) == []
+    assert trace.series(["W[1]"], until, 1000)[0] == [float(i) for i in sorted(iterations) if i <= until]
+    assert trace.series(["W[1]"], until, 5)[0] == [float(i) for i in sorted(iterations) if i <= until][-5:]
+    assert trace.series(["b[1]"], until, 5)[0] == []
     trace.forget_from(until)
-    assert trace.series("W[1]", 3 * MOST, 1000) == [float(i) for i in sorted(iterations) if i <= until]
+    assert trace.series(["W[1]"], 3 * MOST, 1000)[0] == [float(i) for i in sorted(iterations) if i <= until]
 
 
 def test_a_long_trace_thins_out_what_is_old_and_keeps_what_is_new() -> None:
     trace = Trace[float]()
     for iteration in range(1, 5 * MOST):
         trace.note(iteration, {"W[1]": float(iteration)})
-    kept = trace.series("W[1]", 5 * MOST, 10 * MOST)
+    kept = trace.series(["W[1]"], 5 * MOST, 10 * MOST)[0]
     assert len(kept) <= MOST
     assert kept[0] == 1.0
     assert kept[-200:] == [float(i) for i in range(5 * MOST - 200, 5 * MOST)]

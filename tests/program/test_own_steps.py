@@ -29,7 +29,7 @@ def plain_digest(name: str, batches: int) -> str:
     left: dict[str, Any] = PROGRAMS[name].plain(batches)
     modules = Modules(left["modules"])
     states = {optimizer: capture_optimizer(each).state for optimizer, each in left["optimizers"].items()}
-    return digest(modules, capture_tensors(modules), states)  # type: ignore[arg-type]
+    return digest(modules, capture_tensors(modules), states)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

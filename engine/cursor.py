@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from engine.edits import apply_edit
@@ -13,6 +14,7 @@ from engine.history.branches import Branch, Branches, compare
 from engine.history.replay import Replay
 from engine.lookup.moment import Moment
 from engine.lookup.values import Values
+from engine.program.compiled import run_eagerly
 from engine.program.program import Program
 from engine.protocol.positions import Position, Status, Unit
 from engine.protocol.recipe import Edit, Script
@@ -53,6 +55,8 @@ class Cursor:
         first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
         self.description = description or Description.of(program)
+        if run_eagerly(program):
+            self.description = replace(self.description, model=f"{self.description.model}, compiled, run eagerly")
         self.epochs = epochs
         self.plan = (self.trainer.calendar.total, self.trainer.calendar.batches(1))  # for which a schedule was made
         self.recipe: Experiment | Script | None = None  # how to make this session again; None where it is of objects

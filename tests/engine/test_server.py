@@ -33,6 +33,9 @@ class Quiet:
         self.heard.append(message)
 
 
+CALLS = {"worn": 0}  # of no model, step or loader: nobody puts it back
+
+
 class Worn(nn.Module):
     """Works a number of times."""
 
@@ -40,11 +43,10 @@ class Worn(nn.Module):
         super().__init__()
         self.linear = nn.Linear(3, 2)
         self.left = times
-        self.calls = 0
 
     def forward(self, inputs: Tensor) -> Tensor:
-        self.calls += 1
-        if self.calls > self.left:
+        CALLS["worn"] += 1
+        if CALLS["worn"] > self.left:
             raise RuntimeError("worn out")
         outputs: Tensor = self.linear(inputs)
         return outputs
@@ -57,9 +59,9 @@ def test_a_model_that_stops_working_is_not_run_for_every_picture_of_its_batch() 
     assert "worn out" in session.do("run").error
     line = Quiet()
     server = Server(cast(EngineEnd, line))
-    first, calls = server._snapshot(session, LOOK), model.calls
+    first, calls = server._snapshot(session, LOOK), CALLS["worn"]
     assert server._snapshot(session, LOOK) == first
-    assert model.calls == calls
+    assert CALLS["worn"] == calls
     assert "worn out" in first.problem
     assert first.curves is not None
     assert len(first.curves.train.x) == 4

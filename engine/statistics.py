@@ -71,7 +71,13 @@ def saturated(tensor: Tensor, activation: str) -> float:
     return float(((tensor < low + MARGIN) | (tensor > high - MARGIN)).float().mean())
 
 
+def plain(tensor: Tensor) -> Tensor:
+    """A tensor as real numbers, every one of them: a sparse one filled with its zeros, a complex one's magnitudes."""
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    return tensor.abs() if tensor.is_complex() else tensor
+
+
 def _as_float(tensor: Tensor) -> Tensor:
-    if tensor.is_complex():
-        return tensor.abs()
+    tensor = plain(tensor)
     return tensor if tensor.is_floating_point() else tensor.float()

@@ -11,6 +11,7 @@ from engine.lookup.moment import Moment
 from engine.panes.reached import reached_gradient
 from engine.protocol.messages import GradientLook
 from engine.protocol.views import Distribution
+from engine.statistics import plain
 
 DECADES = (-12, 4)  # powers of ten that the distribution over time spans
 STEPS = 32  # two a decade
@@ -64,7 +65,7 @@ def remember(moment: Moment, gradients: dict[str, Tensor]) -> None:
 def _steps(gradient: Tensor) -> bytes:
     """The share of |values| in each half decade, 0…255; what is smaller or greater than all is in the outer ones."""
     every = max(1, math.ceil(gradient.numel() / _SAMPLE)) | 1  # odd, so as not to stay in one column
-    sample = gradient.detach().flatten()[::every].abs().float()
+    sample = plain(gradient.detach()).flatten()[::every].abs().float()
     sample = sample[torch.isfinite(sample) & (sample > 0)]
     low, high = DECADES
     counts = torch.histc(sample.log10().clamp(low, high - 1e-3), STEPS, low, high)

@@ -91,9 +91,12 @@ def _batch(moment: Moment, tape: Tape, known: Known, count: int, order: str, fir
 def _losses(moment: Moment, tape: Tape) -> list[float] | None:
     """The loss of each example alone, computed once for each tape; None where the loss takes no single example."""
     if tape.example_losses is None:
-        output, targets, loss = tape.output, tape.targets, moment.trainer.loss
-        if output is None or targets is None or targets.dim() == 0 or len(output) != len(targets):
+        output, targets = tape.output, tape.targets
+        if output is None or not isinstance(targets, Tensor) or not output.dim() or not targets.dim():
             return None
+        if len(output) != len(targets):
+            return None
+        loss = moment.trainer.loss
         try:
             with moment.trainer.untouched(), torch.no_grad(), users_code("the loss of one example"):
                 tape.example_losses = [

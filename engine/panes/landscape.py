@@ -20,9 +20,11 @@ from engine.lookup.moment import Moment
 from engine.lookup.values import Ref
 from engine.panes.tensor import place_of
 from engine.panes.worked import subscript
+from engine.program.program import Supervised
 from engine.protocol.messages import LandscapeLook
 from engine.protocol.positions import Status
 from engine.protocol.views import LandscapeView
+from engine.statistics import plain
 from engine.tape.tape import Tape
 from engine.training.elsewhere import loss_with
 
@@ -119,6 +121,10 @@ def _begin(moment: Moment, look: LandscapeLook) -> Surface:
         tape = moment.tape
         if tape is None:
             raise ExpressionError("no batch has run", "step a batch: the landscape is of its loss")
+        if not isinstance(moment.trainer.program, Supervised):
+            raise ExpressionError(
+                "a step of one's own has no landscape", "its loss cannot be computed elsewhere without running the step"
+            )
         surface.tape = tape
         {"parameter": _along_parameter, "update": _along_update, "plane": _over_plane}[look.kind](moment, look, surface)
     except EngineError as error:
@@ -136,6 +142,8 @@ def _along_parameter(moment: Moment, look: LandscapeLook, surface: Surface) -> N
     tensor = tape.before.tensors[name]
     direction = torch.zeros_like(tensor)
     direction[at] = 1.0
+    if tensor.is_complex():
+        raise ExpressionError(f"{name} is complex", "a curve is drawn along a real number")
     value = float(tensor[at])
     found = tape.gradient(name)
     slope = None if found is None else float(found[0][at])
@@ -225,7 +233,7 @@ def _element(moment: Moment, tape: Tape, parameter: str) -> tuple[str, tuple[int
         raise ExpressionError("no gradient reaches a weight", "name a parameter: landscape b[1][1]")
     name = max(names, key=moment.naming.layer_of.__getitem__)
     gradient = gradients[name][0]
-    return name, _unravel(int(gradient.abs().nan_to_num(0.0).argmax()), gradient)
+    return name, _unravel(int(plain(gradient).abs().nan_to_num(0.0).argmax()), gradient)
 
 
 def _unravel(flat: int, tensor: Tensor) -> tuple[int, ...]:

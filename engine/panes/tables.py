@@ -10,6 +10,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from engine.statistics import plain
+
 _STRETCH = 65_536  # values
 _HISTOGRAM_OF = 4_000_000  # values; of larger tensors every n-th is counted
 
@@ -22,9 +24,8 @@ def as_table(tensor: Tensor) -> Tensor:
 
 
 def as_numbers(tensor: Tensor) -> Tensor:
-    """Floating-point values: a complex number's magnitude, true and false as 1 and 0."""
-    if tensor.is_complex():
-        return tensor.abs()
+    """Floating-point values: a complex number's magnitude, true and false as 1 and 0, all of a sparse tensor's."""
+    tensor = plain(tensor)
     return tensor if tensor.is_floating_point() else tensor.double()
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from engine.experiments.optimizers import spec_of
 from engine.lookup.moment import Moment
 from engine.panes.between import between_numbers
 from engine.protocol.positions import Phase
+from engine.statistics import plain
 from engine.tape.tape import Event, Tape, Value
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -46,8 +48,10 @@ def subscript(number: int) -> str:
     return str(number).translate(_SUBSCRIPTS)
 
 
-def number(value: float) -> str:
+def number(value: float | complex) -> str:
     """A number with four significant digits."""
+    if isinstance(value, complex):
+        return f"{number(value.real)} {'−' if value.imag < 0 else '+'} {number(abs(value.imag))}i"
     text = f"{float(value):.4g}"
     return text.replace("-", "−") if "e" not in text else f"{float(value):.2e}".replace("-", "−")
 
@@ -59,7 +63,7 @@ def _address(value: Value, tape: Tape, row: int, neuron: int) -> str:
 
 
 def _element(tensor: Tensor | None, row: int, neuron: int) -> float | None:
-    if tensor is None or tensor.dim() != 2 or row > tensor.shape[0] or neuron > tensor.shape[1]:
+    if tensor is None or tensor.is_complex() or tensor.dim() != 2 or row > tensor.shape[0] or neuron > tensor.shape[1]:
         return None
     return float(tensor[row - 1, neuron - 1])
 
@@ -139,20 +143,25 @@ def _update(moment: Moment, tape: Tape, event: Event) -> list[str]:
     before = tape.versions.before(name, event.number)
     old, new = before.reshape(-1), tape.versions.get(name, event.number).reshape(-1)
     gradients = tape.versions.newest(f"d{name}", event.number)
-    gradient = gradients[1].reshape(-1) if gradients is not None else None
+    gradient = _dense(gradients[1]).reshape(-1) if gradients is not None else None
     place = _busiest(gradient) if gradient is not None else 0
     rate = float(event.settings.get("lr", 0.0))
     lines = [f"at element {_place(before, place)}, where |gradient| is largest:"]
-    was, now = float(old[place]), float(new[place])
+    was, now = old[place].item(), new[place].item()
     lines.append(f"  old {number(was)} → new {number(now)}   Δ {number(now - was)}")
     if gradient is not None:
-        lines.append(f"  g {number(float(gradient[place]))}   η {number(rate)}")
+        decay = event.settings.get("weight_decay") or 0.0
+        lines.append(f"  g {number(gradient[place].item())}   η {number(rate)}" + (f"   λ {decay:g}" if decay else ""))
     state = _state_lines(tape, event, place, old.numel())
     return [*lines, *state]
 
 
 def _busiest(gradient: Tensor) -> int:
-    return int(gradient.abs().nan_to_num(0.0).argmax())
+    return int(plain(gradient).abs().nan_to_num(0.0).argmax())
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    return tensor if tensor.layout is torch.strided else tensor.to_dense()
 
 
 def _place(tensor: Tensor, flat: int) -> str:
@@ -172,7 +181,7 @@ def _state_lines(tape: Tape, event: Event, place: int, size: int) -> list[str]:
             continue
         symbol = spec.symbols[key].unicode if spec is not None and key in spec.symbols else key
         old = before.get(key)
-        was = "0" if not isinstance(old, Tensor) else number(float(old.reshape(-1)[place if old.numel() > 1 else 0]))
-        now = number(float(item.reshape(-1)[place if item.numel() > 1 else 0]))
+        was = "0" if not isinstance(old, Tensor) else number(old.reshape(-1)[place if old.numel() > 1 else 0].item())
+        now = number(item.reshape(-1)[place if item.numel() > 1 else 0].item())
         lines.append(f"  {symbol} {was} → {now}")
     return lines

@@ -78,7 +78,8 @@ def run() -> Run:
 
 
 def tape(cursor: int) -> TapeView:
-    phases = [(phase.value, sum(op[0] == phase for op in OPS)) for phase in Phase]
+    counts = [(phase.value, sum(op[0] == phase for op in OPS)) for phase in Phase]
+    phases = [(phase, count) for phase, count in counts if count]
     rows = [
         TapeRow(number, phase, op, layer, reads or f"Z[{layer}]", writes or f"A[{layer}]", f"{BATCH}×{SIZES[layer]}")
         for number, (phase, op, layer, reads, writes) in enumerate(OPS, 1)

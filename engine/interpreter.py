@@ -108,12 +108,12 @@ def _where(session: Debugger, place: Position) -> str:
         where += f" event {session.event}/{len(tape)}: {event.phase} {event.op.name}" + (
             f" {event.layer}" if event.layer else ""
         )
-    loss = session.loss
+    losses = session.moment.losses if session.replay.main_loss is None else {"loss": session.loss}
     found = session.validation()
     ended = "  end of the run" if session.iteration == session.total and session.event is None else ""
     return (
         where
-        + ("" if loss is None else f"  loss {loss:.4f}")
+        + "".join(f"  {name} {loss:.4f}" for name, loss in losses.items() if loss is not None)
         + ("" if session.accuracy is None else f"  accuracy {session.accuracy:.4f}")
         + "".join(f"  valid_{name} {number:.4f}" for name, number in (found or {}).items() if not math.isnan(number))
         + ended

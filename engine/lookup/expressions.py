@@ -146,10 +146,7 @@ class _Evaluator(ast.NodeVisitor):
     def visit_Name(self, node: ast.Name) -> Any:
         name = node.id
         if name in self._values.scalars:
-            value = self._values.scalars[name]()
-            if value is None:
-                self._values.explain_scalar(name)
-            return value
+            return self._scalar(name)
         if name in BARE or name in self._values.naming.layer_of or name.removeprefix("d") in BARE:
             return Ref(name)
         if name in ("inf", "nan"):
@@ -160,6 +157,12 @@ class _Evaluator(ast.NodeVisitor):
             raise ExpressionError(f"{name} is a function", f"for example {name}(W[1])")
         known = ", ".join(self._values.names())
         raise ExpressionError(f"there is no “{name}”", f"names are {known}; functions are {', '.join(FUNCTIONS)}")
+
+    def _scalar(self, name: str) -> Any:
+        value = self._values.scalars[name]()
+        if value is None:
+            self._values.explain_scalar(name)
+        return value
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
         value = self._value(node.operand)
@@ -219,6 +222,9 @@ class _Evaluator(ast.NodeVisitor):
                     f"“{ast.unparse(node)}” needs a layer's number", f"for example {node.value.id}[1]"
                 )
             return Ref(f"{node.value.id}[{node.slice.value}]")
+        named = f"{ast.unparse(node.value)}[{ast.unparse(node.slice)}]"
+        if named in self._values.scalars:  # learning_rate[head]
+            return self._scalar(named)
         value = self._value(node.value)
         if not isinstance(value, Tensor):
             raise ExpressionError(f"“{ast.unparse(node.value)}” is one number", "leave the index away")

@@ -162,6 +162,7 @@ class Moment:
         of_the_batch = {name: self._when_done(name) for name in series if not name.startswith("learning_rate")}
         return {
             **of_the_batch,
+            **{rate_name(group): self._rate_of(group) for group in self.replay.rates.at(0)},
             **validation_scalars(self.replay, self._first_validation),
             "loss": lambda: bare_loss(self.replay, self.iteration) if self.loss_is_done else None,
             "accuracy": lambda: self.accuracy,
@@ -175,6 +176,9 @@ class Moment:
             "path": lambda: self._of_event("path"),
             "event": lambda: self._of_event("number"),
         }
+
+    def _rate_of(self, group: str) -> Callable[[], Scalar]:
+        return lambda: self.learning_rates[group]
 
     def _when_done(self, name: str) -> Callable[[], Scalar]:
         return lambda: self.number(name)

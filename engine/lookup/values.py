@@ -21,7 +21,7 @@ from engine.errors import ExpressionError, NotComputedYetError
 from engine.experiments.optimizers import spec_of
 from engine.program.modules import Modules
 from engine.tape.naming import Naming
-from engine.tape.tape import Tape, Value
+from engine.tape.tape import Loss, Tape, Value
 from engine.tape.versions import Later
 from engine.training.state import State, optimizer_parameters
 
@@ -147,9 +147,12 @@ class Values:
     def _loss_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
         value = tape.values.get("ℒ")
         taken = value is not None and value.event is not None and value.event.number <= done
+        of_each = {name: _once_done(loss, done) for name, loss in tape.losses.items() if name in self.scalars}
+        if len(tape.losses) > 1:
+            return of_each
         if not taken:
-            return {"loss": lambda: None, "accuracy": lambda: None}
-        return {"loss": lambda: tape.loss, "accuracy": lambda: tape.accuracy}
+            return of_each | {"loss": lambda: None, "accuracy": lambda: None}
+        return of_each | {"loss": lambda: tape.loss, "accuracy": lambda: tape.accuracy}
 
     def before(self) -> Values:
         """The values before this batch: parameters only."""
@@ -405,6 +408,12 @@ class Values:
                 f"it will be by event {number}, {event.phase} {event.op.name}; "
                 f"the cursor is at {self.done} of {len(tape)}",
             )
+
+
+def _once_done(loss: Loss, done: int) -> Callable[[], Scalar]:
+    """One of several losses, when its event is done."""
+    known = loss.event is None or loss.event.number <= done
+    return lambda: loss.number if known else None
 
 
 def ratio(values: Values, full_name: str) -> float:

@@ -253,13 +253,15 @@ def _outcome(returned: Any, backwards: list[Tensor]) -> Outcome:
 
 
 def _told_apart(returned: Mapping[Any, Any], backwards: list[Tensor]) -> tuple[dict[str, Tensor], dict[str, float]]:
-    begun, numbers = {id(tensor) for tensor in backwards}, [tensor.item() for tensor in backwards]
     losses, scores = {}, {}
     for key, item in returned.items():
         name = str(key)
         value = _one_number(name, item)
-        if value.requires_grad or id(item) in begun or any(alike(float(value), number) for number in numbers):
+        began = next((tensor for tensor in backwards if alike(value.item(), tensor.item())), None)
+        if value.requires_grad:
             losses[name] = value
+        elif began is not None:
+            losses[name] = began
         else:
             scores[name] = float(value)
     return losses, scores

@@ -289,7 +289,7 @@ class Builder:
         names: list[str] = []
         for passed in passes:
             returned = next((k for k, loss in self.losses.items() if loss is passed.roots[0] and k), "")
-            name = first = passed.name or returned or "ℒ"
+            name = first = returned or passed.name or "ℒ"
             name = first = "ℒ" if name == "loss" else first
             calls = 1
             while name in names:

@@ -95,7 +95,7 @@ class Tape:
         self.after: State = before  # as the updates left it
         self.border: State = before  # with the edits made at the border after it
         self._versions = Versions(self._first, self._last)
-        self.losses: dict[str, Loss] = {}
+        self._losses: dict[str, Loss] = {}
         self.carried: dict[str, Tensor] = {}  # gradients, and what else no State holds, as the batch found them
         self.places: dict[tuple[str, str], int] = {}  # (optimizer, full name) → index of the parameter there
         self._events: list[Event] = []
@@ -132,6 +132,11 @@ class Tape:
     def values(self) -> dict[str, Value]:
         """The latest value of each name."""
         return self._values if self._build is None else self.built()._values
+
+    @property
+    def losses(self) -> dict[str, Loss]:
+        """What backward passes started from, by name, in order."""
+        return self._losses if self._build is None else self.built()._losses
 
     @property
     def versions(self) -> Versions:
@@ -207,7 +212,7 @@ class Tape:
 
     def gradients(self) -> dict[str, tuple[Tensor, int]]:
         """That of every parameter that has one, by full name."""
-        found = {name: self.gradient(name) for name in (*self.before.tensors, *self.carried)}
+        found = {name: self.gradient(name) for name in (*self.before.tensors, *self.built().carried)}
         return {name: each for name, each in found.items() if each is not None}
 
     def _first(self, key: Any) -> Any:

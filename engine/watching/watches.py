@@ -12,7 +12,7 @@ import ast
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor
 
@@ -254,8 +254,14 @@ def _free_names(tree: ast.AST) -> list[ast.Name]:
     """The names that stand for a value of their own: not those of functions or layers, nor words beside a place."""
     bound = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     bound |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
+    bound |= {id(part) for node in ast.walk(tree) if _is_rate(node) for part in ast.walk(node.slice)}
     bound |= {id(side) for _, sides in _compared_places(tree) for side in sides}
     return [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in bound and n.id != "__everywhere__"]
+
+
+def _is_rate(node: ast.AST) -> TypeGuard[ast.Subscript]:
+    """Whether this is the rate of a parameter group: learning_rate[head]."""
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "learning_rate"
 
 
 def _compared_places(tree: ast.AST) -> list[tuple[str, list[ast.expr]]]:

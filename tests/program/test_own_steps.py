@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor, nn
 
 from engine.launch import open_script
 from engine.program.modules import Modules
+from engine.program.program import Program
 from engine.protocol.positions import Phase, Unit
 from engine.protocol.recipe import Script
 from engine.session import Session
@@ -127,3 +130,39 @@ def test_a_closure_s_passes_are_phases_before_the_update_that_ends_the_step() ->
     found = phases(session)
     assert found[-1] is Phase.UPDATE
     assert found.count(Phase.UPDATE) == 1 < found.count(Phase.BACKWARD)
+
+
+def test_a_watch_on_one_of_several_losses_stops_where_it_is_computed() -> None:
+    session = opened("gan")
+    session.step()
+    first, second = session.replay.loss_names
+    for name in (second, first):
+        said = session.do(f"run until {name} > 0")
+        assert said.hit, said.error
+        tape = session.tape()
+        assert tape is not None
+        event = tape.losses[name].event
+        assert event is not None
+        assert said.hit.event == event.number
+        session.step()
+
+
+def test_numbers_that_a_step_returns_are_losses_where_a_backward_pass_began_from_them() -> None:
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(batch: Tensor) -> dict[str, float]:
+        optimizer.zero_grad()
+        near, far = model(batch).pow(2).mean(), (model(batch) - 1).abs().mean()
+        near.backward()
+        far.backward()
+        optimizer.step()
+        return {"near": near.item(), "far": far.item(), "share": 0.25}
+
+    session = Session.of(Program(Modules.of(model), {"": optimizer}, [torch.ones(3, 2), torch.zeros(3, 2)], step))
+    session.step()
+    assert session.replay.loss_names == ["near", "far"]
+    assert session.do("print share").value == 0.25
+    tape = session.tape()
+    assert tape is not None
+    assert list(tape.losses) == ["near", "far"]

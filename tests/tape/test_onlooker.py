@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from engine.protocol.positions import Phase
 from engine.tape.versions import Later
-from tests.tape.steps import Program, check_bits, events, net, phases
+from tests.support.steps import Program, check_bits, events, net, phases
 
 
 def simple(step: Any, optimizer: Any = None, model: nn.Module | None = None) -> Program:

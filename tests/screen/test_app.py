@@ -188,7 +188,7 @@ async def test_keys_held_down_queue_a_few_steps_only(tmp_path: Path) -> None:
 async def test_a_slow_step_is_spoken_of_and_a_long_one_can_be_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nnwalk_tui.listening.PATIENCE", -1.0)
+    monkeypatch.setattr("nnwalk_tui.parts.conversation.PATIENCE", -1.0)
     async with stage(tmp_path) as on:
         on.client.held = True
         await on.press("o")

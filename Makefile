@@ -7,6 +7,9 @@
 BIN := .venv/bin
 READY := .venv/.ready
 CODE := $(wildcard engine nnwalk_tui tests benchmarks screenshots)
+# Tests with a terminal, processes and patience of their own; they are not run beside others.
+ALONE := tests/screen/test_terminal.py tests/screen/test_terminals.py tests/screen/test_app.py tests/screen/client \
+  tests/recordings/test_resume.py
 PYTHON ?= python3 python3.13 python3.12 python3.11
 
 .PHONY: run test bench soak screenshots
@@ -19,7 +22,8 @@ test: $(READY)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --strict --no-error-summary $(CODE)
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/pytest -q --numprocesses 2 --dist worksteal
+	@$(BIN)/pytest -q --numprocesses 2 --dist worksteal $(ALONE:%=--ignore=%)
+	@$(BIN)/pytest -q $(ALONE)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)

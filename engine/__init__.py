@@ -14,9 +14,14 @@ from typing import Any
 from engine.errors import EngineError
 from engine.protocol.positions import Phase, Position, Unit
 
-__all__ = ["EngineError", "Phase", "Position", "Session", "Unit", "open_experiment"]
+__all__ = ["EngineError", "Modules", "Phase", "Position", "Program", "Session", "Unit", "open_experiment"]
 
-_LAZY = {"Session": "engine.session", "open_experiment": "engine.launch"}
+_LAZY = {
+    "Modules": "engine.program.modules",
+    "Program": "engine.program.program",
+    "Session": "engine.session",
+    "open_experiment": "engine.launch",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,1 +1,1 @@
-"""What is trained: model, loss, optimizer and data, built in or a user's own."""
+"""Built-in experiments: model, loss, optimizer and data by name. May make programs; knows nothing of how they run."""

@@ -1,1 +1,1 @@
-"""What is stepped: the modules, optimizers, loader and step of one training program."""
+"""What is stepped: modules, optimizers, loader and step of one training program. Knows neither tape nor history."""

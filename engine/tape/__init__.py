@@ -1,1 +1,1 @@
-"""One batch, recorded: every operation, forward and backward, under its course name."""
+"""One batch, looked at: every operation, forward and backward, under its course name. Knows programs, not panes."""

@@ -1,1 +1,1 @@
-"""Runs one batch of a model, plainly or recorded, and holds everything that it depends on."""
+"""Runs one batch of a program, plainly or looked at, and holds everything that it depends on. Knows no history."""

@@ -1,1 +1,1 @@
-"""What has run: checkpoints and replay, the branches of a run, and what was changed on the way."""
+"""What has run: checkpoints and replay, numbers by batch, branches. Knows nothing of what is seen of it."""

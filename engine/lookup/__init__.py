@@ -1,1 +1,1 @@
-"""Names and expressions, and the values that they have at a position."""
+"""What can be read at a position: a Moment, names, expressions. Moves nothing."""

@@ -1,1 +1,1 @@
-"""A run as a file: saved, opened, kept up to date, and exported as plain PyTorch."""
+"""A run as a file: saved, opened, kept up to date, exported as plain PyTorch. Stands on the debugger."""

@@ -1,1 +1,1 @@
-"""Conditions on values and places, and runs that stop where one is true, forward and in reverse."""
+"""Conditions on values and places, and runs that stop where one is true. Stands on cursor and panes."""

@@ -152,7 +152,7 @@ def test_close_ends_the_process_within_a_second_and_leaves_no_folder(
     process = process_of(talk)
     began = time.monotonic()
     talk.client.close()
-    assert time.monotonic() - began < 5.0  # far less than the patience with an engine that does not answer
+    assert time.monotonic() - began < 1.0
     assert process.wait(PATIENCE) is not None
     assert glob.glob(f"{tmp_path}/nnwalk-*") == []
 

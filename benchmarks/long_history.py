@@ -33,7 +33,7 @@ def main() -> None:
     jumps = [jump / batch for jump, _ in pairs]
     found = {
         "megabytes": (_resident() - before) / _MEGABYTE,
-        "accounted": run.replay.history.bytes / _MEGABYTE,
+        "accounted": run.timeline.history.bytes / _MEGABYTE,
         "jump": percentile_95(jumps),
         "jump_median": statistics.median(jumps),
     }

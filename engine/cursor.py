@@ -11,7 +11,7 @@ from engine.errors import CommandError, EngineError, HistoryError
 from engine.experiments.description import Description
 from engine.experiments.experiment import Experiment
 from engine.history.branches import Branch, Branches, compare
-from engine.history.replay import Replay
+from engine.history.timeline import Timeline
 from engine.lookup.moment import Moment
 from engine.lookup.values import Values
 from engine.program.compiled import run_eagerly
@@ -50,7 +50,7 @@ class Cursor:
     ) -> None:
         self.naming = Naming(program.modules)
         self.trainer = Trainer(program, schedule, epochs)
-        first = Replay(self.trainer, self.naming, program.validation, history_bytes, tape_bytes)
+        first = Timeline(self.trainer, self.naming, program.validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self._standing(), edit), audit
         first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
@@ -70,19 +70,19 @@ class Cursor:
     # ── where ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def replay(self) -> Replay:
+    def timeline(self) -> Timeline:
         """The branch that the cursor is on."""
-        return self.branches.current.replay
+        return self.branches.current.timeline
 
-    def _standing(self) -> Replay:
+    def _standing(self) -> Timeline:
         """The branch whose state the trainer holds."""
         owner = self.trainer.owner
-        return owner if isinstance(owner, Replay) else self.replay
+        return owner if isinstance(owner, Timeline) else self.timeline
 
     @property
     def calendar(self) -> Calendar:
         """Which batch of which epoch an iteration is."""
-        return self.replay.calendar
+        return self.timeline.calendar
 
     @property
     def batches(self) -> int:
@@ -108,8 +108,8 @@ class Cursor:
     def stand(self, iteration: int, event: int | None) -> None:
         """Put the cursor at an event of a batch that has run, or, with None, at its end."""
         self.iteration, self.event = iteration, event
-        self.replay.reached = max(self.replay.reached, iteration)
-        self.replay.finished = max(self.replay.finished, self.finished)
+        self.timeline.reached = max(self.timeline.reached, iteration)
+        self.timeline.finished = max(self.timeline.finished, self.finished)
 
     # ── stepping ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,7 +141,7 @@ class Cursor:
 
     def _arrive(self, target: int) -> None:
         """Put the cursor at the end of the batch after the cursor's, with its tape at hand if it is new."""
-        if target > self.replay.furthest:
+        if target > self.timeline.furthest:
             self._tape(target)
         self.stand(target, None)
 
@@ -192,26 +192,26 @@ class Cursor:
 
     def catch_up(self) -> bool:
         """Bring the trainer, and the cursor, to the end of the cursor's batch; False where interrupted on the way."""
-        if not self.replay.go(self.iteration, self.interrupted, self._report("replaying")):
+        if not self.timeline.go(self.iteration, self.interrupted, self._report("replaying")):
             return False
         self.stand(self.iteration, None)
-        self.replay.validate(self.interrupted)
+        self.timeline.validate(self.interrupted)
         return True
 
     def _travel(self, target: int) -> bool:
         """Move the cursor to the end of a batch; where interrupted, it stays at the last batch that was reached."""
-        if target <= self.replay.furthest:
+        if target <= self.timeline.furthest:
             self.stand(target, None)
             return True
         if not self.catch_up():
             return False
         self.status = Status.TRAVELLING
         try:
-            arrived = self.replay.go(target, self.interrupted, self._report("training"))
+            arrived = self.timeline.go(target, self.interrupted, self._report("training"))
         finally:
             self.status = Status.PAUSED
             self.stand(self.trainer.iteration, None)
-        self.replay.validate(self.interrupted)
+        self.timeline.validate(self.interrupted)
         return arrived
 
     def goto(self, target: str) -> Position:
@@ -219,7 +219,7 @@ class Cursor:
 
         Raises CommandError for a place that is not in the run.
         """
-        words = {"start": 0, "end": self.total, "last": self.replay.reached}
+        words = {"start": 0, "end": self.total, "last": self.timeline.reached}
         iteration, event = (words[target], None) if target in words else self.calendar.parse(target)
         if event is None:
             self._travel(iteration)
@@ -259,7 +259,7 @@ class Cursor:
         return self.moment.tape
 
     def _tape(self, iteration: int) -> Tape | None:
-        return self.replay.tape(iteration, self.interrupted, self._report("recording"))
+        return self.timeline.tape(iteration, self.interrupted, self._report("recording"))
 
     def values(self) -> Values:
         """Lookup of names at the cursor."""
@@ -302,11 +302,11 @@ class Cursor:
         """
         border, event = self.finished, self.event
         before, cursor = self.branches.current, (self.iteration, self.event)
-        if not self.replay.go(border, self.interrupted, self._report("replaying")):
+        if not self.timeline.go(border, self.interrupted, self._report("replaying")):
             raise HistoryError("the way there was interrupted", "ask again")
-        fork = self.branches.fork(border) if self.replay.finished > border else None
+        fork = self.branches.fork(border) if self.timeline.finished > border else None
         try:
-            self.replay.change_here(Edit(border, name, value))
+            self.timeline.change_here(Edit(border, name, value))
         except EngineError:
             if fork is not None:
                 self.branches.drop(fork)
@@ -337,8 +337,8 @@ class Cursor:
         """Two branches, or one and the current, as far as both have run. Raises CommandError for one that is not."""
         pair = [self.branches.find(name) for name in (first, second or self.branches.current.name)]
         for branch in pair:
-            if branch.replay.furthest < branch.replay.reached:  # of a recording, not visited yet
-                branch.replay.go(branch.replay.reached, self.interrupted, self._report(f"replaying {branch.name}"))
+            if branch.timeline.furthest < branch.timeline.reached:  # of a recording, not visited yet
+                branch.timeline.go(branch.timeline.reached, self.interrupted, self._report(f"replaying {branch.name}"))
         return compare(*pair)
 
     def _report(self, label: str) -> Callable[[int, int], None]:

@@ -24,7 +24,7 @@ class Debugger(Cursor):
         super().__init__(program, **options)
         self.watches = Watches()
         self.viewer = Viewer(lambda: self.moment)
-        self.replay.on_arrival = self.viewer.plots.note
+        self.timeline.on_arrival = self.viewer.plots.note
         self.on_batch: Callable[[], bool] = lambda: False
 
     def run(self, count: int | None = None, unit: Unit = Unit.BATCH, until: str = "") -> Hit | None:

@@ -102,13 +102,13 @@ def _moved(session: Debugger, place: Position) -> Outcome:
 
 def _where(session: Debugger, place: Position) -> str:
     where = f"epoch {place.epoch} batch {place.batch}/{session.batches}"
-    tape = session.replay.held_tape(session.iteration) if session.event is not None else None
+    tape = session.timeline.held_tape(session.iteration) if session.event is not None else None
     if tape is not None and session.event is not None:
         event = tape.events[session.event - 1]
         where += f" event {session.event}/{len(tape)}: {event.phase} {event.op.name}" + (
             f" {event.layer}" if event.layer else ""
         )
-    losses = session.moment.losses if session.replay.main_loss is None else {"loss": session.loss}
+    losses = session.moment.losses if session.timeline.main_loss is None else {"loss": session.loss}
     found = session.validation()
     ended = "  end of the run" if session.iteration == session.total and session.event is None else ""
     return (
@@ -241,7 +241,7 @@ def _edited(session: Debugger, name: str, value: str) -> Outcome:
     branch = session.edit(name, value)
     forked = f"; on {branch.name}, {before} is kept" if branch.name != before else ""
     when = "from the next epoch on" if name == "batch_size" else f"from batch {session.finished + 1} on"
-    said = f"{branch.replay.edits[-1].text} {when}{forked}"
+    said = f"{branch.timeline.edits[-1].text} {when}{forked}"
     return Outcome(session.learning_rate if name in RATES else None, said)
 
 

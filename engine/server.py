@@ -202,7 +202,7 @@ class Server:
             self._answer_asides(session)
         if self._look is None or time.monotonic() - self._framed < _FRAME_EVERY:
             return False
-        if session.replay.held_tape(session.iteration) is None:
+        if session.timeline.held_tape(session.iteration) is None:
             return True
         stop = self._stop
         self._frame(session)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from engine.errors import CommandError
-from engine.history.replay import Replay
+from engine.history.timeline import Timeline
 from engine.protocol.positions import Position
 from engine.protocol.replies import BranchView, Comparison
 
@@ -18,7 +18,7 @@ class Branch:
     """One future of the run. It shares the batches up to `border` with its parent; `cursor` is where it was left."""
 
     name: str
-    replay: Replay
+    timeline: Timeline
     parent: str = ""
     border: int = 0
     cursor: tuple[int, int | None] = (0, None)
@@ -27,14 +27,14 @@ class Branch:
 class Branches:
     """All branches, and the one that the session stands on."""
 
-    def __init__(self, first: Replay) -> None:
+    def __init__(self, first: Timeline) -> None:
         self.current = Branch(FIRST, first)
         self.all = [self.current]
 
     def fork(self, border: int) -> Branch:
         """A branch of the current one from a border on, at which the trainer must stand. It becomes the current one."""
         name = next(n for k in range(2, len(self.all) + 3) if not self._has(n := f"branch-{k}"))
-        branch = Branch(name, self.current.replay.fork(border), self.current.name, border, (border, None))
+        branch = Branch(name, self.current.timeline.fork(border), self.current.name, border, (border, None))
         self.all.append(branch)
         self.current = branch
         return branch
@@ -47,7 +47,7 @@ class Branches:
         """Undo a fork that came to nothing."""
         self.all.remove(branch)
         self.current = self.find(branch.parent)
-        self.current.replay.history.share_no_more()
+        self.current.timeline.history.share_no_more()
 
     def find(self, name: str) -> Branch:
         """A branch by its name. Raises CommandError, listing what there are."""
@@ -74,14 +74,14 @@ class Branches:
 
 
 def _view(branch: Branch, current: bool) -> BranchView:
-    replay = branch.replay
-    own = [edit for edit in replay.edits if not branch.parent or edit.iteration >= branch.border]
+    timeline = branch.timeline
+    own = [edit for edit in timeline.edits if not branch.parent or edit.iteration >= branch.border]
     return BranchView(
         branch.name,
         branch.parent,
         branch.border,
-        max(replay.furthest, replay.reached),
-        replay.losses[-1] if replay.losses else None,
+        max(timeline.furthest, timeline.reached),
+        timeline.losses[-1] if timeline.losses else None,
         [f"{edit.text} (after batch {edit.iteration})" for edit in own],
         current,
     )
@@ -89,10 +89,10 @@ def _view(branch: Branch, current: bool) -> BranchView:
 
 def compare(first: Branch, second: Branch) -> Comparison:
     """Two branches, as far as both have run: the first batch whose loss differs, and the losses at the end of both."""
-    a, b = first.replay.losses, second.replay.losses
+    a, b = first.timeline.losses, second.timeline.losses
     both = min(len(a), len(b))
     differs = next((i + 1 for i in range(both) if a[i] != b[i] and not (math.isnan(a[i]) and math.isnan(b[i]))), None)
-    place = None if differs is None else Position(*first.replay.calendar.place(differs), differs)
+    place = None if differs is None else Position(*first.timeline.calendar.place(differs), differs)
     return Comparison(
         first.name,
         second.name,

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from engine.errors import HistoryError, NotComputedYetError
-from engine.history.replay import Replay
+from engine.history.timeline import Timeline
 from engine.lookup.scalars import only_rate, scalars_at
 from engine.lookup.values import Scalar, Values
 from engine.tape.tape import Tape
@@ -19,15 +19,15 @@ from engine.training.state import optimizer_parameters
 class LiveValues(Values):
     """What can be had without recording. Values of the forward pass are not computed yet, as far as this goes."""
 
-    def __init__(self, replay: Replay, before: dict[str, Tensor]) -> None:
-        trainer = replay.trainer
+    def __init__(self, timeline: Timeline, before: dict[str, Tensor]) -> None:
+        trainer = timeline.trainer
         super().__init__(
-            replay.naming,
+            timeline.naming,
             trainer.modules,
             state=_none_held,
             tape=lambda: None,
             done=None,
-            scalars=_scalars_now(replay),
+            scalars=_scalars_now(timeline),
             refresh=_no_tape,
         )
         self._trainer = trainer
@@ -84,14 +84,14 @@ def _live_state(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
     return {i: optimizer.state[p] for i, p in enumerate(parameters) if p in optimizer.state}
 
 
-def _scalars_now(replay: Replay) -> dict[str, Callable[[], Scalar]]:
+def _scalars_now(timeline: Timeline) -> dict[str, Callable[[], Scalar]]:
     """The numbers where the trainer stands, whenever they are asked for."""
-    trainer = replay.trainer
+    trainer = timeline.trainer
 
     def ask(name: str) -> Callable[[], Scalar]:
-        return lambda: scalars_at(replay, trainer.iteration)[name]() if trainer.iteration else None
+        return lambda: scalars_at(timeline, trainer.iteration)[name]() if trainer.iteration else None
 
-    of_a_batch = {name: ask(name) for name in scalars_at(replay, trainer.iteration)}
+    of_a_batch = {name: ask(name) for name in scalars_at(timeline, trainer.iteration)}
     return of_a_batch | {
         "learning_rate": lambda: only_rate(trainer.rates()),
         "epoch": lambda: trainer.calendar.place(trainer.iteration)[0],

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.errors import HistoryError
 from engine.experiments.description import Description
 from engine.history.branches import Branches
-from engine.history.replay import Replay, rate_name
+from engine.history.timeline import Timeline, rate_name
 from engine.lookup.scalars import Scalars, bare_loss, known, only_rate, scalars_at, validation_scalars
 from engine.lookup.values import Ref, Scalar, Values
 from engine.protocol.positions import Position, Status
@@ -50,10 +50,10 @@ class Moment:
         report: Report = _silent,
     ) -> None:
         self.branches = branches
-        self.replay: Replay = branches.current.replay
-        self.trainer: Trainer = self.replay.trainer
-        self.naming: Naming = self.replay.naming
-        self.calendar: Calendar = self.replay.calendar
+        self.timeline: Timeline = branches.current.timeline
+        self.trainer: Trainer = self.timeline.trainer
+        self.naming: Naming = self.timeline.naming
+        self.calendar: Calendar = self.timeline.calendar
         self.iteration = iteration
         self.event = event
         self.finished = iteration - (event is not None)  # batches that lie behind, whole
@@ -71,7 +71,7 @@ class Moment:
     @property
     def key(self) -> tuple[object, ...]:
         """What tells this position from all others, as long as no edit is made: for what is kept between frames."""
-        return (id(self.replay), self.iteration, self.event, len(self.replay.edits))
+        return (id(self.timeline), self.iteration, self.event, len(self.timeline.edits))
 
     @cached_property
     def total(self) -> int:
@@ -101,7 +101,7 @@ class Moment:
         return self._recorded(1) if self.total else None
 
     def _recorded(self, iteration: int, wanted: frozenset[int] = frozenset()) -> Tape | None:
-        return self.replay.tape(iteration, self.interrupted, self._report("recording"), wanted)
+        return self.timeline.tape(iteration, self.interrupted, self._report("recording"), wanted)
 
     @cached_property
     def done(self) -> int:
@@ -118,7 +118,7 @@ class Moment:
         """Whether the batch's loss lies behind."""
         if self.event is None:
             return self.iteration > 0
-        tape = self.replay.held_tape(self.iteration)
+        tape = self.timeline.held_tape(self.iteration)
         loss = None if tape is None else tape.values.get("ℒ")
         return loss is not None and self.event >= (0 if loss.event is None else loss.event.number)
 
@@ -146,7 +146,7 @@ class Moment:
         return self.values.scalars[name]()
 
     def _state(self) -> State:
-        state = self.replay.state(self.iteration, self.interrupted)
+        state = self.timeline.state(self.iteration, self.interrupted)
         if state is None:
             raise HistoryError("the way back was interrupted", "ask again")
         return state
@@ -158,13 +158,13 @@ class Moment:
         return tape
 
     def _scalars(self) -> Scalars:
-        series = self.replay.series
+        series = self.timeline.series
         of_the_batch = {name: self._when_done(name) for name in series if not name.startswith("learning_rate")}
         return {
             **of_the_batch,
-            **{rate_name(group): self._rate_of(group) for group in self.replay.rates.at(0)},
-            **validation_scalars(self.replay, self._first_validation),
-            "loss": lambda: bare_loss(self.replay, self.iteration) if self.loss_is_done else None,
+            **{rate_name(group): self._rate_of(group) for group in self.timeline.rates.at(0)},
+            **validation_scalars(self.timeline, self._first_validation),
+            "loss": lambda: bare_loss(self.timeline, self.iteration) if self.loss_is_done else None,
             "accuracy": lambda: self.accuracy,
             "learning_rate": lambda: only_rate(self.learning_rates),
             "epoch": lambda: self.position.epoch,
@@ -188,20 +188,20 @@ class Moment:
 
     def scalars_at_end(self) -> Scalars:
         """The numbers as they are when the batch is done, which must have run."""
-        return scalars_at(self.replay, self.iteration) if self.iteration else {}
+        return scalars_at(self.timeline, self.iteration) if self.iteration else {}
 
     # ── numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
     def loss(self) -> float | None:
         """The batch's loss, once it is done; None before training, and where there are several."""
-        main = self.replay.main_loss
+        main = self.timeline.main_loss
         return None if main is None else self.number(main)
 
     @cached_property
     def losses(self) -> dict[str, float | None]:
         """Each loss by name, None while it is not done."""
-        return {name: self.number(name) for name in self.replay.loss_names}
+        return {name: self.number(name) for name in self.timeline.loss_names}
 
     @cached_property
     def accuracy(self) -> float | None:
@@ -210,36 +210,36 @@ class Moment:
 
     def number(self, name: str) -> float | None:
         """A loss or score of the batch, once it is done; None before training."""
-        return self.replay.series.at(name, self.iteration) if self._is_done(name) else None
+        return self.timeline.series.at(name, self.iteration) if self._is_done(name) else None
 
     def _is_done(self, name: str) -> bool:
         """Of several losses each is done at its own event; scores of a step of one's own, at the batch's end."""
         if self.event is None or name in ("loss", "accuracy"):
             return self.loss_is_done
-        tape = self.replay.held_tape(self.iteration)
+        tape = self.timeline.held_tape(self.iteration)
         loss = None if tape is None else tape.losses.get(name)
         if loss is None:
-            return name == self.replay.main_loss and self.loss_is_done
+            return name == self.timeline.main_loss and self.loss_is_done
         return loss.event is None or loss.event.number <= self.event
 
     @cached_property
     def validation(self) -> dict[str, float] | None:
         """The latest validation, means by name, taken at or before this position."""
-        return self.replay.validation_at(self.finished)
+        return self.timeline.validation_at(self.finished)
 
     def _first_validation(self) -> dict[str, float] | None:
-        if not self.replay.validations and self.trainer.iteration == 0:
-            self.replay.validate(self.interrupted)
+        if not self.timeline.validations and self.trainer.iteration == 0:
+            self.timeline.validate(self.interrupted)
             self.__dict__.pop("validation", None)
         return self.validation
 
     @cached_property
     def learning_rates(self) -> dict[str, float]:
         """The rate of each group: in a batch, what it is trained with; at a border, what holds there."""
-        rates = self.replay.rates.at(self.finished)
+        rates = self.timeline.rates.at(self.finished)
         if self.event is None:
             return rates
-        used = {group: self.replay.series.at(rate_name(group), self.iteration) for group in rates}
+        used = {group: self.timeline.series.at(rate_name(group), self.iteration) for group in rates}
         return {group: rates[group] if rate is None else rate for group, rate in used.items()}
 
     @property
@@ -250,13 +250,13 @@ class Moment:
 
     def metrics(self) -> dict[str, float]:
         """Losses and scores of the batch, and the latest validation, as far as they are known."""
-        numbers = {name: known(self.number(name)) for name in self.replay.series if "learning_rate" not in name}
+        numbers = {name: known(self.number(name)) for name in self.timeline.series if "learning_rate" not in name}
         numbers |= {f"valid_{name}": known(number) for name, number in (self.validation or {}).items()}
         return {name: value for name, value in numbers.items() if value is not None}
 
     def digest(self) -> str:
         """SHA-256 of parameters, buffers and optimizer state."""
-        held = self.replay.history.at(self.iteration) if self.event is None else None
+        held = self.timeline.history.at(self.iteration) if self.event is None else None
         if held is not None:
             states = {name: saved.state for name, saved in held.optimizers.items()}
             return digest(self.trainer.modules, held.tensors, states)

@@ -9,39 +9,39 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 
 from engine.errors import ExpressionError
-from engine.history.replay import Replay
+from engine.history.timeline import Timeline
 from engine.lookup.values import Scalar
 
 Scalars = dict[str, Callable[[], Scalar]]
 
 
-def scalars_at(replay: Replay, iteration: int) -> Scalars:
+def scalars_at(timeline: Timeline, iteration: int) -> Scalars:
     """The numbers at the end of a batch that has run, wherever the cursor is."""
-    calendar = replay.calendar
+    calendar = timeline.calendar
     found: Scalars = {
-        "loss": lambda: bare_loss(replay, iteration),
+        "loss": lambda: bare_loss(timeline, iteration),
         "accuracy": lambda: None,
         "epoch": lambda: calendar.place(iteration)[0],
         "batch": lambda: calendar.place(iteration)[1],
         "iteration": lambda: iteration,
     }
-    found |= {n: _at(replay, n, iteration) for n in replay.series if n != "loss"}
-    found |= validation_scalars(replay, lambda: replay.validation_at(iteration))
-    return found | {"learning_rate": lambda: only_rate(_rates(replay, iteration))}
+    found |= {n: _at(timeline, n, iteration) for n in timeline.series if n != "loss"}
+    found |= validation_scalars(timeline, lambda: timeline.validation_at(iteration))
+    return found | {"learning_rate": lambda: only_rate(_rates(timeline, iteration))}
 
 
-def _at(replay: Replay, name: str, iteration: int) -> Callable[[], Scalar]:
-    return lambda: known(replay.series.at(name, iteration))
+def _at(timeline: Timeline, name: str, iteration: int) -> Callable[[], Scalar]:
+    return lambda: known(timeline.series.at(name, iteration))
 
 
-def _rates(replay: Replay, iteration: int) -> dict[str, float]:
+def _rates(timeline: Timeline, iteration: int) -> dict[str, float]:
     """The rate of each group that a batch was trained with."""
-    return {name: rate for name in replay.rate_names() if (rate := replay.series.at(name, iteration)) is not None}
+    return {name: rate for name in timeline.rate_names() if (rate := timeline.series.at(name, iteration)) is not None}
 
 
-def validation_scalars(replay: Replay, found: Callable[[], Mapping[str, float] | None]) -> Scalars:
+def validation_scalars(timeline: Timeline, found: Callable[[], Mapping[str, float] | None]) -> Scalars:
     """`valid_loss`, `valid_accuracy` and whatever else validation came to."""
-    names: Iterable[str] = ("loss", "accuracy", *(name for taken in replay.validations.values() for name in taken))
+    names: Iterable[str] = ("loss", "accuracy", *(name for taken in timeline.validations.values() for name in taken))
 
     def ask(name: str) -> Callable[[], Scalar]:
         return lambda: known((found() or {}).get(name))
@@ -49,12 +49,12 @@ def validation_scalars(replay: Replay, found: Callable[[], Mapping[str, float] |
     return {f"valid_{name}": ask(name) for name in names}
 
 
-def bare_loss(replay: Replay, iteration: int) -> float | None:
+def bare_loss(timeline: Timeline, iteration: int) -> float | None:
     """The loss that a batch's step returned, or its only one. Raises ExpressionError where it has several."""
-    if replay.main_loss is None and len(replay.loss_names) > 1:
-        names = ", ".join(replay.loss_names)
-        raise ExpressionError(f"there are {len(replay.loss_names)} losses", f"name one: {names}")
-    return None if replay.main_loss is None else replay.series.at(replay.main_loss, iteration)
+    if timeline.main_loss is None and len(timeline.loss_names) > 1:
+        names = ", ".join(timeline.loss_names)
+        raise ExpressionError(f"there are {len(timeline.loss_names)} losses", f"name one: {names}")
+    return None if timeline.main_loss is None else timeline.series.at(timeline.main_loss, iteration)
 
 
 def only_rate(rates: Mapping[str, float]) -> float | None:

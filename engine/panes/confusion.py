@@ -30,7 +30,7 @@ def confusion(moment: Moment, of: str, held: ConfusionHeld) -> Confusion:
 
     During a run the validation's is the last that was taken. Raises ExpressionError where there is none.
     """
-    if of == "batch" or moment.replay.validation is None:
+    if of == "batch" or moment.timeline.validation is None:
         return _of_batch(moment)
     key = moment.key
     if held.key != key and (moment.status is not Status.RUNNING or held.view is None):
@@ -59,7 +59,7 @@ def _of_validation(moment: Moment) -> Confusion | None:
     tensors = moment.values.tensors()
     labels: list[Tensor] = []
     guesses: list[Tensor] = []
-    for item in moment.replay.validation or ():
+    for item in moment.timeline.validation or ():
         if moment.interrupted():
             return None
         inputs, targets = split_batch(item)

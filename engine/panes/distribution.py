@@ -21,7 +21,7 @@ _SAMPLE = 4096  # values of a tensor that its distribution over time is taken fr
 def distribution_view(moment: Moment, look: GradientLook) -> Distribution | None:
     """How the values of the gradient that is looked at are distributed; None where it was never computed yet."""
     gradient = reached_gradient(moment.values, look.chosen)
-    past = moment.replay.distributions.items(look.chosen, moment.finished, look.points)
+    past = moment.timeline.distributions.items(look.chosen, moment.finished, look.points)
     if gradient is not None and moment.event is not None:
         past = [*past, (moment.iteration, _steps(gradient))][-max(1, look.points) :]
     if look.bins < 1 or (gradient is None and not past):
@@ -57,9 +57,9 @@ def _counts(finite: Tensor, bins: int) -> tuple[float, float, list[int]]:
 
 def remember(moment: Moment, gradients: dict[str, Tensor]) -> None:
     """Note how every gradient is distributed, once for each batch that is looked at."""
-    if moment.iteration and not moment.replay.distributions.has(moment.iteration):
+    if moment.iteration and not moment.timeline.distributions.has(moment.iteration):
         taken = {name: _steps(gradient) for name, gradient in gradients.items()}
-        moment.replay.distributions.note(moment.iteration, taken)
+        moment.timeline.distributions.note(moment.iteration, taken)
 
 
 def _steps(gradient: Tensor) -> bytes:

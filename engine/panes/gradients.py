@@ -35,7 +35,7 @@ def gradients_view(moment: Moment, look: GradientLook) -> Gradients:
     if not look.points:
         return view
     names = [f"d{row.name}" for row in view.rows]
-    past = moment.replay.trace.series(names, moment.finished, look.points)
+    past = moment.timeline.trace.series(names, moment.finished, look.points)
     inside = moment.event is not None
     rows = [
         msgspec.structs.replace(
@@ -114,7 +114,7 @@ def _span(rows: list[Gradient]) -> tuple[float, float] | None:
 def _remember(moment: Moment, tape: Tape) -> None:
     found = _found(moment, tape)
     known = {f"d{gradient.name}": gradient.norm for gradient in found if gradient.norm is not None}
-    moment.replay.trace.note(moment.iteration, known)
+    moment.timeline.trace.note(moment.iteration, known)
     remember(moment, reached_gradients(moment.values))
 
 

@@ -75,7 +75,7 @@ class Landscape:
 
     def view(self, moment: Moment, look: LandscapeLook) -> LandscapeView:
         """What is computed so far. During a run it stays as it is."""
-        key = (id(moment.replay), moment.iteration, len(moment.replay.edits), look)
+        key = (id(moment.timeline), moment.iteration, len(moment.timeline.edits), look)
         if self.surface.key != key and moment.status is not Status.RUNNING:
             self.surface = _begin(moment, look)
             self.surface.key = key
@@ -200,11 +200,11 @@ def _path(moment: Moment, tape: Tape, directions: list[Direction]) -> list[tuple
     """Where the parameters came from, as far as the history holds them, seen on the plane."""
     first, second = directions
     gram = torch.tensor([[_dot(a, b) for b in directions] for a in directions], dtype=torch.float64)
-    held = sorted(i for i in moment.replay.history.iterations() if i < moment.iteration)
+    held = sorted(i for i in moment.timeline.history.iterations() if i < moment.iteration)
     shown = held[:: max(1, len(held) // _MOST_STEPS)]
     found = []
     for iteration in shown:
-        state = moment.replay.history.at(iteration)
+        state = moment.timeline.history.at(iteration)
         if state is not None:
             away = {name: state.tensors[name] - tape.before.tensors[name] for name in first}
             sides = torch.tensor([_dot(away, first), _dot(away, second)], dtype=torch.float64)

@@ -54,7 +54,7 @@ def layer_views(moment: Moment, look: Look = NOTHING) -> list[LayerView]:
 def _with_history(moment: Moment, views: list[LayerView], look: Look) -> list[LayerView]:
     """The layers with norms of the batches before the cursor, and, once it is reached, of the cursor's own."""
     names = [f"{look.quantity}[{view.index}]" for view in views]
-    past = moment.replay.trace.series(names, moment.finished, look.points)
+    past = moment.timeline.trace.series(names, moment.finished, look.points)
     if moment.event is not None:
         for view, norms in zip(views, past, strict=True):
             known = view.tensors.get(look.quantity)
@@ -141,7 +141,7 @@ def _in_view(moment: Moment, look: Look) -> range:
 
 def _remember(moment: Moment, layers: Iterable[LayerView]) -> None:
     norms = {known.name: known.norm for layer in layers for known in layer.tensors.values()}
-    moment.replay.trace.note(moment.iteration, norms)
+    moment.timeline.trace.note(moment.iteration, norms)
 
 
 def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.history.branches import Branch
-from engine.history.replay import Replay
+from engine.history.timeline import Timeline
 from engine.lookup.moment import Moment
 from engine.panes.plots import Plots
 from engine.protocol.messages import PlotLook
@@ -81,15 +81,15 @@ def window_of(batches: int) -> int:
 def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> LossView:
     """One quantity over all batches that have run, of the cursor's branch and of the others; validation likewise."""
     plots.note_here(moment)
-    replay, calendar = moment.replay, moment.calendar
+    timeline, calendar = moment.timeline, moment.calendar
     first, last = _span(look, moment)
-    series = _series(replay, look.quantity)
+    series = _series(timeline, look.quantity)
     if series is None:
         return LossView(Curve(look.quantity, [], [], []), moment.total, [], [], [], look.quantity)
     seen = series[first - 1 : last]
     window = 1 if look.quantity.startswith("learning_rate") else window_of(len(seen))
-    epochs = sorted(replay.validations)
-    places = [(calendar.iteration(epoch + 1, 0) if epoch else 0, replay.validations[epoch]) for epoch in epochs]
+    epochs = sorted(timeline.validations)
+    places = [(calendar.iteration(epoch + 1, 0) if epoch else 0, timeline.validations[epoch]) for epoch in epochs]
     shown = [(place, taken) for place, taken in places if first - 1 <= place <= last]
     return LossView(
         decimate(look.quantity, seen, columns, first),
@@ -100,18 +100,18 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> Los
         look.quantity,
         smoothed(look.quantity, seen, columns, window, first) if window > 1 else Curve("", [], [], []),
         window,
-        _other_quantity(replay, first, last, columns),
+        _other_quantity(timeline, first, last, columns),
         first,
         last,
         moment.iteration,
         _epoch_marks(moment, first, last),
         [
-            *(_curve(replay, name, name, first, last, columns) for name in _more_losses(replay, look.quantity)),
-            *(_curve(b.replay, look.quantity, b.name, first, last, columns) for b in _others(moment)),
+            *(_curve(timeline, name, name, first, last, columns) for name in _more_losses(timeline, look.quantity)),
+            *(_curve(b.timeline, look.quantity, b.name, first, last, columns) for b in _others(moment)),
         ],
         _position(moment, look.at),
         _values(series, window, look.at),
-        _quantities(replay, plots),
+        _quantities(timeline, plots),
     )
 
 
@@ -122,26 +122,26 @@ def _span(look: PlotLook, moment: Moment) -> tuple[int, int]:
 
 def _end(moment: Moment) -> int:
     """Where a span ends that doubles when any branch fills it, and is at most to the end of that epoch."""
-    furthest = max(max(branch.replay.reached, branch.replay.furthest) for branch in moment.branches.all)
+    furthest = max(max(branch.timeline.reached, branch.timeline.furthest) for branch in moment.branches.all)
     epoch, _ = moment.calendar.place(min(max(1, furthest), moment.total))
     end = moment.calendar.iteration(epoch + 1, 0)
     doublings = math.ceil(math.log2(max(1, furthest / _SHORTEST)))
     return min(end, _SHORTEST << doublings)
 
 
-def _series(replay: Replay, quantity: str) -> Array | None:
+def _series(timeline: Timeline, quantity: str) -> Array | None:
     """A copy of the series from batch 1 on; None where there is none."""
-    if quantity in replay.plotted:
-        return np.array(replay.plotted[quantity])
+    if quantity in timeline.plotted:
+        return np.array(timeline.plotted[quantity])
     if quantity == "loss":
-        return np.array(replay.losses)
-    known = ("accuracy", *replay.rate_names(), *replay.series)
-    return np.array(replay.series.whole(quantity)) if quantity in known else None
+        return np.array(timeline.losses)
+    known = ("accuracy", *timeline.rate_names(), *timeline.series)
+    return np.array(timeline.series.whole(quantity)) if quantity in known else None
 
 
-def _other_quantity(replay: Replay, first: int, last: int, columns: int) -> Curve:
+def _other_quantity(timeline: Timeline, first: int, last: int, columns: int) -> Curve:
     """The batches' accuracy, smoothed, for the plot below the loss."""
-    seen = np.array(replay.accuracies[first - 1 : last])
+    seen = np.array(timeline.accuracies[first - 1 : last])
     return smoothed("accuracy", seen, columns, window_of(len(seen)), first)
 
 
@@ -159,23 +159,23 @@ def _others(moment: Moment) -> list[Branch]:
     return [branch for branch in moment.branches.all if branch is not moment.branches.current]
 
 
-def _curve(replay: Replay, quantity: str, name: str, first: int, last: int, columns: int) -> Curve:
+def _curve(timeline: Timeline, quantity: str, name: str, first: int, last: int, columns: int) -> Curve:
     """One more curve in the same plot: another branch's, or another loss."""
-    series = _series(replay, quantity)
+    series = _series(timeline, quantity)
     seen = np.empty(0) if series is None else series[first - 1 : last]
     return smoothed(name, seen, columns, window_of(len(seen)), first)
 
 
-def _more_losses(replay: Replay, quantity: str) -> list[str]:
+def _more_losses(timeline: Timeline, quantity: str) -> list[str]:
     """Of several losses, those that stand beside the first."""
-    return replay.loss_names[1:] if quantity == "loss" and replay.main_loss is None else []
+    return timeline.loss_names[1:] if quantity == "loss" and timeline.main_loss is None else []
 
 
-def _quantities(replay: Replay, plots: Plots) -> list[str]:
+def _quantities(timeline: Timeline, plots: Plots) -> list[str]:
     """What there is to plot: losses, accuracy, the rate of each group, scores, expressions."""
-    rates = replay.rate_names()
-    losses = replay.loss_names if len(replay.loss_names) > 1 else []
-    scores = [name for name in replay.series if name not in ("loss", "accuracy", *losses, *rates)]
+    rates = timeline.rate_names()
+    losses = timeline.loss_names if len(timeline.loss_names) > 1 else []
+    scores = [name for name in timeline.series if name not in ("loss", "accuracy", *losses, *rates)]
     return list(dict.fromkeys(["loss", *losses, "accuracy", *rates, *scores, *plots.trees]))
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from torch import Tensor
 
 from engine.errors import CommandError, EngineError, ExpressionError, NotComputedYetError
-from engine.history.replay import Replay
+from engine.history.timeline import Timeline
 from engine.lookup.expressions import evaluate_tree, parse
 from engine.lookup.live import LiveValues
 from engine.lookup.moment import Moment
@@ -43,23 +43,23 @@ class Plots:
             raise CommandError(f"“{text}” is not plotted", f"plotted are {', '.join(self.trees) or 'none'}")
         del self.trees[text]
 
-    def note(self, replay: Replay, iteration: int) -> None:
+    def note(self, timeline: Timeline, iteration: int) -> None:
         """Keep what the expressions are at the end of the batch that the trainer has just done."""
         if self.trees:
-            values = LiveValues(replay, {})
-            values.scalars = scalars_at(replay, iteration)
-            self._note(replay, iteration, values)
+            values = LiveValues(timeline, {})
+            values.scalars = scalars_at(timeline, iteration)
+            self._note(timeline, iteration, values)
 
     def note_here(self, moment: Moment) -> None:
         """The same at the cursor, at the end of a batch: values of the forward pass are known there, too."""
         if self.trees and moment.iteration and moment.event is None:
             values = moment.at(moment.iteration).values
-            values.scalars = scalars_at(moment.replay, moment.iteration)
-            self._note(moment.replay, moment.iteration, values)
+            values.scalars = scalars_at(moment.timeline, moment.iteration)
+            self._note(moment.timeline, moment.iteration, values)
 
-    def _note(self, replay: Replay, iteration: int, values: Values) -> None:
+    def _note(self, timeline: Timeline, iteration: int, values: Values) -> None:
         for text, tree in self.trees.items():
-            series = replay.plotted.setdefault(text, array("d"))
+            series = timeline.plotted.setdefault(text, array("d"))
             series.extend([math.nan] * (iteration - len(series)))
             if math.isnan(series[iteration - 1]):
                 try:

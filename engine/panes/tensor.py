@@ -230,7 +230,7 @@ def _elsewhere(moment: Moment, where: str) -> tuple[str, Values]:
         iteration, event = moment.iteration - 1, moment.event if moment.iteration > 1 else None
     else:
         iteration, event = (0, None) if where == "start" else moment.calendar.parse(where)
-    if iteration > moment.replay.furthest:
+    if iteration > moment.timeline.furthest:
         raise CommandError(f"{where} has not run yet", "compare with a position that the run has reached")
     epoch, batch = moment.calendar.place(iteration)
     name = f"{epoch}:{batch}" + (f":{event}" if event is not None else "")

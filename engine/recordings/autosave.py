@@ -56,14 +56,14 @@ class Autosave:
 
     def _cover(self) -> None:
         """Write a checkpoint where the replay to the cursor would take too long without."""
-        replay, iteration = self._session.replay, self._session.finished
+        timeline, iteration = self._session.timeline, self._session.finished
         branch, at = self._covered
         if branch != self._session.branches.current.name or at > iteration:
             at = 0
         away = (iteration - at) * self._session.trainer.seconds_per_batch
         if away < min(_FARTHEST, max(_FAR, _SHARE * self._cost)):
             return
-        state = replay.history.nearest(iteration)
+        state = timeline.history.nearest(iteration)
         if state.iteration <= at:
             return
         began = time.monotonic()

@@ -22,8 +22,8 @@ from torch import Tensor
 from engine.debugger import Debugger
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
-from engine.history.replay import Replay
 from engine.history.series import BorderRates
+from engine.history.timeline import Timeline
 from engine.program.copies import alike
 from engine.program.surroundings import Held
 from engine.protocol.recipe import Edit, Script
@@ -72,7 +72,7 @@ def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
 
     Raises RecordingError where it cannot be written, or holds what JSON cannot.
     """
-    tensors = _tensors(session.replay, state)
+    tensors = _tensors(session.timeline, state)
     try:
         said = msgspec.json.encode(_about(session, state)).decode()
     except (TypeError, msgspec.MsgspecError) as error:
@@ -80,15 +80,15 @@ def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
     write_atomically(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
 
 
-def _tensors(replay: Replay, state: State) -> dict[str, Tensor]:
+def _tensors(timeline: Timeline, state: State) -> dict[str, Tensor]:
     """All that is tensors: parameters and buffers, gradients, the optimizers', numbers so far, and randomness."""
     found = {f"p.{name}": tensor for name, tensor in state.tensors.items()}
     found |= {f"g.{name}": tensor for name, tensor in state.gradients.items()}
     found |= {f"o.{key}": item for key, item in _optimizer_items(state) if isinstance(item, Tensor)}
-    for name in replay.series:
-        found[f"s.{name}"] = torch.tensor(replay.series.whole(name)[: state.iteration], dtype=torch.float64)
+    for name in timeline.series:
+        found[f"s.{name}"] = torch.tensor(timeline.series.whole(name)[: state.iteration], dtype=torch.float64)
     found |= _random_tensors(_RANDOM, state.random)
-    found |= {f"h.{name}": item for name, item in _changed(replay, state.held).items() if isinstance(item, Tensor)}
+    found |= {f"h.{name}": item for name, item in _changed(timeline, state.held).items() if isinstance(item, Tensor)}
     if state.epoch_random is not None:
         found |= _random_tensors(_EPOCH, state.epoch_random)
     if state.epoch_held is not None:
@@ -98,12 +98,12 @@ def _tensors(replay: Replay, state: State) -> dict[str, Tensor]:
 
 def _about(session: Debugger, state: State) -> _About:
     """All that is not."""
-    replay, recipe = session.replay, session.recipe
-    done = replay.calendar.epochs_done(state.iteration)
+    timeline, recipe = session.timeline, session.recipe
+    done = timeline.calendar.epochs_done(state.iteration)
     return _About(
         recipe if isinstance(recipe, Experiment) else None,
         recipe if isinstance(recipe, Script) else None,
-        [edit for edit in replay.edits if edit.iteration <= state.iteration],
+        [edit for edit in timeline.edits if edit.iteration <= state.iteration],
         state.epoch,
         state.batch,
         state.iteration,
@@ -116,13 +116,13 @@ def _about(session: Debugger, state: State) -> _About:
         {key: item for key, item in _optimizer_items(state) if not isinstance(item, Tensor)},
         _random(state.random),
         None if state.epoch_random is None else _random(state.epoch_random),
-        _plain(_changed(replay, state.held)),
+        _plain(_changed(timeline, state.held)),
         None if state.epoch_held is None else _plain(_all(state.epoch_held)),
-        replay.loss_names,
-        {e: {n: repr(x) for n, x in found.items()} for e, found in replay.validations.items() if e <= done},
-        {e: None if loss is None else repr(loss) for e, loss in replay.fed.items() if e <= done},
-        replay.rates.upto(state.iteration).changes,
-        replay.calendar.sizes,
+        timeline.loss_names,
+        {e: {n: repr(x) for n, x in found.items()} for e, found in timeline.validations.items() if e <= done},
+        {e: None if loss is None else repr(loss) for e, loss in timeline.fed.items() if e <= done},
+        timeline.rates.upto(state.iteration).changes,
+        timeline.calendar.sizes,
     )
 
 
@@ -134,9 +134,9 @@ def _optimizer_items(state: State) -> Iterator[tuple[str, Any]]:
                 yield f"{number}.{index}.{key}", item
 
 
-def _changed(replay: Replay, held: Held) -> dict[str, Any]:
+def _changed(timeline: Timeline, held: Held) -> dict[str, Any]:
     """What is no longer as it was before training; what is gone is left out, and so the checkpoint does not fit."""
-    first = replay.history.nearest(0).held
+    first = timeline.history.nearest(0).held
     if held.copies.keys() != first.copies.keys():
         raise RecordingError("what the program holds has come and gone", "it is replayed instead")
     return {name: item for name, item in _all(held).items() if not alike(item, first.copies[name].value)}
@@ -177,7 +177,7 @@ def _random_tensors(name: str, state: RandomState) -> dict[str, Tensor]:
 
 def read_checkpoint(path: Path, session: Debugger) -> bool:
     """Give the current branch, before it trains, what a checkpoint of it holds; False where none fits."""
-    replay = session.replay
+    timeline = session.timeline
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -187,13 +187,13 @@ def read_checkpoint(path: Path, session: Debugger) -> bool:
         return False
     if metadata.get("sum") != _sum(metadata["about"], tensors) or session.recipe != (about.experiment or about.script):
         return False  # damaged, or of another run
-    if about.edits != [edit for edit in replay.edits if edit.iteration <= about.iteration]:
+    if about.edits != [edit for edit in timeline.edits if edit.iteration <= about.iteration]:
         return False  # of another branch, or of before an edit
-    return _fits(replay, tensors, about) and _take(replay, tensors, about)
+    return _fits(timeline, tensors, about) and _take(timeline, tensors, about)
 
 
-def _fits(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
-    before = replay.history.nearest(0)
+def _fits(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> bool:
+    before = timeline.history.nearest(0)
     modes = len(about.training) == len(before.training) and len(about.requires_grad) == len(before.requires_grad)
     parameters = {f"p.{name}": tensor.shape for name, tensor in before.tensors.items() if name in before.parameters}
     shapes = {name: tensors[name].shape for name in parameters if name in tensors}
@@ -202,14 +202,14 @@ def _fits(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
     return parameters == shapes and modes and held <= before.held.copies.keys() and series
 
 
-def _take(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
-    before = replay.history.nearest(0)
-    replay.make_optimizer_edits(about.iteration)
-    optimizers = _optimizers(replay, tensors, about)
+def _take(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> bool:
+    before = timeline.history.nearest(0)
+    timeline.make_optimizer_edits(about.iteration)
+    optimizers = _optimizers(timeline, tensors, about)
     if optimizers is None:
         return False
     named, gradients = _of_kind("p.", tensors), _of_kind("g.", tensors)
-    epoch = None if about.epoch_held is None else _held(replay.trainer.loader_held(), "e.", tensors, about.epoch_held)
+    epoch = None if about.epoch_held is None else _held(timeline.trainer.loader_held(), "e.", tensors, about.epoch_held)
     state = State(
         about.epoch,
         about.batch,
@@ -229,19 +229,19 @@ def _take(replay: Replay, tensors: dict[str, Tensor], about: _About) -> bool:
         size_of([named, gradients, *(saved.state for saved in optimizers.values())]),
     )
     for name, tensor in _of_kind("s.", tensors).items():
-        replay.series.take(name, tensor.tolist())
-    replay.loss_names = about.loss_names
-    replay.validations = {e: {n: float(x) for n, x in found.items()} for e, found in about.validations.items()}
-    replay.fed = {e: None if loss is None else float(loss) for e, loss in about.fed.items()}
-    replay.rates = BorderRates.of(about.rates)
-    replay.calendar.sizes = about.epoch_sizes
-    replay.history.add_checkpoint(state)
+        timeline.series.take(name, tensor.tolist())
+    timeline.loss_names = about.loss_names
+    timeline.validations = {e: {n: float(x) for n, x in found.items()} for e, found in about.validations.items()}
+    timeline.fed = {e: None if loss is None else float(loss) for e, loss in about.fed.items()}
+    timeline.rates = BorderRates.of(about.rates)
+    timeline.calendar.sizes = about.epoch_sizes
+    timeline.history.add_checkpoint(state)
     return True
 
 
-def _optimizers(replay: Replay, tensors: dict[str, Tensor], about: _About) -> dict[str, OptimizerState] | None:
+def _optimizers(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> dict[str, OptimizerState] | None:
     """None where the groups are not those of the run's optimizers."""
-    optimizers = replay.trainer.optimizers
+    optimizers = timeline.trainer.optimizers
     if len(optimizers) != len(about.groups):
         return None
     states: list[dict[int, dict[str, Any]]] = [{} for _ in optimizers]

@@ -40,10 +40,10 @@ def _metrics(session: Debugger) -> tuple[bytes, str]:
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(("epoch", "batch", "iteration", "loss", "accuracy", "learning_rate", "valid_loss", "valid_accuracy"))
-    calendar, replay = session.calendar, session.replay
-    taken = {calendar.iteration(epochs + 1, 0): found for epochs, found in replay.validations.items()}
+    calendar, timeline = session.calendar, session.timeline
+    taken = {calendar.iteration(epochs + 1, 0): found for epochs, found in timeline.validations.items()}
     for iteration in range(session.finished + 1):
-        numbers = {} if iteration == 0 else scalars_at(replay, iteration)
+        numbers = {} if iteration == 0 else scalars_at(timeline, iteration)
         metrics = [numbers[name]() if name in numbers else None for name in ("loss", "accuracy", "learning_rate")]
         rows.writerow((*calendar.place(iteration), iteration, *map(_cell, (*metrics, *_valid(taken.get(iteration))))))
     return text.getvalue().encode(), f"{session.finished} batches"

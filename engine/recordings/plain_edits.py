@@ -20,14 +20,14 @@ _FUNCTIONS = ("abs", "exp", "log", "sqrt", "sigmoid", "tanh", "relu", "norm", "s
 
 def plain_edit(session: Debugger, edit: Edit) -> list[str]:
     """Lines that make an edit. Raises CommandError for one whose value plain code cannot compute."""
-    if (found := groups_of(session.replay, edit.name)) is not None:
+    if (found := groups_of(session.timeline, edit.name)) is not None:
         return _hyper_parameter(session, edit, *found)
     if edit.name == "batch_size":
         return [f"batch_size = {'len(X)' if edit.value == 'all' else f'round({_code(session, edit, edit.value)})'}"]
     if edit.name == "optimizer":
         return _optimizer(edit.value)
     if edit.name in ("freeze", "unfreeze"):
-        chosen = {id(parameter) for parameter in parameters_at(session.replay, edit.value)}
+        chosen = {id(parameter) for parameter in parameters_at(session.timeline, edit.value)}
         names = [name for name, p in session.trainer.modules.named_parameters() if id(p) in chosen]
         return [f"for name in {names!r}:", f"    P[name].requires_grad_({edit.name == 'unfreeze'})"]
     target = _code(session, edit, edit.name)

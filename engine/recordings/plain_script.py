@@ -24,8 +24,8 @@ def plain_script(session: Debugger) -> str:
     Raises CommandError for a run that a plain loop cannot repeat: one without a recipe, an audit, or an odd edit.
     """
     recipe = session.recipe
-    if recipe is None or session.replay.audit:
-        why = "applies no update" if session.replay.audit else "was made of objects"
+    if recipe is None or session.timeline.audit:
+        why = "applies no update" if session.timeline.audit else "was made of objects"
         raise CommandError(f"this run {why}, which no script can repeat", "export a run of an experiment or a script")
     whole = _of_script(session, recipe) if isinstance(recipe, Script) else _of_experiment(recipe)
     head = parts.HEAD.format(title=session.description.name, batches=session.finished, threads=recipe.threads)
@@ -127,7 +127,7 @@ def _named(session: Debugger, program: Supervised) -> str:
     named = f'modules = {{"": model{loss}}}\nrate = optimizer.param_groups[0]["lr"]\n'
     if not program.steps_epochs:
         return named
-    ends = {session.calendar.iteration(epoch + 1, 0): loss for epoch, loss in session.replay.fed.items()}
+    ends = {session.calendar.iteration(epoch + 1, 0): loss for epoch, loss in session.timeline.fed.items()}
     return f"{named}ends = {ends!r}\n"
 
 
@@ -154,7 +154,7 @@ def _factor(session: Debugger, recipe: Experiment | Script | None) -> str:
 
 
 def _edits(session: Debugger) -> Iterable[str]:
-    for edit in session.replay.edits:
+    for edit in session.timeline.edits:
         if edit.iteration <= session.finished:
             lines = "\n".join(plain_edit(session, edit))
             yield f"if done == {edit.iteration}:\n{indent(lines, ' ' * 4)}"

@@ -30,7 +30,7 @@ def recording_of(session: Debugger, *, digest: bool) -> Recording:
         VERSION,
         recipe if isinstance(recipe, Experiment) else None,
         recipe if isinstance(recipe, Script) else None,
-        session.replay.audit,
+        session.timeline.audit,
         [_saved(session, branch) for branch in session.branches.all],
         session.branches.current.name,
         [SavedWatch(watch.condition.text, watch.enabled) for watch in session.watches.all],
@@ -44,7 +44,9 @@ def recording_of(session: Debugger, *, digest: bool) -> Recording:
 def _saved(session: Debugger, branch: Branch) -> SavedBranch:
     current = branch is session.branches.current
     cursor = (session.iteration, session.event) if current else branch.cursor
-    return SavedBranch(branch.name, branch.parent, branch.border, branch.replay.edits, branch.replay.reached, cursor)
+    return SavedBranch(
+        branch.name, branch.parent, branch.border, branch.timeline.edits, branch.timeline.reached, cursor
+    )
 
 
 def restore(session: Debugger, recording: Recording, checkpoints: Sequence[Path] = ()) -> str:
@@ -70,15 +72,15 @@ def restore(session: Debugger, recording: Recording, checkpoints: Sequence[Path]
 def _make_branches(session: Debugger, recording: Recording) -> None:
     """All branches, before training; each replays when it is visited."""
     first = session.branches.current
-    pristine, calendar = first.replay.history.nearest(0), first.replay.calendar
+    pristine, calendar = first.timeline.history.nearest(0), first.timeline.calendar
     session.branches.all.clear()
     for saved in recording.branches:
         with session.trainer.at_work:
             session.trainer.calendar = calendar.copy()
             session.trainer.restore(pristine)
-            replay = first.replay.anew(saved.edits)
-        replay.reached = replay.finished = saved.batches
-        session.branches.add(Branch(saved.name, replay, saved.parent, saved.border, saved.cursor))
+            timeline = first.timeline.anew(saved.edits)
+        timeline.reached = timeline.finished = saved.batches
+        session.branches.add(Branch(saved.name, timeline, saved.parent, saved.border, saved.cursor))
     session.branches.current = session.branches.find(recording.current)
 
 

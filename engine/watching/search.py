@@ -21,7 +21,7 @@ class Lookout:
         self._cursor = cursor
         self._conditions = conditions
         self._before: dict[str, Tensor] = {}
-        self._live = LiveValues(cursor.replay, self._before)
+        self._live = LiveValues(cursor.timeline, self._before)
         self.needs_tape = any(condition.needs_tape for condition in conditions)
         self._copied = {name for condition in conditions for name in condition.parameters}
         self._named = dict(cursor.trainer.modules.named_parameters())
@@ -35,7 +35,7 @@ class Lookout:
         """The conditions that may have come true in the batch that the trainer has just done."""
         if not self._conditions:
             return []
-        template = self._cursor.replay.any_tape()
+        template = self._cursor.timeline.any_tape()
         values: Values = self._cursor.values() if self.needs_tape else self._live
         altered = self._is_altered()
         return [
@@ -46,8 +46,8 @@ class Lookout:
 
     def _is_altered(self) -> bool:
         """Whether the parameters are not those that the batch's update made: an edit, or an audit, came after it."""
-        replay, iteration = self._cursor.replay, self._cursor.trainer.iteration
-        return replay.audit or any(edit.iteration == iteration for edit in replay.edits)
+        timeline, iteration = self._cursor.timeline, self._cursor.trainer.iteration
+        return timeline.audit or any(edit.iteration == iteration for edit in timeline.edits)
 
 
 def forward(cursor: Cursor, conditions: Sequence[Condition], target: int, on_batch: Callable[[], bool]) -> Found | None:
@@ -56,15 +56,15 @@ def forward(cursor: Cursor, conditions: Sequence[Condition], target: int, on_bat
         return hit
     if not cursor.catch_up():
         return None
-    replay, interrupted = cursor.replay, cursor.interrupted
+    timeline, interrupted = cursor.timeline, cursor.interrupted
     lookout, record_next = Lookout(cursor, conditions), False
     with cursor.trainer.at_work:
         while cursor.iteration < target and not interrupted():
             lookout.before_batch()
             if record_next or lookout.needs_tape:
-                replay.record_batch()
+                timeline.record_batch()
             else:
-                replay.train_batch()
+                timeline.train_batch()
             cursor.stand(cursor.trainer.iteration, None)
             candidates = lookout.candidates()
             if candidates and (hit := first_hit(cursor, candidates)):
@@ -140,7 +140,7 @@ def _backwards(cursor: Cursor, conditions: Sequence[Condition], last: int) -> It
                 yield iteration
         return
     upper, total = last, max(1, last)
-    for start in sorted((i for i in cursor.replay.history.iterations() if i < last), reverse=True):
+    for start in sorted((i for i in cursor.timeline.history.iterations() if i < last), reverse=True):
         cursor.progress("searching", total - upper, total)
         if cursor.interrupted():
             return
@@ -150,9 +150,9 @@ def _backwards(cursor: Cursor, conditions: Sequence[Condition], last: int) -> It
 
 def _scan(cursor: Cursor, conditions: Sequence[Condition], start: int, stop: int) -> list[int]:
     """The batches after `start`, up to `stop`, in which a condition may have come true."""
-    replay, found = cursor.replay, []
+    timeline, found = cursor.timeline, []
     lookout = Lookout(cursor, conditions)
-    if not replay.go(start, cursor.interrupted):
+    if not timeline.go(start, cursor.interrupted):
         return []
     with cursor.trainer.at_work:
         for iteration in range(start + 1, stop + 1):
@@ -160,9 +160,9 @@ def _scan(cursor: Cursor, conditions: Sequence[Condition], start: int, stop: int
                 return []
             lookout.before_batch()
             if lookout.needs_tape:
-                replay.record_batch()
+                timeline.record_batch()
             else:
-                replay.train_batch()
+                timeline.train_batch()
             cursor.stand(iteration, None)
             if lookout.candidates():
                 found.append(iteration)
@@ -173,6 +173,6 @@ class Scalars(Values):
     """The plain numbers at the end of a batch that has run, and nothing else."""
 
     def __init__(self, cursor: Cursor, iteration: int) -> None:
-        live = LiveValues(cursor.replay, {})
+        live = LiveValues(cursor.timeline, {})
         self.__dict__.update(live.__dict__)
-        self.scalars = scalars_at(cursor.replay, iteration)
+        self.scalars = scalars_at(cursor.timeline, iteration)

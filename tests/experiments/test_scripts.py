@@ -38,7 +38,7 @@ def test_a_model_is_walked_forward_and_back_to_the_same_bits(path: Path, functio
     session.do("run")
     session.do("goto 1:4")
     assert session.digest() == there
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 @pytest.mark.parametrize(("function", "what"), [("raises", "ValueError: odd"), ("exits", "sys.exit(3)")])
@@ -62,7 +62,7 @@ def test_a_model_that_raises_is_named_at_its_line_and_the_cursor_stays(path: Pat
 def test_a_loader_that_is_not_seeded_is_said_not_hidden(path: Path) -> None:
     session = opened(path, "unseeded")
     session.do("run 35")
-    session.replay.history.forget_from(1)
+    session.timeline.history.forget_from(1)
     session.do("goto start")
     answers = [session.do("goto 1:20"), session.do("print W[1][1,1]"), session.do("print A[1]"), session.do("step 1")]
     assert any("was replayed with" in answer.warning for answer in answers)

@@ -111,7 +111,7 @@ def test_an_edit_is_that_of_a_plain_loop_and_is_replayed(command: str, border: i
         assert session.digest() == expected[session.iteration]
     order = random.Random(border).sample(range(session.total + 1), 9)
     assert [go(session, iteration) for iteration in order] == [expected[iteration] for iteration in order]
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 def test_many_edits_one_after_another_are_those_of_a_plain_loop() -> None:
@@ -144,7 +144,7 @@ def test_many_edits_one_after_another_are_those_of_a_plain_loop() -> None:
     assert session.digest() == expected[-1]
     for iteration in (10, 3, 11, 4, 5, 0, 9, 12, 6, 20):
         assert go(session, iteration) == expected[iteration], iteration
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 def test_an_edit_is_in_force_only_from_where_it_was_made() -> None:
@@ -184,7 +184,7 @@ def test_an_edit_in_the_past_forks_and_both_futures_keep_their_digests(command: 
     assert session.iteration == len(other) - 1
     places = [len(other) - 1, 3, 6, 7, 12]
     assert [go(session, i) for i in places] == [other[i] for i in places]
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 def test_forks_of_forks_keep_all_their_futures() -> None:
@@ -240,11 +240,11 @@ def test_an_edit_in_the_middle_of_a_batch_keeps_the_event_and_holds_from_the_bat
 def test_compare_names_the_first_batch_that_differs() -> None:
     session = edited()
     session.run()
-    main = list(session.replay.losses)
+    main = list(session.timeline.losses)
     go(session, 6)
     session.do("set b[2] 0.3")
     session.run()
-    other = list(session.replay.losses)
+    other = list(session.timeline.losses)
     differs = next(i for i in range(22) if main[i] != other[i])
     assert differs == 6
     view = session.compare("main")
@@ -307,19 +307,19 @@ def test_an_edit_that_fails_changes_nothing(command: str, says: str, past: bool)
     if past:
         session.run()
     go(session, 6)
-    budget = session.replay.history.budget
+    budget = session.timeline.history.budget
     answer = session.do(command)
     assert says in answer.error
     assert "\n" not in answer.error
     assert session.position == Position(1, 6, 6)
     assert session.digest() == expected[6]
     assert [b.name for b in session.branches.all] == ["main"]
-    assert not session.replay.edits
-    assert session.replay.history.budget == budget
-    assert session.replay.furthest == (22 if past else 6)
+    assert not session.timeline.edits
+    assert session.timeline.history.budget == budget
+    assert session.timeline.furthest == (22 if past else 6)
     assert go(session, 22) == expected[22]
     assert go(session, 7) == expected[7]
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 def test_a_failing_edit_in_the_middle_of_a_batch_leaves_the_cursor_at_its_event() -> None:
@@ -398,7 +398,7 @@ def test_branches_are_named_and_wrong_names_are_told() -> None:
 
 def test_an_audit_applies_nothing() -> None:
     session = small(batch_norm=True)
-    session.replay.audit = True
+    session.timeline.audit = True
     start, losses = session.digest(), []
     for _ in range(13):
         session.step()
@@ -409,7 +409,7 @@ def test_an_audit_applies_nothing() -> None:
     session.goto("1:1")
     session.run(5)
     assert session.digest() == start
-    assert list(session.replay.losses) == losses
+    assert list(session.timeline.losses) == losses
     session.do("set b[1] 0.5")
     assert len(session.branches.all) == 2
     edited_digest = session.digest()
@@ -420,11 +420,11 @@ def test_an_audit_applies_nothing() -> None:
 
 def test_the_losses_of_an_audit_are_those_of_a_model_that_stays_as_it_is() -> None:
     session, plain = small(), small()
-    session.replay.audit = True
+    session.timeline.audit = True
     session.run()
     trainer = plain.trainer
     losses = [trainer.loss(trainer.model(x), y).item() for _ in range(2) for x, y in trainer.loader]
-    assert list(session.replay.losses) == losses
+    assert list(session.timeline.losses) == losses
 
 
 actions = st.lists(
@@ -468,7 +468,7 @@ def test_whatever_is_edited_where_every_place_of_every_branch_keeps_its_bits(wal
         session.switch(branch)
         session.go_to(iteration, event)
         look()
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 def test_the_trainer_s_own_note_of_the_rate_cannot_be_set() -> None:

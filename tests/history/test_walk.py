@@ -72,7 +72,7 @@ def test_every_walk_sees_the_same_values_at_the_same_position(walked: Walked, wa
         assert seen.setdefault(session.position, now) == now, (command, session.position)
         if session.event is None:
             assert now["digest"] == digests[session.iteration]
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 def test_five_hundred_random_steps_over_two_epochs_end_in_the_bits_of_a_plain_loop() -> None:
@@ -122,14 +122,14 @@ def test_any_model_goes_back_and_forth_to_the_same_bits(name: str) -> None:
     assert session.digest() == last
     session.back(Unit.OP, 7)
     assert session.digest() == middle
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 def test_a_small_history_budget_thins_and_still_goes_anywhere() -> None:
     session, digests = small(), plain_digests(small())
-    session.replay.history.budget = 200_000
+    session.timeline.history.budget = 200_000
     session.run()
-    assert session.replay.history.bytes <= 400_000
+    assert session.timeline.history.bytes <= 400_000
     for iteration in (3, 17, 9, 22, 1):
         session.goto(f"{(iteration - 1) // 11 + 1}:{(iteration - 1) % 11 + 1}")
         assert session.digest() == digests[iteration]
@@ -143,7 +143,7 @@ def test_looking_changes_nothing() -> None:
         fingerprint(looked)
         for name in names:
             looked.do(f"stats {name}")
-        looked.replay.validate()
+        looked.timeline.validate()
     looked.step(Unit.BATCH, 2)
     plain.goto(f"{looked.position.epoch}:{looked.position.batch}")
     assert looked.digest() == plain.digest()
@@ -214,7 +214,7 @@ def test_validation_at_an_epoch_s_end_is_there_however_it_was_reached() -> None:
     session.goto("1:11")
     straight.step(Unit.EPOCH)
     assert session.validation() == straight.validation() is not None
-    assert session.do("print valid_loss").value != session.replay.validations[0]["loss"]
+    assert session.do("print valid_loss").value != session.timeline.validations[0]["loss"]
 
 
 @pytest.mark.parametrize("place", ["1:0:0", "1:0:5"])

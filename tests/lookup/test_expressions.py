@@ -106,7 +106,7 @@ def test_a_value_that_comes_later_says_when(session: Session) -> None:
 def test_the_optimizers_state_is_shown_by_its_symbols(session: Session) -> None:
     last = session.position
     session.goto("1:3")
-    state = session.replay.state(3)
+    state = session.timeline.state(3)
     assert state is not None
     assert torch.equal(evaluate("m(W[1])", session.values()), state.optimizers[""].state[0]["exp_avg"])
     assert math.isclose(float(evaluate("t(W[1])", session.values())), 3.0)

@@ -132,11 +132,11 @@ def test_no_pane_fails_in_a_step_of_one_s_own(name: str) -> None:
 def test_each_of_several_losses_and_rates_is_shown_and_plotted() -> None:
     session = open_script(Script(str(PROGRAMS["gan"].file), "gan", 3))
     session.step(Unit.BATCH, 3)
-    names = session.replay.loss_names
+    names = session.timeline.loss_names
     shown = session.viewer.see(EVERYTHING)
     assert list(shown.losses) == names
     assert shown.curves is not None
-    assert {*names, *session.replay.rate_names()} <= set(shown.curves.quantities)
+    assert {*names, *session.timeline.rate_names()} <= set(shown.curves.quantities)
     assert [curve.name for curve in shown.curves.branches] == names[1:]
     for name in names:
         curves = session.viewer.see(Look(["curves"], plot=PlotLook(name))).curves

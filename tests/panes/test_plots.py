@@ -58,8 +58,8 @@ def test_loss_accuracy_and_rate_are_those_of_the_batches() -> None:
     session.do("run 8 batches")
     session.do("set learning_rate 0.5")
     session.do("run 4 batches")
-    assert look(session).train.low == list(session.replay.losses)
-    assert look(session, quantity="accuracy").train.low == list(session.replay.accuracies)
+    assert look(session).train.low == list(session.timeline.losses)
+    assert look(session, quantity="accuracy").train.low == list(session.timeline.accuracies)
     rates = look(session, quantity="learning_rate").train
     assert rates.low[7:9] == [rates.low[0], 0.5]
 
@@ -87,7 +87,7 @@ def test_the_curve_stays_whole_when_the_cursor_goes_back() -> None:
 def test_branches_lie_over_one_another() -> None:
     session = small()
     session.do("run 9 batches")
-    before = list(session.replay.losses)
+    before = list(session.timeline.losses)
     session.do("goto 1:4")
     session.do("set learning_rate 0.5")
     session.do("run 2 batches")
@@ -105,7 +105,7 @@ def test_a_span_is_seen_at_full_width_and_a_batch_asked_about() -> None:
     assert view.epochs == [11]
     assert view.chosen is not None
     assert view.chosen.iteration == 7
-    assert view.values[0] == session.replay.losses[6]
+    assert view.values[0] == session.timeline.losses[6]
 
 
 def test_an_expression_is_plotted_from_when_it_is_asked_for_and_as_it_is_replayed() -> None:

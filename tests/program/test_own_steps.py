@@ -67,7 +67,7 @@ def test_a_walk_back_and_forth_sees_the_same_at_the_same_place(name: str) -> Non
     for iteration, event in reversed(list(seen)):
         session.goto(place(session, iteration) + (f":{event}" if event else ""))
         assert (session.digest(), session.loss) == seen[iteration, event], (iteration, event)
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
 
 
 @pytest.mark.parametrize("name", ["gan", "over_batches", "lbfgs", "one_cycle", "language_model"])
@@ -94,9 +94,9 @@ def test_a_gan_s_batch_has_two_losses_two_passes_and_two_updates() -> None:
     assert found[0] is Phase.LOAD
     assert [found.count(phase) for phase in (Phase.BACKWARD, Phase.UPDATE)] == [2, 2]
     assert Phase.BETWEEN in found
-    assert len(session.replay.loss_names) == 2
+    assert len(session.timeline.loss_names) == 2
     assert "name one" in session.do("print loss").error
-    for name in session.replay.loss_names:
+    for name in session.timeline.loss_names:
         assert isinstance(session.do(f"print {name}").value, float)
 
 
@@ -119,7 +119,7 @@ def test_a_worked_update_has_the_rate_of_its_own_event() -> None:
     tape = session.tape()
     assert tape is not None
     rates = {event.settings["lr"] for event in tape.events if event.phase is Phase.UPDATE}
-    used = session.replay.series.at("learning_rate", 3)
+    used = session.timeline.series.at("learning_rate", 3)
     assert rates == {used}
     assert session.learning_rate != used  # the scheduler has stepped since
 
@@ -135,7 +135,7 @@ def test_a_closure_s_passes_are_phases_before_the_update_that_ends_the_step() ->
 def test_a_watch_on_one_of_several_losses_stops_where_it_is_computed() -> None:
     session = opened("gan")
     session.step()
-    first, second = session.replay.loss_names
+    first, second = session.timeline.loss_names
     for name in (second, first):
         said = session.do(f"run until {name} > 0")
         assert said.hit, said.error
@@ -161,7 +161,7 @@ def test_numbers_that_a_step_returns_are_losses_where_a_backward_pass_began_from
 
     session = Session.of(Program(Modules.of(model), {"": optimizer}, [torch.ones(3, 2), torch.zeros(3, 2)], step))
     session.step()
-    assert session.replay.loss_names == ["near", "far"]
+    assert session.timeline.loss_names == ["near", "far"]
     assert session.do("print share").value == 0.25
     tape = session.tape()
     assert tape is not None

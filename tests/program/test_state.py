@@ -125,7 +125,7 @@ def test_going_back_and_on_again_ends_in_the_same_bits(make: Callable[[], Progra
         session.step(Unit.OP, 2)
         session.goto("end")
         assert session.digest() == last, place
-        assert not session.replay.divergence
+        assert not session.timeline.divergence
 
 
 class Unrepeatable(Dataset[tuple[Tensor, Tensor]]):
@@ -277,7 +277,7 @@ def test_an_epoch_s_scheduler_is_stepped_once_an_epoch_and_plateaus_by_the_valid
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(parts["optimizer"], factor=0.5, patience=0, threshold=10.0)
     session = Session.of(program_of("f()", (*parts.values(), parts["loader"], plateau)), epochs=4)
     session.goto("end")
-    rates = [session.replay.series.at("learning_rate", iteration) for iteration in (1, 3, 4, 7, 10, 12)]
+    rates = [session.timeline.series.at("learning_rate", iteration) for iteration in (1, 3, 4, 7, 10, 12)]
     assert rates == [0.1, 0.1, 0.05, 0.025, 0.0125, 0.0125]
     last = session.digest()
     session.goto("1:2")

@@ -45,7 +45,7 @@ def test_a_checkpoint_brings_every_bit_back(build: Callable[[], Session], at: in
     at = max(at, session.iteration)
     go(session, min(session.total, at + 3))
     go(session, at)
-    state = session.replay.state(at)
+    state = session.timeline.state(at)
     assert state is not None
     write_checkpoint(path, session, state)
     assert not session.do(f"save {recording}").error
@@ -53,13 +53,13 @@ def test_a_checkpoint_brings_every_bit_back(build: Callable[[], Session], at: in
     assert "same bits" in said
     assert as_it_stands(again) == as_it_stands(session)
     if at > 0:
-        assert min(i for i in again.replay.history.iterations() if i) == at  # nothing before it was replayed
+        assert min(i for i in again.timeline.history.iterations() if i) == at  # nothing before it was replayed
     for iteration in (at, session.total, 1, max(0, at - 1), min(session.total, at + 2)):
         assert go(again, iteration) == go(session, iteration)
         assert again.learning_rate == session.learning_rate
-    assert list(again.replay.losses) == list(session.replay.losses)
-    assert again.replay.validations == session.replay.validations
-    assert not again.replay.divergence
+    assert list(again.timeline.losses) == list(session.timeline.losses)
+    assert again.timeline.validations == session.timeline.validations
+    assert not again.timeline.divergence
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def checkpointed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     session = small()
     go(session, 9)
     session.do(f"save {path}")
-    state = session.replay.state(9)
+    state = session.timeline.state(9)
     assert state is not None
     write_checkpoint(checkpoint_path(path), session, state)
     return path
@@ -103,7 +103,7 @@ def test_a_checkpoint_of_another_run_is_left_aside(checkpointed: Path, tmp_path:
     others["edit"].do("set b[1] 0.5")
     for name, other in others.items():
         go(other, 8)
-        state = other.replay.state(8)
+        state = other.timeline.state(8)
         assert state is not None
         path = tmp_path / f"{name}.safetensors"
         write_checkpoint(path, other, state)
@@ -115,7 +115,7 @@ def test_a_checkpoint_of_another_run_is_left_aside(checkpointed: Path, tmp_path:
 def test_a_checkpoint_of_before_an_edit_in_the_past_is_left_aside(tmp_path: Path) -> None:
     session, path = small(), tmp_path / "run.safetensors"
     go(session, 9)
-    state = session.replay.state(9)
+    state = session.timeline.state(9)
     assert state is not None
     write_checkpoint(path, session, state)
     go(session, 4)

@@ -100,7 +100,7 @@ def test_metrics_have_a_row_a_batch_and_validation_where_it_was_taken(tmp_path: 
     session.do(f"export metrics {tmp_path / 'm.csv'}")
     rows = list(csv.DictReader((tmp_path / "m.csv").read_text().splitlines()))
     assert [int(row["iteration"]) for row in rows] == list(range(session.total + 1))
-    assert [float(row["loss"]) for row in rows[1:]] == list(session.replay.losses)
+    assert [float(row["loss"]) for row in rows[1:]] == list(session.timeline.losses)
     taken = {int(row["iteration"]) for row in rows if row["valid_loss"]}
     assert taken == {0, session.batches, session.total}
 

@@ -137,7 +137,7 @@ def test_an_audit_is_recorded_as_one(tmp_path: Path) -> None:
     session.step(Unit.BATCH, 3)
     session.do(f"save {tmp_path / 'run.json'}")
     again, _ = opened(tmp_path / "run.json")
-    assert again.replay.audit
+    assert again.timeline.audit
     assert again.digest() == session.digest()
 
 

@@ -48,7 +48,7 @@ def attempt(path: Path, content: bytes) -> str:
         error = str(caught)
     assert 10 < len(error or said) < 1500
     assert (error or said).isprintable()
-    assert error or session.replay.furthest <= session.total
+    assert error or session.timeline.furthest <= session.total
     return error
 
 

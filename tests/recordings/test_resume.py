@@ -61,7 +61,7 @@ def kept() -> Session:
     session, recording = open_job(Job(recording=str(path)))
     assert recording is not None
     restore(session, recording, [checkpoint_path(path)])
-    assert not session.replay.divergence
+    assert not session.timeline.divergence
     return session
 
 
@@ -90,7 +90,7 @@ def kill_again_and_again(times: int, seed: int, state: Path, digests: list[str])
         if session.event is None:
             assert session.digest() == digests[at]
         if not ran:  # of a free run, the last second is computed again
-            assert session.replay.reached >= iteration_of(seen)
+            assert session.timeline.reached >= iteration_of(seen)
         program = Program("--resume", state=state)
         program.until((session.position.epoch, session.position.batch))
     program.kill()
@@ -147,7 +147,7 @@ def test_edits_watches_branches_and_layout_survive_a_kill(state: Path) -> None:
     program.kill()
     session = kept()
     assert [(b.name, b.border) for b in session.branches.all] == [("main", 0), ("branch-2", 3)]
-    assert [edit.text for edit in session.replay.edits] == ["set b[2] 0.25"]
+    assert [edit.text for edit in session.timeline.edits] == ["set b[2] 0.25"]
     assert [watch.condition.text for watch in session.watches.all] == ["loss > 9"]
     assert session.do("print b[2][1]").value == 0.25
     session.do("switch main")

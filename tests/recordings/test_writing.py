@@ -70,5 +70,5 @@ def test_an_autosave_keeps_a_checkpoint_near_enough(tmp_path: Path) -> None:
     again, said = opened(path, checkpoint_path(path))
     assert (again.iteration, again.digest()) == (22, session.digest())
     assert said
-    assert max(i for i in again.replay.history.iterations() if i < 22) >= 14
-    assert torch.equal(torch.tensor(again.replay.losses), torch.tensor(session.replay.losses))
+    assert max(i for i in again.timeline.history.iterations() if i < 22) >= 14
+    assert torch.equal(torch.tensor(again.timeline.losses), torch.tensor(session.timeline.losses))

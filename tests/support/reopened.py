@@ -27,7 +27,7 @@ def as_it_stands(session: Session) -> dict[str, Any]:
         "rate": session.learning_rate,
         "total": session.total,
         "watches": [(watch.condition.text, watch.enabled) for watch in session.watches.all],
-        "branches": [(b.name, b.parent, b.border, b.replay.edits) for b in session.branches.all],
+        "branches": [(b.name, b.parent, b.border, b.timeline.edits) for b in session.branches.all],
         "current": session.branches.current.name,
     }
 

@@ -28,7 +28,7 @@ def test_recorded_batches_leave_the_bits_of_a_plain_loop(name: str) -> None:
     for _ in range(4):
         session.step(Unit.BATCH)
         assert session.tape() is not None
-    assert list(session.replay.losses) == losses
+    assert list(session.timeline.losses) == losses
     assert session.digest() == _digest(plain)
 
 
@@ -74,7 +74,7 @@ def test_every_backward_gradient_is_autograd_s_own(name: str) -> None:
     torch.manual_seed(3)
     plain.plain_loop(1)
     torch.manual_seed(3)
-    session.trainer.restore(session.replay.history.nearest(0))
+    session.trainer.restore(session.timeline.history.nearest(0))
     torch.manual_seed(3)
     session.step(Unit.BATCH)
     tape = session.tape()
@@ -149,7 +149,7 @@ def test_a_tape_past_its_budget_keeps_statistics_and_records_again_what_is_looke
     roomy, tight = make("convnet").session(), make("convnet").session(tape_bytes=20_000)
     torch.manual_seed(3)
     for session in (roomy, tight):
-        session.trainer.restore(session.replay.history.nearest(0))
+        session.trainer.restore(session.timeline.history.nearest(0))
         session.step(Unit.BATCH)
     tape = tight.tape()
     assert tape is not None

@@ -25,7 +25,7 @@ _TAPES_KEPT = 4
 _MOST_NAMED = 5
 
 
-class Replay:
+class Timeline:
     """One branch of a run: its metrics, edits and history, on a trainer that it may share with other branches.
 
     `series` holds what each batch came to: losses, scores, the rates that it was trained with, plotted expressions.
@@ -55,7 +55,7 @@ class Replay:
         self.audit = False
         self.apply_edit: Callable[[Edit], bool] = lambda edit: False
         self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
-        self.on_arrival: Callable[[Replay, int], None] = lambda replay, iteration: None
+        self.on_arrival: Callable[[Timeline, int], None] = lambda timeline, iteration: None
         self.interrupted: Callable[[], bool] = lambda: False
         self._validation = validation
         self._tape_bytes = tape_bytes
@@ -64,9 +64,9 @@ class Replay:
         with trainer.at_work:
             self.history.add_checkpoint(trainer.capture())
 
-    def fork(self, border: int) -> Replay:
+    def fork(self, border: int) -> Timeline:
         """A branch that shares what lies before a border, and the state there. The trainer must stand at the border."""
-        other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
+        other = Timeline(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
         other.calendar = self.calendar.copy()
         other.take_after(self)
         other.plotted = {text: series[:border] for text, series in self.plotted.items()}
@@ -83,9 +83,9 @@ class Replay:
         other.reached = other.finished = border
         return other
 
-    def anew(self, edits: list[Edit]) -> Replay:
+    def anew(self, edits: list[Edit]) -> Timeline:
         """A branch of the same run with these edits, before training, where the trainer must stand."""
-        other = Replay(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
+        other = Timeline(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
         other.edits = list(edits)
         other.take_after(self)
         first = [edit for edit in edits if edit.iteration == 0]
@@ -96,7 +96,7 @@ class Replay:
             other.history.add_checkpoint(self.trainer.capture())
         return other
 
-    def take_after(self, other: Replay) -> None:
+    def take_after(self, other: Timeline) -> None:
         """Do as another branch of the same session does."""
         self.apply_edit, self.interrupted, self.audit = other.apply_edit, other.interrupted, other.audit
         self.on_arrival = other.on_arrival

@@ -81,3 +81,10 @@ def plain(tensor: Tensor) -> Tensor:
 def _as_float(tensor: Tensor) -> Tensor:
     tensor = plain(tensor)
     return tensor if tensor.is_floating_point() else tensor.float()
+
+
+def is_bad(tensor: Tensor) -> bool:
+    """Whether NaN or an infinity is among the values."""
+    if math.isfinite(norm(tensor)):
+        return False
+    return not bool(torch.isfinite(tensor).all())  # large values overflow the norm

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from engine.errors import ExpressionError
 from engine.lookup.functions import FUNCTIONS, Function, everywhere, state_function
-from engine.lookup.values import BARE, INDEXED, Ref, Values
+from engine.lookup.names import BARE, INDEXED, Ref
+from engine.lookup.values import Values
 
 _LONGEST = 1000
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {

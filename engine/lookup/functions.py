@@ -12,7 +12,9 @@ from torch import Tensor
 
 from engine import statistics
 from engine.errors import ExpressionError, NotComputedYetError
-from engine.lookup.values import Ref, Values, is_bad, optimizer_symbol, ratio
+from engine.experiments.optimizers import spec_of
+from engine.lookup.names import Ref
+from engine.lookup.values import Values
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def _parameter(values: Values, ref: Ref, function: str) -> str:
 
 
 def _ratio(values: Values, ref: Ref) -> float:
-    return ratio(values, _parameter(values, ref, "ratio"))
+    return statistics.update_ratio(*values.change(_parameter(values, ref, "ratio")))
 
 
 def _delta(values: Values, ref: Ref) -> Tensor:
@@ -91,7 +93,20 @@ def _nan_everywhere(values: Values) -> bool:
         return True
     gradients = values.parameter_gradients()
     tensors = [t for t in values.tensors().values() if t.is_floating_point()]
-    return any(is_bad(tensor) for tensor in (*tensors, *gradients))
+    return any(statistics.is_bad(tensor) for tensor in (*tensors, *gradients))
+
+
+def _optimizer_symbol(values: Values, symbol: str, full_name: str) -> Tensor | None:
+    """What the optimizer keeps for a parameter under a symbol ("m", "v", …); None if there is no such."""
+    place = values.optimizer_of(full_name)
+    spec = None if place is None else spec_of(values.optimizers[place[0]])
+    if place is None or spec is None:
+        return None
+    for key, item in values.optimizer_states()[place[0]].get(place[1], {}).items():
+        names = spec.symbols.get(key)
+        if names is not None and symbol in (key, *names) and item is not None:
+            return item if isinstance(item, Tensor) else torch.tensor(float(item))
+    return None
 
 
 def state_function(symbol: str) -> Function:
@@ -99,7 +114,7 @@ def state_function(symbol: str) -> Function:
 
     def compute(values: Values, ref: Ref) -> Tensor:
         name = _parameter(values, ref, symbol)
-        found = optimizer_symbol(values, symbol, name)
+        found = _optimizer_symbol(values, symbol, name)
         if found is None:
             error = ExpressionError if any(values.optimizer_states().values()) else NotComputedYetError
             raise error(
@@ -119,7 +134,7 @@ FUNCTIONS: dict[str, Function] = {
     "min": Function(_number(torch.min), "least element"),
     "max": Function(_number(torch.max), "greatest element"),
     "zeros": Function(lambda v: statistics.statistics("", _floating(v)).zeros, "fraction of exact zeros"),
-    "nan": Function(lambda v: is_bad(_floating(v)), "whether NaN or an infinity is in it", everywhere=True),
+    "nan": Function(lambda v: statistics.is_bad(_floating(v)), "whether NaN or an infinity is in it", everywhere=True),
     "dead": Function(_dead, "fraction of neurons that are zero for the whole batch"),
     "saturated": Function(_saturated, "fraction of a sigmoid's or tanh's outputs within 0.05 of a limit", on_name=True),
     "abs": Function(_elementwise(torch.abs), "absolute values"),

@@ -6,19 +6,15 @@ says so.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from engine import statistics
 from engine.errors import ExpressionError, NotComputedYetError
-from engine.experiments.optimizers import spec_of
+from engine.lookup.names import SYMBOLS, Ref
 from engine.program.modules import Modules
 from engine.tape.naming import Naming
 from engine.tape.tape import Loss, Tape, Value
@@ -26,31 +22,6 @@ from engine.tape.versions import Later
 from engine.training.state import State, optimizer_parameters
 
 Scalar = float | int | str | None
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A name that has not been looked up yet: "W[1]", "dZ[2]", "A[0]", "out[12]", "layer1.0.conv1.weight"."""
-
-    name: str
-
-    @cached_property
-    def base(self) -> str:
-        """The name without the leading d of a gradient."""
-        return self.name[1:] if self.is_gradient else self.name
-
-    @cached_property
-    def is_gradient(self) -> bool:
-        """Whether this is a gradient: dW[1], but not `delta`."""
-        return (
-            len(self.name) > 1 and self.name[0] == "d" and (self.name[1].isupper() or self.name[1:].startswith(GREEK))
-        )
-
-
-GREEK = ("b[", "gamma[", "beta[")
-SYMBOLS = ("W", "b", "Z", "A", "N", "D", "gamma", "beta")
-INDEXED = (*SYMBOLS, *(f"d{s}" for s in SYMBOLS), "out")
-BARE = ("X", "Y", "L")
 
 
 class Values:
@@ -414,28 +385,3 @@ def _once_done(loss: Loss, done: int) -> Callable[[], Scalar]:
     """One of several losses, when its event is done."""
     known = loss.event is None or loss.event.number <= done
     return lambda: loss.number if known else None
-
-
-def ratio(values: Values, full_name: str) -> float:
-    """‖Δθ‖/‖θ‖ of a parameter's update in this batch."""
-    return statistics.update_ratio(*values.change(full_name))
-
-
-def optimizer_symbol(values: Values, symbol: str, full_name: str) -> Tensor | None:
-    """What the optimizer keeps for a parameter under a symbol ("m", "v", …); None if there is no such."""
-    place = values.optimizer_of(full_name)
-    spec = None if place is None else spec_of(values.optimizers[place[0]])
-    if place is None or spec is None:
-        return None
-    for key, item in values.optimizer_states()[place[0]].get(place[1], {}).items():
-        names = spec.symbols.get(key)
-        if names is not None and symbol in (key, *names) and item is not None:
-            return item if isinstance(item, Tensor) else torch.tensor(float(item))
-    return None
-
-
-def is_bad(tensor: Tensor) -> bool:
-    """Whether NaN or an infinity is among the values."""
-    if math.isfinite(statistics.norm(tensor)):
-        return False
-    return not bool(torch.isfinite(tensor).all())  # large values overflow the norm

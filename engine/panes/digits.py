@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.errors import ExpressionError
 from engine.experiments.data import BatchLoader
 from engine.lookup.moment import Moment
-from engine.lookup.values import Ref
+from engine.lookup.names import Ref
 from engine.panes.confusion import ConfusionHeld, confusion
 from engine.panes.examples import as_picture, batch_view, class_name, greys, in_order, judged, known_examples
 from engine.protocol.messages import BatchLook

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.errors import CommandError, EngineError, ExpressionError
 from engine.lookup.moment import Moment
-from engine.lookup.values import Ref
+from engine.lookup.names import Ref
 from engine.panes.tensor import place_of
 from engine.panes.worked import subscript
 from engine.program.program import Supervised

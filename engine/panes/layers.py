@@ -13,7 +13,8 @@ from torch.nn import Parameter
 from engine.errors import ExpressionError
 from engine.experiments.models import Layer
 from engine.lookup.moment import Moment
-from engine.lookup.values import Ref, Values
+from engine.lookup.names import Ref
+from engine.lookup.values import Values
 from engine.panes.health import Subject, badges
 from engine.panes.stretches import QUANTITIES, changes_of, in_stretch
 from engine.protocol.messages import Look

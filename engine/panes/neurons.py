@@ -11,7 +11,8 @@ from torch import Tensor
 
 from engine.errors import ExpressionError
 from engine.lookup.moment import Moment
-from engine.lookup.values import Ref, Values
+from engine.lookup.names import Ref
+from engine.lookup.values import Values
 from engine.panes.examples import class_name
 from engine.panes.stretches import changes_of, in_stretch
 from engine.panes.tensor import example_at

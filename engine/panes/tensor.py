@@ -18,7 +18,8 @@ from torch import Tensor
 from engine.errors import CommandError, EngineError, NotComputedYetError
 from engine.lookup.expressions import evaluate, parse
 from engine.lookup.moment import Moment
-from engine.lookup.values import INDEXED, Values
+from engine.lookup.names import INDEXED
+from engine.lookup.values import Values
 from engine.panes import tables
 from engine.panes.equations import writes
 from engine.panes.worked import subscript

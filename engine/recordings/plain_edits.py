@@ -9,7 +9,7 @@ from engine.edits import groups_of, parameters_at
 from engine.errors import CommandError, EngineError
 from engine.experiments.optimizers import OPTIMIZERS
 from engine.lookup.expressions import parse
-from engine.lookup.values import Ref
+from engine.lookup.names import Ref
 from engine.program.groups import Group
 from engine.program.program import Supervised
 from engine.protocol.recipe import Edit

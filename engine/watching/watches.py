@@ -20,10 +20,12 @@ from engine.errors import CommandError, ExpressionError, NotComputedYetError
 from engine.lookup.answers import readable
 from engine.lookup.expressions import bare_word, evaluate_tree, parse, yes_or_no
 from engine.lookup.moment import Moment
-from engine.lookup.values import Ref, Values, is_bad
+from engine.lookup.names import Ref
+from engine.lookup.values import Values
 from engine.panes.equations import title, writes
 from engine.protocol.positions import Phase
 from engine.protocol.replies import Hit
+from engine.statistics import is_bad
 from engine.tape.tape import Event, Tape
 
 PLACES = frozenset(("phase", "op", "layer", "path", "event"))

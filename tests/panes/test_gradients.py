@@ -10,7 +10,7 @@ import torch
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.lookup.values import Ref
+from engine.lookup.names import Ref
 from engine.panes.distribution import DECADES, STEPS, distribution_view
 from engine.panes.gradients import gradients_view
 from engine.protocol.messages import GradientLook, Look

@@ -11,7 +11,7 @@ import torch
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.lookup.values import Ref
+from engine.lookup.names import Ref
 from engine.protocol.messages import Look, NeuronsLook
 from engine.protocol.views import NeuronColumn, NeuronsView
 from engine.session import Session

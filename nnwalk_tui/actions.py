@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.errors import CommandError
+from engine.protocol.command_table import check_length
 from engine.protocol.command_table import find as find_row
 from engine.protocol.commands import COMMANDS
 from engine.protocol.grammar import Command, Spec, too_many
@@ -202,6 +203,7 @@ def parse(text: str) -> Command:
 
     Raises CommandError, naming the word that is wrong and what it could have been.
     """
+    check_length(text)
     name, _, rest = text.lstrip().partition(" ")
     return find(name).parse(rest)
 

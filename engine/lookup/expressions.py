@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,11 +18,12 @@ import torch
 from torch import Tensor
 
 from engine.errors import ExpressionError
+from engine.lookup.bounds import Budget, check_depth, written
 from engine.lookup.functions import FUNCTIONS, Function, everywhere, state_function
 from engine.lookup.names import BARE, INDEXED, Ref
 from engine.lookup.values import Values
 
-_LONGEST = 1000
+_LONGEST = 1000  # characters
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -54,6 +56,7 @@ _SIGNS = {
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ADDRESS = re.compile(r"\b(d?)([xzawb])([₀-₉]+)(?:[,،]([₀-₉]+))?\[(\d+)\](?:\((\d+)\))?")
 _PATH = re.compile(r"\bpath\s*([=!]=)\s*([\w.]+)")  # of a module: layer1.0.conv1
+_DOTTED = re.compile(r"(?<![\w.'\"])\w+(?:\.\w+)+(?!['\"])")
 _ALL = "__everywhere__"
 
 
@@ -68,12 +71,15 @@ def parse(text: str, names: list[str], row_of: Callable[[int], int] = lambda exa
         raise ExpressionError(f"the expression is {len(text)} characters long", f"the most is {_LONGEST}")
     source = _plain(text, names, row_of)
     try:
-        tree = ast.parse(source.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's advice on how to write Python
+            tree = ast.parse(source.strip(), mode="eval").body
     except SyntaxError as error:
         where = (error.text or source)[max(0, (error.offset or 1) - 1) :].strip() or "the end"
         raise ExpressionError(f"“{text}” does not read: stuck at “{where[:20]}”", "see help print") from None
     except (ValueError, MemoryError, RecursionError):
         raise ExpressionError("the expression is too deeply nested, or has a zero byte", "shorten it") from None
+    check_depth(tree)
     return tree
 
 
@@ -90,10 +96,9 @@ def evaluate_tree(tree: ast.expr, values: Values) -> Any:
     try:
         value = _Evaluator(values).visit(tree)
         return values.get(value) if isinstance(value, Ref) else value
-    except RecursionError:
-        raise ExpressionError("the expression is too deeply nested", "shorten it") from None
-    except (ZeroDivisionError, OverflowError) as error:
-        raise ExpressionError(f"“{ast.unparse(tree)}” cannot be computed: {error}", "check its numbers") from None
+    except (ArithmeticError, ValueError, TypeError, RuntimeError, MemoryError) as error:  # none ends a run
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ExpressionError(f"“{written(tree)}” cannot be computed: {reason}", "check its numbers") from None
 
 
 def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
@@ -101,9 +106,17 @@ def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
     text = _PATH.sub(r"path \1 '\2'", text)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
-    for name in sorted((n for n in names if "." in n), key=len, reverse=True):
-        text = re.sub(rf"(?<![\w.'\"]){re.escape(name)}(?![\w.'\"])", f"'{name}'", text)
+    known = set(names)
+    text = _DOTTED.sub(lambda match: _quoted(match.group(), known), text)
+    for name in sorted((n for n in names if "." in n and not _DOTTED.fullmatch(n)), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.'\"]){re.escape(name)}(?![\w.'\"])", lambda match: f"'{match.group()}'", text)
     return re.sub(r"\(\s*\*\s*\)", f"({_ALL})", text)
+
+
+def _quoted(word: str, names: set[str]) -> str:
+    """A parameter's dotted name as a string, transposed or not; any other word as it is."""
+    bare = word.removesuffix(".T")
+    return f"'{word}'" if word in names else f"'{bare}'.T" if bare in names else word
 
 
 def _address(match: re.Match[str], row_of: Callable[[int], int]) -> str:
@@ -123,12 +136,13 @@ class _Evaluator(ast.NodeVisitor):
 
     def __init__(self, values: Values) -> None:
         self._values = values
+        self._budget = Budget()
 
     def visit(self, node: ast.AST) -> Any:
         method = _VISITS.get(type(node))
         if method is None:
             raise ExpressionError(
-                f"“{ast.unparse(node)[:40]}” is not part of the language",
+                f"“{written(node)}” is not part of the language",
                 "use numbers, names, + - * / ** @ %, and functions",
             )
         return method(self, node)
@@ -136,6 +150,27 @@ class _Evaluator(ast.NodeVisitor):
     def _value(self, node: ast.AST) -> Any:
         value = self.visit(node)
         return self._values.get(value) if isinstance(value, Ref) else value
+
+    def _operand(self, node: ast.AST) -> Any:
+        """A value to compute with: words can only be compared."""
+        value = self._value(node)
+        if isinstance(value, str):
+            raise ExpressionError(f"“{value:.40}” is a word, not a number", "a word can be compared: phase == backward")
+        return value
+
+    def _compute(self, function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any:
+        """Compute with numbers and tensors, within bounds. Raises ExpressionError where they do not fit."""
+        tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+        try:
+            if not tensors:  # a watch on plain numbers is asked after every batch of a run
+                return _real(function(*operands))
+            self._budget.spend(node, tensors)
+            with torch.no_grad():
+                return function(*operands)
+        except (RuntimeError, TypeError, IndexError, ValueError) as error:
+            shapes = " and ".join(_shape(o) if isinstance(o, Tensor) else f"{o!s:.40}" for o in operands)
+            reason = str(error).partition("\n")[0]
+            raise ExpressionError(f"“{written(node)}” does not fit: {shapes}", reason) from None
 
     def visit_Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, str):
@@ -166,32 +201,34 @@ class _Evaluator(ast.NodeVisitor):
         return value
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Any:
-        value = self._value(node.operand)
         if isinstance(node.op, ast.Not):
-            return not yes_or_no(value, node.operand)
+            return not yes_or_no(self._value(node.operand), node.operand)
+        value = self._operand(node.operand)
         if isinstance(node.op, ast.USub):
-            return _compute(operator.neg, node, value)
+            return self._compute(operator.neg, node, value)
         if isinstance(node.op, ast.UAdd):
             return value
-        raise ExpressionError(f"“{ast.unparse(node)}” is not part of the language", "use - or not")
+        raise ExpressionError(f"“{written(node)}” is not part of the language", "use - or not")
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         if type(node.op) not in _BINARY:
-            raise ExpressionError(f"“{ast.unparse(node)}” is not part of the language", "operators are + - * / ** @ %")
-        left, right = self._value(node.left), self._value(node.right)
+            raise ExpressionError(f"“{written(node)}” is not part of the language", "operators are + - * / ** @ %")
+        left, right = self._operand(node.left), self._operand(node.right)
         if isinstance(node.op, ast.Pow) and not isinstance(left, Tensor):
             left = float(left)  # whole numbers would grow without bound
-        return _compute(_BINARY[type(node.op)], node, left, right)
+        return self._compute(_BINARY[type(node.op)], node, left, right)
 
     def visit_Compare(self, node: ast.Compare) -> Any:
         left = self._word_or_value(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             right = self._word_or_value(right_node, beside=left)
             if type(op) not in _COMPARE:
+                raise ExpressionError(f"“{written(node)}” is not part of the language", "compare with < <= > >= == !=")
+            if isinstance(left, str) != isinstance(right, str):
                 raise ExpressionError(
-                    f"“{ast.unparse(node)}” is not part of the language", "compare with < <= > >= == !="
+                    f"“{written(node)}” compares a word with a number", "phase, op and path are words"
                 )
-            holds = _compute(_COMPARE[type(op)], node, left, right)
+            holds = self._compute(_COMPARE[type(op)], node, left, right)
             if not yes_or_no(holds, node):
                 return False
             left = right
@@ -219,48 +256,47 @@ class _Evaluator(ast.NodeVisitor):
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         if isinstance(node.value, ast.Name) and node.value.id in INDEXED:
             if not isinstance(node.slice, ast.Constant) or not isinstance(node.slice.value, int):
-                raise ExpressionError(
-                    f"“{ast.unparse(node)}” needs a layer's number", f"for example {node.value.id}[1]"
-                )
+                raise ExpressionError(f"“{written(node)}” needs a layer's number", f"for example {node.value.id}[1]")
             return Ref(f"{node.value.id}[{node.slice.value}]")
-        named = f"{ast.unparse(node.value)}[{ast.unparse(node.slice)}]"
-        if named in self._values.scalars:  # learning_rate[head]
-            return self._scalar(named)
+        if isinstance(node.value, ast.Name) and isinstance(node.slice, ast.Name | ast.Constant | ast.Attribute):
+            named = f"{node.value.id}[{written(node.slice)}]"  # learning_rate[head]
+            if named in self._values.scalars:
+                return self._scalar(named)
         value = self._value(node.value)
         if not isinstance(value, Tensor):
-            raise ExpressionError(f"“{ast.unparse(node.value)}” is one number", "leave the index away")
+            raise ExpressionError(f"“{written(node.value)}” is one number", "leave the index away")
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return self._element(value, parts, ast.unparse(node.value))
+        return self._element(value, parts, node.value)
 
-    def _element(self, tensor: Tensor, parts: list[ast.expr], name: str) -> Tensor:
+    def _element(self, tensor: Tensor, parts: list[ast.expr], of: ast.AST) -> Tensor:
         if len(parts) > tensor.dim():
             raise ExpressionError(
-                f"{name} has {tensor.dim()} dimensions, not {len(parts)}", f"its shape is {_shape(tensor)}"
+                f"{written(of)} has {tensor.dim()} dimensions, not {len(parts)}", f"its shape is {_shape(tensor)}"
             )
-        index = tuple(self._index(part, size, name, tensor) for part, size in zip(parts, tensor.shape, strict=False))
+        index = tuple(self._index(part, size, of, tensor) for part, size in zip(parts, tensor.shape, strict=False))
         return tensor[index]
 
-    def _index(self, part: ast.expr, size: int, name: str, tensor: Tensor) -> int | slice:
+    def _index(self, part: ast.expr, size: int, of: ast.AST, tensor: Tensor) -> int | slice:
         if isinstance(part, ast.Slice):
             if part.step is not None:
-                raise ExpressionError("slices have no step", f"for example {name}[1:3]")
-            first = self._place(part.lower, size, name, tensor) if part.lower else 1
-            last = self._place(part.upper, size, name, tensor) if part.upper else size
+                raise ExpressionError("slices have no step", f"for example {written(of)}[1:3]")
+            first = self._place(part.lower, size, of, tensor) if part.lower else 1
+            last = self._place(part.upper, size, of, tensor) if part.upper else size
             return slice(first - 1, last)
-        return self._place(part, size, name, tensor) - 1
+        return self._place(part, size, of, tensor) - 1
 
-    def _place(self, node: ast.AST, size: int, name: str, tensor: Tensor) -> int:
+    def _place(self, node: ast.AST, size: int, of: ast.AST, tensor: Tensor) -> int:
         value = self._value(node)
         value = int(value) if isinstance(value, Tensor) and value.numel() == 1 else value
         if not isinstance(value, int) or not 1 <= value <= size:
             raise ExpressionError(
-                f"there is no place {ast.unparse(node)} in {name}",
+                f"there is no place {written(node)} in {written(of)}",
                 f"its shape is {_shape(tensor)}, and places count from 1",
             )
         return value
 
     def visit_Call(self, node: ast.Call) -> Any:
-        name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+        name = node.func.id if isinstance(node.func, ast.Name) else written(node.func)
         function = self._function(name)
         if node.keywords or len(node.args) != 1:
             raise ExpressionError(f"{name} takes one value", f"for example {name}(W[1])")
@@ -272,17 +308,15 @@ class _Evaluator(ast.NodeVisitor):
         if function.on_name:
             ref = self.visit(argument)
             if not isinstance(ref, Ref):
-                raise ExpressionError(f"{name} needs a name, not {ast.unparse(argument)}", f"for example {name}(W[1])")
+                raise ExpressionError(f"{name} needs a name, not {written(argument)}", f"for example {name}(W[1])")
             return function.compute(self._values, ref)
-        return _compute(function.compute, node, self._value(argument))
+        return self._compute(function.compute, node, self._operand(argument))
 
     def _changed(self, argument: ast.expr) -> bool:
         """Whether parameters in an expression give another value than before this batch."""
         now, before = self._value(argument), _Evaluator(self._values.before())._value(argument)
         if isinstance(now, str):
-            raise ExpressionError(
-                f"changed needs a parameter, not {ast.unparse(argument)}", "for example changed(W[1])"
-            )
+            raise ExpressionError(f"changed needs a parameter, not {written(argument)}", "for example changed(W[1])")
         return not torch.equal(torch.as_tensor(now), torch.as_tensor(before))
 
     def _function(self, name: str) -> Function:
@@ -316,16 +350,10 @@ def optimizer_symbols(values: Values) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _compute(function: Callable[..., Any], node: ast.AST, *operands: Any) -> Any:
-    try:
-        if not any(isinstance(operand, Tensor) for operand in operands):
-            return function(*operands)  # a watch on plain numbers is asked after every batch of a run
-        with torch.no_grad():
-            return function(*operands)
-    except (RuntimeError, TypeError, IndexError) as error:
-        shapes = " and ".join(_shape(o) if isinstance(o, Tensor) else str(o) for o in operands)
-        reason = str(error).splitlines()[0]
-        raise ExpressionError(f"“{ast.unparse(node)}” does not fit: {shapes}", reason) from None
+def _real(value: Any) -> Any:
+    if isinstance(value, complex):
+        raise ValueError("no real number is its value")
+    return value
 
 
 def bare_word(node: ast.AST) -> str:
@@ -336,10 +364,10 @@ def bare_word(node: ast.AST) -> str:
 def yes_or_no(value: Any, node: ast.AST) -> bool:
     """A condition's value as true or false. Raises ExpressionError where it is neither."""
     if isinstance(value, str):
-        raise ExpressionError(f"“{value}” is a word, not a condition", f"compare it: {ast.unparse(node)} == …")
+        raise ExpressionError(f"“{value:.40}” is a word, not a condition", f"compare it: {written(node)} == …")
     if isinstance(value, Tensor) and value.numel() != 1:
         raise ExpressionError(
-            f"“{ast.unparse(node)}” has {value.numel()} answers", "take max(…), min(…) or norm(…) of the tensor first"
+            f"“{written(node)}” has {value.numel()} answers", "take max(…), min(…) or norm(…) of the tensor first"
         )
     return bool(value)
 

@@ -13,6 +13,8 @@ from engine.errors import CommandError
 from engine.protocol.commands import COMMANDS
 from engine.protocol.grammar import Command, Spec
 
+_LONGEST = 4000  # characters; Python reads whole numbers of up to 4,300 digits
+
 
 def find(name: str, rows: Sequence[Spec] = COMMANDS, cure: str = "") -> Spec:
     """The row of a command. Raises CommandError for an unknown name, saying which is near it, or the cure."""
@@ -24,11 +26,18 @@ def find(name: str, rows: Sequence[Spec] = COMMANDS, cure: str = "") -> Spec:
     raise CommandError(f"there is no command “{name}”", hint)
 
 
+def check_length(text: str) -> None:
+    """Raise CommandError for a line that nobody types."""
+    if len(text) > _LONGEST:
+        raise CommandError(f"the command is {len(text):,} characters long", f"the most is {_LONGEST:,}")
+
+
 def parse(text: str) -> Command:
     """The command that a line of text means.
 
     Raises CommandError, naming the word that is wrong and what it could have been.
     """
+    check_length(text)
     name, _, rest = text.strip().partition(" ")
     return find(name).parse(rest)
 

@@ -16,6 +16,7 @@ from engine.errors import CommandError
 from engine.protocol.positions import Unit
 
 UNTIL = "until"
+_MOST = 10**9  # that can be counted
 Word = Annotated[str, "word"]
 Until = Annotated[str, UNTIL]
 
@@ -122,8 +123,8 @@ def _value(takes: object, text: str, usage: str) -> object:
 
 
 def _count(word: str, usage: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise CommandError(f"“{word}” is not a count", f"use a whole number from 1: {usage}")
+    if not word.isdecimal() or not 1 <= int(word) <= _MOST:
+        raise CommandError(f"“{word:.40}” is not a count", f"use a whole number from 1 to {_MOST:,}: {usage}")
     return int(word)
 
 

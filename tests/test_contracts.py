@@ -16,48 +16,50 @@ import pytest
 TESTS = Path(__file__).parent
 TORCH = frozenset({"torch", "torchvision"})
 SCREEN = frozenset({"textual", "rich", "nnwalk_tui"})
-REPORT = "import json, sys; json.dump(sorted({name.partition('.')[0] for name in sys.modules}), sys.stdout)"
+LOADED = "sorted({name.partition('.')[0] for name in sys.modules})"
 
 
-def packages_loaded_by(module: str) -> frozenset[str]:
-    """The top-level packages that a fresh Python holds once it has imported `module`."""
+def packages_loaded_by(*modules: str) -> dict[str, frozenset[str]]:
+    """The top-level packages that a fresh Python holds once it has imported each of `modules`, one after another."""
+    code = "import json, sys; found = {}\n" + "\n".join(
+        f"import {name}; found[{name!r}] = {LOADED}" for name in modules
+    )
     process = subprocess.run(
-        [sys.executable, "-c", f"import {module}; {REPORT}"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", f"{code}\njson.dump(found, sys.stdout)"], capture_output=True, text=True, check=False
     )
     assert process.returncode == 0, process.stderr
-    return frozenset(json.loads(process.stdout))
+    return {name: frozenset(packages) for name, packages in json.loads(process.stdout).items()}
 
 
 @pytest.mark.parametrize(
-    "module",
+    "modules",
     [
-        "engine",
-        "engine.protocol.command_table",
-        "engine.protocol.commands",
-        "engine.errors",
-        "engine.experiments.experiment",
-        "engine.protocol.messages",
-        "engine.protocol.recipe",
-        "engine.experiments.optimizers",
-        "engine.experiments.schedules",
-        "engine.protocol.transport",
-        "engine.protocol.views",
+        (
+            "engine",
+            "engine.errors",
+            "engine.protocol.commands",
+            "engine.protocol.command_table",
+            "engine.protocol.recipe",
+            "engine.protocol.messages",
+            "engine.protocol.transport",
+            "engine.protocol.views",
+            "engine.experiments.experiment",
+            "engine.experiments.optimizers",
+            "engine.experiments.schedules",
+        ),
+        ("nnwalk_tui.client.spawned", "nnwalk_tui.app", "nnwalk_tui.cli", "tests.support.fake_engine"),
     ],
+    ids=["what it uses of the engine", "itself"],
 )
-def test_what_the_screen_may_use_of_the_engine_does_not_load_torch(module: str) -> None:
-    assert not packages_loaded_by(module) & TORCH
+def test_the_screen_does_not_load_torch(modules: tuple[str, ...]) -> None:
+    for module, loaded in packages_loaded_by(*modules).items():
+        assert not loaded & TORCH, module
 
 
-@pytest.mark.parametrize("module", ["nnwalk_tui.app", "nnwalk_tui.cli", "nnwalk_tui.client.spawned"])
-def test_the_screen_does_not_load_torch(module: str) -> None:
-    assert not packages_loaded_by(module) & TORCH
-
-
-@pytest.mark.parametrize("module", ["engine.session", "engine.server"])
-def test_the_engine_loads_torch_and_nothing_of_the_screen(module: str) -> None:
-    loaded = packages_loaded_by(module)
-    assert "torch" in loaded
-    assert not loaded & SCREEN
+def test_the_engine_loads_torch_and_nothing_of_the_screen() -> None:
+    for module, loaded in packages_loaded_by("engine.session", "engine.server").items():
+        assert "torch" in loaded
+        assert not loaded & SCREEN, module
 
 
 def of_tests_imported_by(file: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,10 @@ def load_digits(
     Raises DataError naming the file, folder or class that is wrong.
     """
     kept = tuple(range(N_CLASSES)) if classes is None else _checked_classes(classes)
-    read = _read_mnist(progress) if source == "mnist" else _read_folder(folder_of(source))
+    if source == "subset":
+        read = _read_bundled()
+    else:
+        read = _read_mnist(progress) if source == "mnist" else _read_folder(folder_of(source))
     train, valid = (_partition(*read[name], kept, f"the {name} partition of {source}") for name in PARTITIONS)
     return Digits(name=source, train=train, valid=valid, classes=tuple(map(str, kept)))
 
@@ -148,6 +152,12 @@ def folder_of(source: str) -> Path:
             "--data takes subset (bundled), mnist (fetched), or a folder of IDX files",
         )
     return folder
+
+
+@cache
+def _read_bundled() -> dict[str, tuple[Pixels, Pixels]]:
+    """Once a process, for one lesson's experiment after another's: unpacking takes most of the time of opening one."""
+    return _read_folder(folder_of("subset"))
 
 
 def _read_folder(folder: Path) -> dict[str, tuple[Pixels, Pixels]]:

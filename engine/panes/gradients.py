@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import partial
@@ -12,6 +11,7 @@ import msgspec
 from engine.lookup.moment import Moment
 from engine.lookup.values import Values
 from engine.panes.distribution import remember
+from engine.panes.gradient_table import table
 from engine.panes.reached import gradient_norm, parameter_gradient, pre_activation_gradient, reached_gradients
 from engine.panes.stretches import in_stretch
 from engine.protocol.messages import GradientLook
@@ -19,8 +19,6 @@ from engine.protocol.views import Gradient, Gradients
 from engine.statistics import norm, update_ratio
 from engine.tape.naming import Naming
 from engine.tape.tape import Tape
-
-_KINDS = {"dW": "W", "db": "b", "dZ": "Z"}  # by mode
 
 
 def gradients_view(moment: Moment, look: GradientLook) -> Gradients:
@@ -44,21 +42,6 @@ def gradients_view(moment: Moment, look: GradientLook) -> Gradients:
         for row, before in zip(view.rows, past, strict=True)
     ]
     return msgspec.structs.replace(view, rows=rows)
-
-
-def table(found: list[Gradient], look: GradientLook) -> Gradients:
-    """The rows that are looked at, and what is said of all those that are not."""
-    rows, parameters = _of_mode(found, look.mode), _of_mode(found, "dW db")
-    return Gradients(
-        look.mode,
-        len(rows),
-        look.first,
-        rows[look.first : look.first + look.rows],
-        len(parameters),
-        max((gradient.name for gradient in found), key=len, default=""),
-        _smallest(rows),
-        _span(rows if look.mode == "dZ" else parameters),
-    )
 
 
 def _found(moment: Moment, tape: Tape) -> list[Gradient]:
@@ -94,21 +77,6 @@ def _all(values: Values) -> list[Gradient]:
 
 def _changes_of(tape: Tape, name: str) -> tuple[list[int], list[int]]:
     return tape.versions.events(f"d{name}"), tape.versions.events(name)
-
-
-def _of_mode(gradients: list[Gradient], mode: str) -> list[Gradient]:
-    wanted = _KINDS.get(mode)
-    return [each for each in gradients if (each.kind == wanted if wanted else each.kind != "Z")]
-
-
-def _smallest(rows: list[Gradient]) -> str:
-    known = [each for each in rows if each.norm is not None and math.isfinite(each.norm)]
-    return min(known, key=lambda each: each.norm or 0.0).name if len(known) > 1 else ""
-
-
-def _span(rows: list[Gradient]) -> tuple[float, float] | None:
-    norms = [each.norm for each in rows if each.norm and math.isfinite(each.norm)]
-    return (min(norms), max(norms)) if norms else None
 
 
 def _remember(moment: Moment, tape: Tape) -> None:

@@ -17,7 +17,7 @@ from engine.protocol.messages import GradientLook, Look
 from engine.protocol.positions import Unit
 from engine.protocol.views import Distribution, Gradient
 from engine.session import Session
-from tests.support import fakes
+from tests.support import fake_views
 from tests.support.zoo import ZOO, make
 
 
@@ -100,9 +100,9 @@ def test_a_mode_has_its_own_rows_and_those_of_weights_and_biases_share_an_axis(m
 
 
 def test_the_smallest_is_named_where_two_are_computed() -> None:
-    named = [fakes.gradients_view(fakes.parameters(done)).smallest for done in (0, 1, 2, 6)]
+    named = [fake_views.gradients_view(fake_views.parameters(done)).smallest for done in (0, 1, 2, 6)]
     assert named == ["", "", "W[3]", "W[1]"]
-    assert fakes.gradients_view(fakes.parameters(0)).span is None
+    assert fake_views.gradients_view(fake_views.parameters(0)).span is None
 
 
 def test_a_distribution_counts_every_finite_value() -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import runpy
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +14,16 @@ from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_script
 from engine.protocol.recipe import Script
 from engine.session import Session
+from tests.support.scripts import printed_by_plain_python, printed_here
 from tests.support.users_models import MODELS
 
 EDITS = ["set learning_rate 0.3", "step 3", "set W[1][3, 5] 0.5", "set b[2] W[2][:,1]*2", "freeze 1", "step 2"]
-
-
-def printed_by_plain_python(path: Path) -> str:
-    """What a script prints last, run by plain Python without this program on its path."""
-    made = subprocess.run(
-        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=True, cwd=path.parent
-    )
-    return made.stdout.splitlines()[-1]
 
 
 def exported(session: Session, folder: Path) -> Path:
     answer = session.do(f"export script {folder / 'plain.py'}")
     assert not answer.error
     return folder / "plain.py"
-
-
-def printed(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a script prints last, run here, which spares a process that imports torch."""
-    monkeypatch.setattr(sys, "argv", [str(path)])
-    runpy.run_path(str(path), run_name="__main__")
-    return capsys.readouterr().out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -60,13 +43,12 @@ def test_an_exported_script_ends_in_the_same_digest(
     options: Any,
     commands: list[str],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     session = open_experiment(Experiment(**options))
     for command in commands:
         assert not session.do(command).error, command
-    assert printed(exported(session, tmp_path), monkeypatch, capsys) == session.digest()
+    assert printed_here(exported(session, tmp_path), capsys) == session.digest()
 
 
 def test_an_exported_script_needs_nothing_of_this_program(tmp_path: Path) -> None:
@@ -75,12 +57,14 @@ def test_an_exported_script_needs_nothing_of_this_program(tmp_path: Path) -> Non
     assert printed_by_plain_python(exported(session, tmp_path)) == session.digest()
 
 
-def test_the_script_of_a_user_s_model_ends_in_the_same_digest(tmp_path: Path) -> None:
+def test_the_script_of_a_user_s_model_ends_in_the_same_digest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "their_models.py"
     path.write_text(MODELS)
     session = open_script(Script(str(path), "autoencoder", 2))
     session.do("goto 2:2")
-    assert printed_by_plain_python(exported(session, tmp_path)) == session.digest()
+    assert printed_here(exported(session, tmp_path), capsys) == session.digest()
 
 
 def test_weights_are_those_at_the_cursor(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from engine.protocol.positions import Position, Status
 from engine.protocol.replies import Answer, Failed, Frame, Progress
 from engine.protocol.transport import EngineEnd, connect, read_opening
 from engine.protocol.views import Snapshot
-from tests.support import fakes
+from tests.support import fake_views, fakes
 
 NAMES = ["W[1]", "W[2]", "dW[1]", "loss"]
-EVENTS = len(fakes.OPS)
+EVENTS = len(fake_views.OPS)
 
 
 class FakeRun:
@@ -68,7 +68,7 @@ class FakeRun:
         full = fakes.backward()
         parts = {name: getattr(full, name) if name in look.panes else None for name in fakes.VIEWS}
         if "tape" in look.panes:
-            parts["tape"] = fakes.tape(self.event % EVENTS)
+            parts["tape"] = fake_views.tape(self.event % EVENTS)
         return msgspec.structs.replace(
             full, position=self.position, status=self.status, learning_rate=self.learning_rate, **parts
         )

@@ -12,7 +12,7 @@ from engine.protocol.views import Gradient
 from nnwalk_tui.panes.gradients import GradientsPane
 from nnwalk_tui.panes.layers import LayersPane
 from nnwalk_tui.render import distribution
-from tests.support import fakes
+from tests.support import fake_views
 from tests.support.live import Live, live
 from tests.support.sessions import small
 
@@ -23,7 +23,7 @@ def gradients(**norms: float | None) -> list[Gradient]:
 
 
 def axis(pane: GradientsPane, found: list[Gradient], mode: str = "dW db") -> str:
-    pane.data = (fakes.gradients_view(found, mode), None)
+    pane.data = (fake_views.gradients_view(found, mode), None)
     return "".join(text for text, _ in pane.draw(80, 10)[0])
 
 
@@ -93,7 +93,7 @@ def test_the_past_is_the_same_before_and_after_the_gradient_is_computed() -> Non
 
 @pytest.mark.parametrize("width", [38, 60, 78, 118])
 def test_the_heading_over_time_says_that_this_batch_s_is_not_there(width: int) -> None:
-    view = msgspec.structs.replace(fakes.distribution(), known=False, counts=[])
+    view = msgspec.structs.replace(fake_views.distribution(), known=False, counts=[])
     heading = "".join(text for text, _ in distribution.over_time(view, width, 9)[0])
     assert len(heading) == width
     assert "batches" in heading

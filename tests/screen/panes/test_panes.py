@@ -35,7 +35,7 @@ from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import loss
 from nnwalk_tui.render.text import Line
-from tests.support import fakes
+from tests.support import fake_views, fakes
 
 FRAMED: list[type[Pane]] = [
     GraphPane,
@@ -175,7 +175,7 @@ async def test_only_lines_that_change_are_sent_again(monkeypatch: pytest.MonkeyP
         regions = watch(app.pane, monkeypatch)
         assert before.graph is not None
         gradients = {"ℒ": 1.0, "Z[3]": 0.1184, "W[3]": 0.2, "b[3]": 0.05, "A[2]": 0.102, "Z[2]": 0.0562}
-        moved = fakes.chain(99, gradients | {"W[2]": 0.3}, "W[2]", "backward")
+        moved = fake_views.chain(99, gradients | {"W[2]": 0.3}, "W[2]", "backward")
         await shown(pilot, msgspec.structs.replace(before, graph=moved))
         changed = {y for y, (old, new) in enumerate(zip(lines, app.lines(), strict=True)) if old != new}
         assert {region.y for region in regions} >= changed
@@ -231,7 +231,7 @@ async def test_a_scrolled_graph_comes_back_to_the_cursor_when_it_moves() -> None
         app.pane.focus()
         await pilot.press("end")
         assert "▶ Z[2]" not in app.text()
-        moved = msgspec.structs.replace(fakes.backward(), graph=fakes.chain(99, {}, "Z[1]", "backward"))
+        moved = msgspec.structs.replace(fakes.backward(), graph=fake_views.chain(99, {}, "Z[1]", "backward"))
         assert "▶ Z[1]" in await shown(pilot, moved)
 
 
@@ -250,7 +250,7 @@ async def test_the_keys_of_the_graph_say_what_is_asked_of_the_engine() -> None:
             Node(f"a{at}", f"layer{at}", "value", "9 operations", 1, [8], ["x"], module=f"layer{at}", closed=True)
             for at in range(9)
         ]
-        view = msgspec.structs.replace(fakes.whole_graph(nodes, "forward"), found=[3, 7])
+        view = msgspec.structs.replace(fake_views.whole_graph(nodes, "forward"), found=[3, 7])
         await shown(pilot, msgspec.structs.replace(fakes.backward(), graph=view))
         app.pane.focus()
         await pilot.press("home", "down", "down", "plus")
@@ -494,7 +494,7 @@ async def test_a_new_batch_of_pictures_is_few_bytes(size: tuple[int, int], most:
     app = Stage(DigitsPane())
     real = [
         msgspec.structs.replace(example, pixels=pixels)
-        for example, pixels in zip(fakes.examples(32), fakes.real_pictures(32), strict=True)
+        for example, pixels in zip(fake_views.examples(32), fake_views.real_pictures(32), strict=True)
     ]
     async with app.run_test(size=size) as pilot:
         await shown(pilot, msgspec.structs.replace(fakes.backward(), batch=BatchView(64, 34, real)))

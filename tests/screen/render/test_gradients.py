@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from nnwalk_tui.render import distribution, gradients, numbers
-from tests.support import fakes
-from tests.support.fakes import plain
+from tests.support import fake_views
+from tests.support.fake_views import plain
 
 
 def test_the_gradient_scale_grows_at_once_and_shrinks_lazily() -> None:
@@ -50,7 +50,7 @@ def test_decades_are_evenly_spaced_and_each_label_is_centred_on_the_line_that_a_
     width: int, low: int, decades: int
 ) -> None:
     across = gradients.Scale(low, low + decades)
-    found = fakes.parameters(6)
+    found = fake_views.parameters(6)
     where = gradients.columns("W[1]", width, across)
     heading = plain(gradients.axis(where, across))
     labels = [(match.start(), match.group()) for match in re.finditer("10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", heading)]
@@ -75,7 +75,7 @@ def test_the_heading_of_the_history_is_whole_or_not_there(width: int) -> None:
 @pytest.mark.parametrize(("width", "sign"), [(40, "↓"), (74, "least"), (90, "least")])
 def test_the_smallest_gradient_is_marked_and_moves_nothing(width: int, sign: str) -> None:
     across = gradients.Scale(-4, 0)
-    rows = fakes.parameters(2)[:6]
+    rows = fake_views.parameters(2)[:6]
     where = gradients.columns("W[1]", width, across)
     lines = [plain(gradients.row(each, where, across, least=each.name == "W[3]")) for each in rows]
     assert [each.name for each, line in zip(rows, lines, strict=True) if sign in line] == ["W[3]"]
@@ -85,7 +85,7 @@ def test_the_smallest_gradient_is_marked_and_moves_nothing(width: int, sign: str
 
 def test_what_is_not_computed_yet_has_a_quiet_history_without_this_batch() -> None:
     across = gradients.Scale(-4, 0)
-    rows = fakes.parameters(2)
+    rows = fake_views.parameters(2)
     where = gradients.columns("W[1]", 90, across)
     waiting, done = (gradients.row(rows[at], where, across) for at in (0, 5))
     assert [style for text, style in waiting if "▇·" in text] == ["quiet"]
@@ -94,11 +94,11 @@ def test_what_is_not_computed_yet_has_a_quiet_history_without_this_batch() -> No
 
 @pytest.mark.parametrize(("spare", "expected"), [(0, set()), (1, {0}), (2, {0}), (3, {0, 2, 4}), (9, {0, 2, 4})])
 def test_layers_stand_apart_where_there_is_room(spare: int, expected: set[int]) -> None:
-    assert gradients.gaps(fakes.parameters(2)[:6], spare) == expected
+    assert gradients.gaps(fake_views.parameters(2)[:6], spare) == expected
 
 
 def histogram(counts: list[int], width: int = 28, height: int = 8) -> list[str]:
-    view = msgspec.structs.replace(fakes.distribution(), counts=counts)
+    view = msgspec.structs.replace(fake_views.distribution(), counts=counts)
     return [plain(line) for line in distribution.histogram(view, width, height)]
 
 
@@ -126,9 +126,9 @@ def test_a_histogram_has_an_odd_number_of_bins_that_fit(width: int) -> None:
 
 
 def test_a_distribution_over_time_has_a_column_a_batch_and_a_row_half_a_decade() -> None:
-    lines = [plain(line) for line in distribution.over_time(fakes.distribution(), 60, 20)]
+    lines = [plain(line) for line in distribution.over_time(fake_views.distribution(), 60, 20)]
     cells = [line[7:27] for line in lines[1:]]
-    view = fakes.distribution()
+    view = fake_views.distribution()
     for batch in range(20):
         shaded = sum(row[batch] != " " for row in cells)
         assert shaded == sum(share > 0 for share in view.past[batch])

@@ -12,12 +12,12 @@ from rich.cells import cell_len
 from engine.protocol.positions import Mark
 from engine.protocol.views import GraphView, Node, Snapshot
 from nnwalk_tui.render import graph
-from tests.support import fakes
-from tests.support.fakes import plain
+from tests.support import fake_views, fakes
+from tests.support.fake_views import plain
 
 
 def graph_lines(view: GraphView, width: int = 44, value: float | None = 1.842) -> list[str]:
-    view = fakes.whole_graph(view.nodes, view.direction)
+    view = fake_views.whole_graph(view.nodes, view.direction)
     rows = graph.rows(view)
     where = graph.columns(view.widths, width)
     return [plain(graph.draw(row, view, value, where, width)) for row in rows]
@@ -47,11 +47,11 @@ def test_the_graph_stays_put_while_stepping() -> None:
     def still(view: GraphView) -> list[str]:
         return [line[:30].translate(signs).rstrip() for line in graph_lines(view, value=None)]
 
-    assert still(fakes.chain(2, {}, "Z[1]")) == still(fakes.chain(5, {}, "A[2]"))
+    assert still(fake_views.chain(2, {}, "Z[1]")) == still(fake_views.chain(5, {}, "A[2]"))
 
 
 def test_a_skip_connection_is_named_beside_its_operation() -> None:
-    lines = graph_lines(fakes.residual())
+    lines = graph_lines(fake_views.residual())
     assert any("add + add6" in line for line in lines)
 
 
@@ -71,12 +71,12 @@ def test_a_branch_that_starts_elsewhere_says_where() -> None:
 
 @given(st.integers(1, 100), st.sampled_from(fakes.ALL))
 def test_every_line_of_the_graph_has_its_width(width: int, make: Callable[[], Snapshot]) -> None:
-    view = make().graph or fakes.chain(3, {})
+    view = make().graph or fake_views.chain(3, {})
     assert {len(line) for line in graph_lines(view, width)} == {width}
 
 
 def test_edges_are_dashed_where_no_gradient_goes() -> None:
-    lines = graph_lines(fakes.chain(99, {}))
+    lines = graph_lines(fake_views.chain(99, {}))
     assert lines[1].split() == ["W[1]", "●──────┤"]
     assert lines[-2].split() == ["y", "●╌╌╌╌╌╌┤", "cross-entropy"]
     nodes = [Node("x", "x", "input", "", 0, [8], []), Node("a", "a", "value", "relu", 1, [8], ["x"])]
@@ -109,7 +109,7 @@ def test_a_panned_line_is_a_part_of_the_whole_one(by: int, width: int) -> None:
     ],
 )
 def test_the_operation_that_the_cursor_is_at_is_marked_too(here: str, gradients: dict[str, float], op: str) -> None:
-    view = fakes.chain(9, gradients, here, "backward" if gradients else "forward")
+    view = fake_views.chain(9, gradients, here, "backward" if gradients else "forward")
     where = graph.columns(view.widths, 44)
     lines = [graph.draw(row, view, 1.0, where, 44) for row in graph.rows(view)]
     marked = [text.strip() for line in lines for text, style in line if style == "here" and "▸" in text]
@@ -117,9 +117,9 @@ def test_the_operation_that_the_cursor_is_at_is_marked_too(here: str, gradients:
 
 
 def test_a_parameter_shows_its_gradient_s_norm_once_it_is_there() -> None:
-    before = graph_lines(fakes.chain(99, {"Z[3]": 0.1184}, "Z[3]", "backward"))
+    before = graph_lines(fake_views.chain(99, {"Z[3]": 0.1184}, "Z[3]", "backward"))
     after = graph_lines(
-        fakes.chain(99, {"Z[3]": 0.1184, "W[3]": 0.2071, "b[3]": 0.05, "A[2]": 0.1}, "A[2]", "backward")
+        fake_views.chain(99, {"Z[3]": 0.1184, "W[3]": 0.2071, "b[3]": 0.05, "A[2]": 0.1}, "A[2]", "backward")
     )
     assert [line.split()[-1] for line in before if "W[3]" in line or "b[3]" in line] == ["△", "△"]
     assert [line.split()[-1] for line in after if "W[3]" in line or "b[3]" in line] == ["0.2071", "0.0500"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.protocol.views import Here, Term
 from nnwalk_tui.render import here
 from nnwalk_tui.render.text import Line, measure
-from tests.support import fakes
+from tests.support import fake_views
 
 
 def drawn(view: Here, width: int, height: int | None = None) -> list[str]:
@@ -18,7 +18,7 @@ def drawn(view: Here, width: int, height: int | None = None) -> list[str]:
 
 
 def worked(text: str, width: int = 38) -> list[str]:
-    view = msgspec.structs.replace(fakes.here(), rule=[], other=[], numbers=[text])
+    view = msgspec.structs.replace(fake_views.here(), rule=[], other=[], numbers=[text])
     return drawn(view, width)[1:]
 
 
@@ -42,7 +42,7 @@ def test_what_no_line_has_room_for_is_broken_at_any_blank() -> None:
 
 
 def lines_of(rule: list[Term], width: int) -> list[str]:
-    return drawn(msgspec.structs.replace(fakes.here(), rule=rule, other=[], numbers=[]), width)[1:]
+    return drawn(msgspec.structs.replace(fake_views.here(), rule=rule, other=[], numbers=[]), width)[1:]
 
 
 def test_a_rule_keeps_a_sum_with_what_it_sums_and_a_bracket_whole() -> None:
@@ -56,12 +56,12 @@ def test_a_rule_keeps_a_sum_with_what_it_sums_and_a_bracket_whole() -> None:
 
 @given(st.integers(28, 120))
 def test_no_line_of_a_rule_is_wider_than_the_pane(width: int) -> None:
-    lines: list[Line] = here.here(fakes.here(), width)
+    lines: list[Line] = here.here(fake_views.here(), width)
     assert all(measure(line) <= width for line in lines)
 
 
 def test_shapes_that_are_left_out_are_marked() -> None:
-    view = msgspec.structs.replace(fakes.here(), numbers=["a = 1", "b = 2"])
+    view = msgspec.structs.replace(fake_views.here(), numbers=["a = 1", "b = 2"])
     whole = drawn(view, 38)
     assert "forward  A[2] = max(0, Z[2])" in whole
     short = drawn(view, 38, len(whole) - 1)
@@ -70,6 +70,6 @@ def test_shapes_that_are_left_out_are_marked() -> None:
 
 
 def test_the_event_s_number_is_shortened_rather_than_left_out() -> None:
-    view = msgspec.structs.replace(fakes.here(), title="backward · log-softmax")
+    view = msgspec.structs.replace(fake_views.here(), title="backward · log-softmax")
     assert drawn(view, 60)[0].endswith("event 14 of 26")
     assert drawn(view, 38)[0].endswith(" 14/26")

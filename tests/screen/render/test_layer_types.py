@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from nnwalk_tui.render import layers
-from tests.support import fakes
+from tests.support import fake_views
 from tests.support.live import live
 
 TELLING = {"W", "Z", "mean", "std", "badge", "norms", "norm"}
@@ -16,7 +16,7 @@ TELLING = {"W", "Z", "mean", "std", "badge", "norms", "norm"}
 
 def drawn(kind: str, activation: str, width: int) -> str:
     """The first row, whose type has cost no column that tells more."""
-    found = [msgspec.structs.replace(layer, kind=kind, activation=activation) for layer in fakes.layers()]
+    found = [msgspec.structs.replace(layer, kind=kind, activation=activation) for layer in fake_views.layers()]
     wide = layers.widths(found, layers.Widths())
     shortest = layers.table(wide._replace(type=wide.brief_type, form=2), width)
     wide = layers.fitted(wide, width)

@@ -13,8 +13,8 @@ from rich.cells import cell_len
 from engine.protocol.views import Badge, Layer
 from nnwalk_tui.render import layers
 from nnwalk_tui.render.spark import sparkline
-from tests.support import fakes
-from tests.support.fakes import plain
+from tests.support import fake_views
+from tests.support.fake_views import plain
 
 
 def layer_table(width: int, found: list[Layer], quantity: str = "A") -> tuple[str, list[str]]:
@@ -26,7 +26,7 @@ def layer_table(width: int, found: list[Layer], quantity: str = "A") -> tuple[st
 
 
 def test_a_row_of_layers_says_everything_under_its_heading() -> None:
-    heading, rows = layer_table(150, fakes.layers())
+    heading, rows = layer_table(150, fake_views.layers())
     titles = "l type W b Z A params memory A: mean std min max norm zero NaN norms seen badge"
     assert " ".join(heading.split()) == titles
     said = "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0% ▁▂▃▄▅▆▇▇ dead 75% +1"
@@ -39,32 +39,32 @@ def test_a_row_of_layers_says_everything_under_its_heading() -> None:
 
 @given(st.integers(20, 160), st.sampled_from(layers.QUANTITIES))
 def test_columns_are_dropped_whole_and_never_overlap(width: int, quantity: str) -> None:
-    heading, rows = layer_table(width, fakes.layers("W b Z A dZ dA dW db"), quantity)
+    heading, rows = layer_table(width, fake_views.layers("W b Z A dZ dA dW db"), quantity)
     for line in (heading, *rows):
         assert cell_len(line.rstrip()) <= width or width < 40
     assert all(cell_len(row) == cell_len(heading) for row in rows)
 
 
 def test_a_badge_that_is_not_alone_says_so_in_any_room() -> None:
-    _, wide = layer_table(150, fakes.layers())
-    _, narrow = layer_table(74, fakes.layers())
+    _, wide = layer_table(150, fake_views.layers())
+    _, narrow = layer_table(74, fake_views.layers())
     assert "dead 75% +1" in wide[1]
     assert "dead 75% +1" in narrow[1]
     assert "saturated 98% +1" in narrow[2]
 
 
 def test_a_chosen_layer_says_why_it_has_its_badges() -> None:
-    text = "\n".join(plain(line).rstrip() for line in layers.about(fakes.layers()[1], 60))
+    text = "\n".join(plain(line).rstrip() for line in layers.about(fake_views.layers()[1], 60))
     assert text == (
         " 2 layers.1: 528 parameters · 10.1K · W 16×32 · b 16 · Z\n   64×16 · A 64×16\n"
         " dead 75%: 12 of 16 neurons give 0; the badge is for 25% and\n   more\n"
         " vanishing 1/137: ‖dZ[2]‖ / ‖dZ[3]‖ = 0.0073; the badge is\n   for 0.01 and less"
     )
-    assert "no badge" in plain(layers.about(fakes.layers()[0], 60)[-1])
+    assert "no badge" in plain(layers.about(fake_views.layers()[0], 60)[-1])
 
 
 def test_what_is_not_computed_yet_shows_a_dot() -> None:
-    _, rows = layer_table(100, fakes.layers("W b"), "dW")
+    _, rows = layer_table(100, fake_views.layers("W b"), "dW")
     assert rows[0].count("·") >= 3
 
 
@@ -72,7 +72,7 @@ def test_what_is_not_computed_yet_shows_a_dot() -> None:
 @pytest.mark.parametrize("kinds", [("linear", "leakyrelu"), ("linear", "relu"), ("conv2d", "tanh"), ("layernorm", "")])
 def test_types_are_shortened_rather_than_that_statistics_go(width: int, kinds: tuple[str, str]) -> None:
     kind, activation = kinds
-    found = [msgspec.structs.replace(layer, kind=kind, activation=activation) for layer in fakes.layers()]
+    found = [msgspec.structs.replace(layer, kind=kind, activation=activation) for layer in fake_views.layers()]
     usual = layers.widths(found, layers.Widths())
     wide = layers.fitted(usual, width)
     heading = "".join(span for span, _ in layers.heading("A", wide, layers.table(wide, width)))
@@ -84,13 +84,13 @@ def test_types_are_shortened_rather_than_that_statistics_go(width: int, kinds: t
 
 
 def test_columns_of_layers_only_grow() -> None:
-    wide = layers.widths(fakes.layers(), layers.Widths(W=20))
+    wide = layers.widths(fake_views.layers(), layers.Widths(W=20))
     assert wide.W == 20
     assert wide.type == len("linear softmax")
 
 
 def test_a_layer_with_nan_is_in_the_warning_style() -> None:
-    found = fakes.layers(value=math.nan, bad=1.0)
+    found = fake_views.layers(value=math.nan, bad=1.0)
     wide = layers.widths(found, layers.Widths())
     row = layers.row(found[0], "A", wide, layers.table(wide, 150), here=False)
     assert ("nan", "warning") in [(text.strip(), style) for text, style in row]
@@ -144,6 +144,6 @@ def test_counts_are_short(value: int, shown: str) -> None:
 def test_a_badge_that_has_no_room_is_counted() -> None:
     vanishing = Badge("vanishing", 0.003, "vanishing 1/328", "")
     saturated = Badge("saturated", 0.93, "saturated 93%", "")
-    layer = msgspec.structs.replace(fakes.layers("W", 1.0)[0], badges=[vanishing, saturated])
+    layer = msgspec.structs.replace(fake_views.layers("W", 1.0)[0], badges=[vanishing, saturated])
     for width, shown in ((15, "vanishing +1"), (16, "vanishing 1/328+"), (18, "vanishing 1/328 +1")):
         assert layers._badge(layer, "A", width) == (shown, "warning")

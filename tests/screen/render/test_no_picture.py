@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nnwalk_tui.render import tensor
-from tests.support import fakes
+from tests.support import fake_views
 from tests.support.live import live
 
 
@@ -15,7 +15,8 @@ from tests.support.live import live
 @pytest.mark.parametrize("width", [38, 78, 118])
 def test_a_row_that_is_no_picture_says_what_is_one(columns: int, said: str, width: int) -> None:
     lines = [
-        "".join(text for text, _ in line) for line in tensor.picture(fakes.tensor("db[1]", 0.1, 32, columns), width, 9)
+        "".join(text for text, _ in line)
+        for line in tensor.picture(fake_views.tensor("db[1]", 0.1, 32, columns), width, 9)
     ]
     assert all(len(line) <= width for line in lines)
     text = " ".join(" ".join(lines).split())

@@ -12,7 +12,7 @@ from engine.protocol.views import Curve, LandscapeView, LossView
 from nnwalk_tui.render import landscape, loss
 from nnwalk_tui.render.canvas import Canvas, cell
 from nnwalk_tui.render.text import Line
-from tests.support import fakes
+from tests.support import fake_views
 
 SIZES = [(44, 14), (45, 15), (78, 12), (118, 31), (199, 50), (63, 23)]
 
@@ -116,6 +116,6 @@ def test_the_landscape_s_marks_stand_on_its_curve(
 
 
 def test_the_loss_of_here_is_on_the_curve_that_is_still_coarse() -> None:
-    view = fakes.landscape()
+    view = fake_views.landscape()
     assert view.marks[0] == ("here", 0.0, 2.0)
     assert (0.0, 2.0) in landscape._points(view)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render import digits, loss
 from nnwalk_tui.render.text import measure
-from tests.support import fakes
-from tests.support.fakes import plain
+from tests.support import fake_views, fakes
+from tests.support.fake_views import plain
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def ascii_theme() -> Iterator[None]:
 
 @given(st.integers(20, 120), st.integers(1, 40))
 def test_plots_take_exactly_their_size(width: int, height: int) -> None:
-    for view in (fakes.curves(), fakes.broken().curves, fakes.before_training().curves):
+    for view in (fake_views.curves(), fakes.broken().curves, fakes.before_training().curves):
         assert view is not None
         for lines in (loss.losses(view, width, height), loss.accuracies(view, width, height)):
             assert len(lines) <= height
@@ -33,13 +33,13 @@ def test_plots_take_exactly_their_size(width: int, height: int) -> None:
 
 def test_the_plot_s_gutter_stays_for_other_losses() -> None:
     def gutter(scale: float) -> int:
-        return plain(loss.losses(fakes.curves(scale=scale), 60, 10)[0]).index("┤")
+        return plain(loss.losses(fake_views.curves(scale=scale), 60, 10)[0]).index("┤")
 
     assert gutter(2.31) == gutter(0.00042) == gutter(12345.0)
 
 
 def test_the_curve_is_drawn_in_braille_and_the_validation_as_marks() -> None:
-    text = "".join(plain(line) for line in loss.losses(fakes.curves(), 60, 10))
+    text = "".join(plain(line) for line in loss.losses(fake_views.curves(), 60, 10))
     assert any("\u2800" < character <= "\u28ff" for character in text)
     assert "●" in text
 
@@ -47,7 +47,7 @@ def test_the_curve_is_drawn_in_braille_and_the_validation_as_marks() -> None:
 @pytest.mark.parametrize("target", [(14, 14), (7, 14), (28, 28), (5, 10)])
 def test_a_resampled_picture_keeps_its_mean_where_boxes_are_equal(target: tuple[int, int]) -> None:
     rows, columns = target
-    source = fakes.pixels(0)
+    source = fake_views.pixels(0)
     means = digits.resample(source, 28, 28, rows, columns)
     mean = sum(map(sum, means)) / (rows * columns)
     assert len(means) == rows
@@ -69,36 +69,36 @@ def test_a_picture_of_any_size_is_drawn_at_the_size_asked_for(height: int, width
 
 
 def test_wrong_predictions_differ_by_sign() -> None:
-    wrong, right = fakes.examples()[3], fakes.examples()[0]
+    wrong, right = fake_views.examples()[3], fake_views.examples()[0]
     assert digits.verdict(wrong) == "[4→5 ✗]"
     assert digits.verdict(right) == "1→1 ✓"
-    assert digits.verdict(fakes.examples(predicted=False)[0]) == "1→·"
+    assert digits.verdict(fake_views.examples(predicted=False)[0]) == "1→·"
 
 
 @given(st.integers(1, 240), st.integers(1, 70))
 def test_pictures_stay_within_their_room(width: int, height: int) -> None:
-    layout = digits.grid(width, height, fakes.examples())
+    layout = digits.grid(width, height, fake_views.examples())
     if layout is None:
         assert width < 11 or height < 6
         return
-    lines = digits.pictures(fakes.examples(), layout, width)
+    lines = digits.pictures(fake_views.examples(), layout, width)
     assert len(lines) <= height
     assert max(map(measure, lines)) <= width
 
 
 def test_pictures_are_full_size_only_where_several_fit() -> None:
-    wide, narrow = digits.grid(180, 20, fakes.examples()), digits.grid(72, 20, fakes.examples())
+    wide, narrow = digits.grid(180, 20, fake_views.examples()), digits.grid(72, 20, fake_views.examples())
     assert wide is not None
     assert narrow is not None
     assert (wide.cells, narrow.cells) == (28, 14)
-    assert digits.grid(150, 20, fakes.examples(pictures=False)) is None
+    assert digits.grid(150, 20, fake_views.examples(pictures=False)) is None
 
 
 @pytest.mark.usefixtures("ascii_theme")
 def test_ascii_pictures_and_plots_are_ascii() -> None:
-    picture = digits.picture(fakes.pixels(1), 28, 28, 14, 7, theme.grey_steps(), theme.ascii_only())
+    picture = digits.picture(fake_views.pixels(1), 28, 28, 14, 7, theme.grey_steps(), theme.ascii_only())
     assert all(plain(line).isascii() for line in picture)
     assert any(character in plain(line) for line in picture for character in "#%@")
-    plot = "".join(plain(line) for line in loss.losses(fakes.curves(), 60, 10))
+    plot = "".join(plain(line) for line in loss.losses(fake_views.curves(), 60, 10))
     assert theme.to_ascii(plot).isascii()
     assert "*" in plot

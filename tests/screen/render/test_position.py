@@ -16,8 +16,8 @@ from nnwalk_tui.render import here as here_lines
 from nnwalk_tui.render import tape, timeline
 from nnwalk_tui.render.header import header
 from nnwalk_tui.render.text import measure
-from tests.support import fakes
-from tests.support.fakes import plain
+from tests.support import fake_views, fakes
+from tests.support.fake_views import plain
 
 
 @given(st.integers(20, 240), st.sampled_from(fakes.ALL))
@@ -48,29 +48,32 @@ def test_the_header_s_columns_do_not_move_from_batch_to_batch() -> None:
     ]
 
 
-@given(st.integers(1, 240), st.integers(0, len(fakes.OPS)))
+@given(st.integers(1, 240), st.integers(0, len(fake_views.OPS)))
 def test_the_time_line_takes_one_line(width: int, cursor: int) -> None:
-    assert measure(timeline.timeline(fakes.tape(cursor), Status.PAUSED, "op", width)) == width
+    assert measure(timeline.timeline(fake_views.tape(cursor), Status.PAUSED, "op", width)) == width
 
 
 @given(st.integers(80, 240))
 def test_the_time_line_s_cursor_goes_right_with_every_event_or_stays(width: int) -> None:
-    lines = [plain(timeline.timeline(fakes.tape(at), Status.PAUSED, "op", width)) for at in range(len(fakes.OPS) + 1)]
+    lines = [
+        plain(timeline.timeline(fake_views.tape(at), Status.PAUSED, "op", width))
+        for at in range(len(fake_views.OPS) + 1)
+    ]
     cells = [line.index("◉") for line in lines]
     assert all(before <= after for before, after in pairwise(cells))
     assert all(name in line for line in lines for name in ("load", "forward", "loss", "backward", "update"))
 
 
-@given(st.integers(110, 240), st.integers(1, len(fakes.OPS)))
+@given(st.integers(110, 240), st.integers(1, len(fake_views.OPS)))
 def test_the_time_line_names_the_event_whatever_panes_there_are(width: int, cursor: int) -> None:
-    tape = fakes.tape(cursor)
+    tape = fake_views.tape(cursor)
     assert tape.title[:20] in plain(timeline.timeline(tape, Status.PAUSED, "op", width))
 
 
-@given(st.integers(100, 240), st.integers(0, len(fakes.OPS)))
+@given(st.integers(100, 240), st.integers(0, len(fake_views.OPS)))
 def test_a_click_on_the_cursor_is_where_it_stands(width: int, cursor: int) -> None:
-    line = plain(timeline.timeline(fakes.tape(cursor), Status.PAUSED, "op", width))
-    at = timeline.event_at(fakes.tape(cursor), line.index("◉"), width)
+    line = plain(timeline.timeline(fake_views.tape(cursor), Status.PAUSED, "op", width))
+    at = timeline.event_at(fake_views.tape(cursor), line.index("◉"), width)
     assert at is None or abs(at - cursor) <= 1
 
 
@@ -80,7 +83,7 @@ def test_the_time_line_of_an_empty_tape_is_a_thin_line() -> None:
 
 
 def test_the_tape_marks_what_is_done_what_is_here_and_what_is_chosen() -> None:
-    rows, widths = fakes.tape(2).rows, fakes.tape(2).widths
+    rows, widths = fake_views.tape(2).rows, fake_views.tape(2).widths
     where = tape.columns(widths, 26, 80)
     assert plain(tape.row(rows[1], where, 2, chosen=True)).startswith("›▶ ")
     assert tape.row(rows[2], where, 2, chosen=False)[2][1] == "quiet"
@@ -88,7 +91,7 @@ def test_the_tape_marks_what_is_done_what_is_here_and_what_is_chosen() -> None:
 
 
 def test_shapes_stand_centred_under_their_factors() -> None:
-    lines = here_lines.here(fakes.here(), 72)
+    lines = here_lines.here(fake_views.here(), 72)
     rule, shapes = plain(lines[1]), plain(lines[2])
     for term in ("∂_Z[2]", "∂_A[2]", "Z[2] >"):
         middle = rule.index(term) + len("Z[2]" if ">" in term else term) / 2
@@ -98,15 +101,15 @@ def test_shapes_stand_centred_under_their_factors() -> None:
 
 
 def test_shapes_never_touch_each_other() -> None:
-    view = msgspec.structs.replace(fakes.here(), rule=[Term("Z", "64×1000"), Term("="), Term("X", "64×784")])
+    view = msgspec.structs.replace(fake_views.here(), rule=[Term("Z", "64×1000"), Term("="), Term("X", "64×784")])
     assert plain(here_lines.here(view, 60)[2]).split() == ["64×1000", "64×784"]
 
 
 @given(st.integers(24, 120))
 def test_a_long_rule_is_wrapped_between_its_terms(width: int) -> None:
-    lines = here_lines.here(fakes.here(), width)
+    lines = here_lines.here(fake_views.here(), width)
     text = " ".join(plain(line) for line in lines)
-    assert all(term.text in text for term in fakes.here().rule)
+    assert all(term.text in text for term in fake_views.here().rule)
     assert all(measure(line) <= width for line in lines[1:3])
 
 

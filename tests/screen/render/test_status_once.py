@@ -10,7 +10,7 @@ from nnwalk_tui.places.layout import LEAST_WIDTH
 from nnwalk_tui.render.header import header
 from nnwalk_tui.render.text import Line, measure
 from nnwalk_tui.render.timeline import timeline
-from tests.support import fakes
+from tests.support import fake_views, fakes
 
 HUGE = TapeView(phases=[("forward", 99_999)], cursor=9, total=99_999, first=1, rows=[], lines=0, at=0)
 
@@ -22,7 +22,7 @@ def plain(line: Line) -> str:
 
 @pytest.mark.parametrize("width", [LEAST_WIDTH, 50, 60, 80, 120, 200])
 @pytest.mark.parametrize("status", Status)
-@pytest.mark.parametrize("tape", [fakes.tape(5), HUGE], ids=["usual", "huge"])
+@pytest.mark.parametrize("tape", [fake_views.tape(5), HUGE], ids=["usual", "huge"])
 def test_the_time_line_says_it_with_its_sign_and_in_a_word(width: int, status: Status, tape: TapeView) -> None:
     sign = {Status.PAUSED: "‖", Status.RUNNING: "▶", Status.TRAVELLING: "»", Status.ENDED: "■"}[status]
     line = timeline(tape, status, "layer", width)

@@ -12,7 +12,7 @@ from nnwalk_tui.colours import theme
 from nnwalk_tui.render import numbers
 from nnwalk_tui.render.frame import Frame, framed
 from nnwalk_tui.render.text import Line, clean, ends, fit, fit_line, measure, merge
-from tests.support.fakes import plain
+from tests.support.fake_views import plain
 
 sizes = st.integers(1, 240)
 

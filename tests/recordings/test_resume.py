@@ -99,7 +99,7 @@ def kill_again_and_again(times: int, seed: int, state: Path, digests: list[str])
 
 
 def test_a_kill_of_screen_and_engine_loses_no_step_that_was_seen(state: Path, digests: list[str]) -> None:
-    at = kill_again_and_again(5, 1, state, digests)
+    at = kill_again_and_again(3, 1, state, digests)
     place = f"{(at - 1) // BATCHES + 1}:{(at - 1) % BATCHES + 1}"
     done = headless("--resume", "--json", "-c", f"goto {place}", "-c", "digest")
     said = [json.loads(line) for line in done.stdout.splitlines()]

@@ -141,7 +141,7 @@ def test_a_terminal_that_hung_up_is_gone() -> None:
 def test_the_program_ends_with_a_terminal_that_sends_no_signal(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()  # of nobody's session: who hangs up sends no SIGHUP
     fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    command = [sys.executable, "-m", "nnwalk_tui"]
+    command = [sys.executable, "-m", "tests.support.fake_program"]
     environment = {**os.environ, "TERM": "xterm-256color", "XDG_STATE_HOME": str(tmp_path)}
     process = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True

@@ -17,12 +17,12 @@ _STYLE = re.compile(rb"\x1b\[([0-9;]*)m")
 
 
 def seen(tmp_path: Path, *arguments: str, **environment: str) -> bytes:
-    """What is written of the first screen and one batch."""
-    program = Program(*SMALL, *arguments, state=tmp_path, environment=PLAIN | environment)
+    """What is written of the first screen and one jump."""
+    program = Program(*SMALL, *arguments, state=tmp_path, environment=PLAIN | environment, fake=True)
     program.until("1 graph")
-    program.until((1, 0))
-    program.type("b")
     program.until((1, 1))
+    program.type(":goto 1:5\r")
+    program.until((1, 5))
     program.type("q")
     assert program.ended() == 0
     return program.written
@@ -74,31 +74,29 @@ def test_only_ascii_is_written_and_the_mouse_left_to_the_terminal_where_that_is_
 
 def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_returns(tmp_path: Path) -> None:
     shell = ("bash", "-c", 'set -m; "$@"; echo stopped here; read -r; fg', "bash")
-    program = Program(*SMALL, state=tmp_path, environment=PLAIN, before=shell)
-    program.until((1, 0))
-    program.type("b")
+    program = Program(*SMALL, state=tmp_path, environment=PLAIN, before=shell, fake=True)
     program.until((1, 1))
     program.type("\x1a")
     program.until("stopped here")
     assert program.written.count(b"\x1b[?1049l") == 1
     program.type("\r")
     program.until("1 graph")  # fg brings the whole screen back
-    program.type("b")
-    program.until((2, 1))
+    program.type(":goto 1:5\r")
+    program.until((1, 5))
     program.type("q")
     assert program.ended() == 0
 
 
 def test_a_storm_of_sizes_ends_in_a_whole_screen_of_the_last(tmp_path: Path) -> None:
     dice = random.Random(0)
-    program = Program(*SMALL, state=tmp_path, environment=PLAIN)
-    program.until((1, 0))
+    program = Program(*SMALL, state=tmp_path, environment=PLAIN, fake=True)
+    program.until((1, 1))
     for _ in range(40):
         program.resize(dice.randint(1, 250), dice.randint(1, 80))
         program.read(0.01)
     program.resize(120, 40)
     program.until("5 digits")
-    program.read(1.0)
+    program.settle()
     rows = program.text.splitlines()
     assert len(rows) == 40
     assert "1 graph" in rows[2]

@@ -26,7 +26,7 @@ class Program:
     """`nnwalk-tui …` in a terminal of 80 × 24.
 
     `environment` goes before what there is, "" takes a name out of it; `before` is a command that starts the program,
-    `link` how many bytes a second the line carries.
+    `link` how many bytes a second the line carries. `fake`: over the engine's stand-in, which is there much sooner.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Program:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
         link: int | None = None,
+        fake: bool = False,
     ) -> None:
         self.written = b""
         self._link = link
@@ -46,7 +47,7 @@ class Program:
         usual = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "XDG_STATE_HOME": str(state)}
         usual |= {"PYTHONPATH": str(Path(__file__).parents[2]), **(environment or {})}
         given = {name: value for name, value in usual.items() if value}
-        command = [*before, sys.executable, "-m", "nnwalk_tui", *arguments]
+        command = [*before, sys.executable, "-m", "tests.support.fake_program" if fake else "nnwalk_tui", *arguments]
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             os.execvpe(command[0], command, given)
@@ -96,6 +97,14 @@ class Program:
         while not (wanted in self.text if isinstance(wanted, str) else wanted == self.place):
             alive = self.read(0.02) and time.monotonic() < end
             assert alive, f"no {wanted!r} on screen:\n{self.text}"
+
+    def settle(self) -> None:
+        """Read until nothing more is written for half a second."""
+        end, before = time.monotonic() + PATIENCE, -1
+        while before < len(self.written):
+            before = len(self.written)
+            assert self.read(0.5), f"it has ended:\n{self.text}"
+            assert time.monotonic() < end, f"it does not come to rest:\n{self.text}"
 
     def engines(self) -> list[int]:
         """The processes that the screen has started."""

@@ -125,24 +125,17 @@ def stand(session: Session, place: Place) -> None:
 
 
 @pytest.mark.parametrize("expression", [*SCALARS, *INSIDE])
-def test_run_until_lands_where_a_scan_in_single_steps_finds_the_first_true_place(
+def test_runs_and_reverse_runs_land_where_a_scan_in_single_steps_finds_it_true(
     scanned: Scanned, expression: str
 ) -> None:
     places = scanned.places(expression)
     session = small()
     for expected in places[:30]:
-        hit = session.run(until=expression)
-        assert hit is not None
+        assert session.run(until=expression) is not None
         assert place_of(session, scanned.events) == expected
     if len(places) <= 30:
         assert session.run(until=expression) is None
         assert (session.iteration, session.event) == (22, None)
-
-
-@pytest.mark.parametrize("expression", [*SCALARS, *INSIDE])
-def test_reverse_run_goes_through_the_same_places_from_the_end(scanned: Scanned, expression: str) -> None:
-    places = scanned.places(expression)
-    session = small()
     session.run()
     last = [place for place in places if place != (22, scanned.events)]
     for expected in reversed(last[-30:]):

@@ -23,7 +23,7 @@ from nnwalk_tui.client.target import Can, EngineDied, FromTarget
 if TYPE_CHECKING:
     from nnwalk_tui.client.engine_life import EngineLife
 
-ENGINE = (sys.executable, "-P", "-m", "engine.server")  # -P: a folder "engine" where the user works is not ours
+ENGINE: tuple[str, ...] = (sys.executable, "-P", "-m", "engine.server")  # -P: a folder "engine" where the user works is not ours
 BACKLOG = 2000  # messages kept until somebody listens
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from engine import statistics
 from engine.errors import ExpressionError, NotComputedYetError
 from engine.experiments.optimizers import spec_of
+from engine.lookup.everywhere import anything_bad
 from engine.lookup.names import Ref
 from engine.lookup.values import Values
 
@@ -87,15 +87,6 @@ def _saturated(values: Values, ref: Ref) -> float:
     return statistics.saturated(tensor, op)
 
 
-def _nan_everywhere(values: Values) -> bool:
-    loss = values.scalars["loss"]()
-    if isinstance(loss, float) and not math.isfinite(loss):
-        return True
-    gradients = values.parameter_gradients()
-    tensors = [t for t in values.tensors().values() if t.is_floating_point()]
-    return any(statistics.is_bad(tensor) for tensor in (*tensors, *gradients))
-
-
 def _optimizer_symbol(values: Values, symbol: str, full_name: str) -> Tensor | None:
     """What the optimizer keeps for a parameter under a symbol ("m", "v", …); None if there is no such."""
     place = values.optimizer_of(full_name)
@@ -155,9 +146,9 @@ FUNCTIONS: dict[str, Function] = {
 
 
 def everywhere(name: str, values: Values) -> bool:
-    """f(*): whether it holds of the loss, any parameter or any gradient. Raises ExpressionError but for nan."""
+    """f(*): whether it holds of any tensor of the batch. Raises ExpressionError but for nan."""
     if name != "nan":
         raise ExpressionError(
             f"{name}(*) is not known", "only nan(*) looks everywhere; name a value: " + f"{name}(W[1])"
         )
-    return _nan_everywhere(values)
+    return anything_bad(values)

@@ -48,6 +48,7 @@ class Values:
         self._done = done
         self._refresh = refresh
         self._tape_now: Tape | None = None
+        self.seen_bad: Callable[[], bool] | None = None  # of a free run: whether something in the batch was not finite
 
     @property
     def tape(self) -> Tape | None:
@@ -294,6 +295,11 @@ class Values:
         if value is None or value.gradient is None:
             raise ExpressionError(f"the gradient of {ref.base} is not seen by itself", "look at its operation's event")
         return value.gradient
+
+    def refreshed(self, wanted: frozenset[int]) -> Tape:
+        """The batch's tape with the values of these events held, whatever the room."""
+        self._tape_now = self._refresh(wanted)
+        return self._tape_now
 
     def reached(self, value: Value) -> bool:
         """Whether the cursor is past the event that makes a value."""

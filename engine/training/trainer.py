@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -51,6 +51,7 @@ class Trainer:
         self._note_base_rates()
         self.epoch, self.batch, self.iteration = 1, 0, 0
         self.owner: object = None  # the branch whose state this is
+        self.beside: AbstractContextManager[object] = nullcontext()  # of each step that is not recorded
         self._iterator: Iterator[Any] | None = None
         self._epoch_random: RandomState | None = None
         self._epoch_held: Held | None = None
@@ -153,7 +154,7 @@ class Trainer:
         began = time.perf_counter()
         batch = self.load()
         rates = self.groups.rates()
-        with users_code("training on a batch"):
+        with users_code("training on a batch"), self.beside:
             outcome = self.program.train(batch)
         self._seconds += time.perf_counter() - began
         self._batches_timed += 1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 
 from torch import Tensor
 
 from engine.cursor import Cursor
 from engine.errors import CommandError
+from engine.lookup.everywhere import anything_bad
 from engine.lookup.live import LiveValues
 from engine.lookup.scalars import scalars_at
 from engine.lookup.values import Values
+from engine.watching.sums import Sums
 from engine.watching.watches import Condition, Found
 
 
@@ -23,13 +26,34 @@ class Lookout:
         self._before: dict[str, Tensor] = {}
         self._live = LiveValues(cursor.timeline, self._before)
         self.needs_tape = any(condition.needs_tape for condition in conditions)
+        self._sums = Sums() if any(condition.looks_everywhere for condition in conditions) else None
+        self._live.seen_bad = self._seen_bad if self._sums is not None else None
+        self._recorded = False
         self._copied = {name for condition in conditions for name in condition.parameters}
         self._named = dict(cursor.trainer.modules.named_parameters())
 
-    def before_batch(self) -> None:
-        """Copy what a condition compares with."""
+    def run_batch(self, record: bool = False) -> None:
+        """Train on a batch, recorded where it shall be or must; what a condition compares with is copied before."""
         for name in self._copied:
             self._before[name] = self._named[name].detach().clone()
+        trainer, timeline = self._cursor.trainer, self._cursor.timeline
+        self._recorded = record or self.needs_tape
+        if self._recorded:
+            timeline.record_batch()
+        elif self._sums is None:
+            timeline.train_batch()
+        else:
+            trainer.beside = self._sums
+            try:
+                timeline.train_batch()
+            finally:
+                trainer.beside = nullcontext()
+        self._cursor.stand(trainer.iteration, None)
+
+    def _seen_bad(self) -> bool:
+        if self._recorded or self._sums is None:
+            return anything_bad(self._cursor.values())
+        return not self._sums.all_finite()
 
     def candidates(self) -> list[Condition]:
         """The conditions that may have come true in the batch that the trainer has just done."""
@@ -44,6 +68,10 @@ class Lookout:
             if (altered and condition.reads_parameters) or condition.may_hold(values, template)
         ]
 
+    def acquit(self, candidates: Sequence[Condition]) -> None:
+        """They did not come true in the batch. What looked so in it will again: batches are recorded from here on."""
+        self.needs_tape |= any(condition.looks_everywhere for condition in candidates)
+
     def _is_altered(self) -> bool:
         """Whether the parameters are not those that the batch's update made: an edit, or an audit, came after it."""
         timeline, iteration = self._cursor.timeline, self._cursor.trainer.iteration
@@ -56,19 +84,15 @@ def forward(cursor: Cursor, conditions: Sequence[Condition], target: int, on_bat
         return hit
     if not cursor.catch_up():
         return None
-    timeline, interrupted = cursor.timeline, cursor.interrupted
+    interrupted = cursor.interrupted
     lookout, record_next = Lookout(cursor, conditions), False
     with cursor.trainer.at_work:
         while cursor.iteration < target and not interrupted():
-            lookout.before_batch()
-            if record_next or lookout.needs_tape:
-                timeline.record_batch()
-            else:
-                timeline.train_batch()
-            cursor.stand(cursor.trainer.iteration, None)
+            lookout.run_batch(record_next)
             candidates = lookout.candidates()
             if candidates and (hit := first_hit(cursor, candidates)):
                 return hit
+            lookout.acquit(candidates)
             record_next = on_batch()
     return None
 
@@ -92,7 +116,10 @@ def last_hit(cursor: Cursor, conditions: Sequence[Condition], before: int) -> Fo
 
 def _found(cursor: Cursor, condition: Condition, after: int) -> Found | None:
     tape = cursor.tape()
-    return None if tape is None else next(iter(condition.places(cursor.values(), tape, after)), None)
+    if tape is None:
+        return None
+    values = cursor.values()
+    return next(iter(condition.places(values, tape, after)), None) or condition.was_so(values, tape, after)
 
 
 def _stand(cursor: Cursor, found: Found) -> Found:
@@ -158,12 +185,7 @@ def _scan(cursor: Cursor, conditions: Sequence[Condition], start: int, stop: int
         for iteration in range(start + 1, stop + 1):
             if cursor.interrupted():
                 return []
-            lookout.before_batch()
-            if lookout.needs_tape:
-                timeline.record_batch()
-            else:
-                timeline.train_batch()
-            cursor.stand(iteration, None)
+            lookout.run_batch()
             if lookout.candidates():
                 found.append(iteration)
     return found

@@ -19,25 +19,27 @@ from torch import Tensor
 from engine.errors import CommandError, ExpressionError, NotComputedYetError
 from engine.lookup.answers import readable
 from engine.lookup.expressions import bare_word, evaluate_tree, parse, yes_or_no
+from engine.lookup.everywhere import first_bad
 from engine.lookup.moment import Moment
 from engine.lookup.names import Ref
+from engine.lookup.nonfinite import bad_before
 from engine.lookup.values import Values
-from engine.panes.equations import title, writes
+from engine.panes.equations import title
 from engine.protocol.positions import Phase
 from engine.protocol.replies import Hit
-from engine.statistics import is_bad
-from engine.tape.tape import Event, Tape
+from engine.tape.tape import Tape
+from engine.watching.cause import nonfinite_words
 
 PLACES = frozenset(("phase", "op", "layer", "path", "event"))
 _FORWARD_SYMBOLS = frozenset(("Z", "A", "N", "D", "dZ", "dA", "dN", "dD", "out", "X", "Y", "L", "dL", "dX"))
 
 ADVICE = {
-    "nan": "step back with O to the last healthy operation; stats of its inputs show what grew; try a lower rate",
+    "nan": "watch nan(*) stops at the operation that makes the first one; O and o walk on from here",
     "dead": "a dead neuron's gradient is zero, so it stays dead: try leaky-relu, kaiming, or a lower rate",
     "saturated": "its slope is nearly zero, so gradients vanish: look at max(abs(Z[1])), try --init scaled-normal",
     "norm": "compare the norms of all layers in the gradients pane: which way do they shrink or grow?",
     "ratio": "about 1e-3 is usual; much less learns slowly, much more is unstable: change the learning rate",
-    "loss": "look at the digits that are wrong, and at what the last update changed: print ratio(W[1])",
+    "loss": "look at what the last update changed: print ratio(W[1]); i looks into any value here",
     "max": "large pre-activations saturate or overflow: stats Z shows their spread",
 }
 
@@ -62,6 +64,7 @@ class Condition:
         self._batch_terms = [term for term in terms if not _names(term) & PLACES]
         self.functions = set(map(_called, ast.walk(self.tree))) - {""}
         self.looks_everywhere = "__everywhere__" in _names(self.tree)
+        self.is_nan_everywhere = self.looks_everywhere and isinstance(self.tree, ast.Call)
         self.on_place = bool(self._place_terms)
         self.needs_tape = bool(_names(self.tree) & _FORWARD_SYMBOLS) or "grad" in self.functions
         scalar_only = not self.functions and not any(isinstance(node, ast.Subscript) for node in ast.walk(self.tree))
@@ -113,9 +116,9 @@ class Condition:
 
     def events(self, values: Values, tape: Tape, after: int = 0) -> list[int]:
         """The events at which it came true: became so, or, for a place, is so."""
-        if self.looks_everywhere and len(self.functions) == 1 and isinstance(self.tree, ast.Call):
-            bad = first_bad_event(tape)
-            return [bad.number] if bad is not None and bad.number > after else []
+        if self.is_nan_everywhere:
+            made = first_bad(values)
+            return [made.event.number] if made is not None and made.event.number > after else []
         found, before = [], False
         for number in range(1, len(tape) + 1):
             now = self._holds_now(values.at(tape, number))
@@ -123,6 +126,12 @@ class Condition:
                 found.append(number)
             before = now
         return found
+
+    def was_so(self, values: Values, tape: Tape, after: int) -> Found | None:
+        """Of nan(*): a parameter that was not finite before the batch, in which then nothing is found that made it."""
+        if self.is_nan_everywhere and after < len(tape) and bad_before(tape):
+            return Found(self, after + 1, after + 1)
+        return None
 
     def _holds_now(self, values: Values) -> bool:
         try:
@@ -196,44 +205,16 @@ class Watches:
         self.all = [watch for watch in self.all if watch not in gone]
 
 
-def first_bad_event(tape: Tape) -> Event | None:
-    """The first event of a batch that made NaN or an infinity out of finite values; None if there is none."""
-    for event in tape.events:
-        made = [value.tensor for value in event.outputs if value.event is event]
-        made += [gradient for _, gradient in event.gradients_out]
-        if event.parameter:
-            made = [tape.versions.get(event.parameter, event.number)]
-        if any(tensor is not None and tensor.is_floating_point() and is_bad(tensor) for tensor in made):
-            return event
-    return None
-
-
 def hit_at(moment: Moment, found: Found, watch: int) -> Hit:
     """The report of a condition that is true at a position; `watch` is the number of its watch, 0 where it has none."""
     condition, tape = found.condition, moment.tape
     assert tape is not None
-    value = _first_bad_words(moment, tape) if condition.looks_everywhere else condition.actual(moment.values)
+    if condition.is_nan_everywhere:
+        value, advice = nonfinite_words(moment, tape, found.event)
+    else:
+        value, advice = condition.actual(moment.values), condition.advice()
     event = title(moment.naming, tape, tape.events[found.event - 1])
-    return Hit(
-        condition.text,
-        watch,
-        moment.position,
-        found.event,
-        event,
-        value,
-        condition.advice(),
-    )
-
-
-def _first_bad_words(moment: Moment, tape: Tape) -> str:
-    before = next((n for n, t in tape.before.tensors.items() if t.is_floating_point() and is_bad(t)), "")
-    if before:
-        return f"NaN or infinity was in {moment.naming.short_name.get(before, before)} before this batch"
-    bad = first_bad_event(tape)
-    if bad is None:
-        return "NaN or infinity is in a buffer"
-    layer = f", layer {bad.layer} ({bad.path or moment.naming.layers[bad.layer - 1].path})" if bad.layer else ""
-    return f"{title(moment.naming, tape, bad)}{layer} made the first NaN or infinity, in {writes(bad)}"
+    return Hit(condition.text, watch, moment.position, found.event, event, value, advice)
 
 
 def _short(value: Any) -> str:

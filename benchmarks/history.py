@@ -44,7 +44,7 @@ def _step_and_read(run: Session) -> None:
     assert tape.events
 
 
-def _resnet() -> nn.Module:
+def resnet() -> nn.Module:
     from torchvision.models import resnet18
 
     model: nn.Module = resnet18(num_classes=10)
@@ -53,8 +53,8 @@ def _resnet() -> nn.Module:
 
 def _recording_resnet(look: Callable[[Session], object]) -> Reading:
     data = examples((3, 32, 32), 256)
-    recorded = session(_resnet(), data=data, batch_size=8)
-    plain = PlainLoop(_resnet(), data=data, batch_size=8)
+    recorded = session(resnet(), data=data, batch_size=8)
+    plain = PlainLoop(resnet(), data=data, batch_size=8)
     return Reading(ratio(lambda: look(recorded), plain.train, pairs=25))
 
 
@@ -72,8 +72,8 @@ def _torchlens_mlp() -> Reading:
     return _torchlens(plain_model(), examples(), BATCH)
 
 
-def _torchlens_resnet() -> Reading:
-    return _torchlens(_resnet(), examples((3, 32, 32), 256), 8)
+def _torchlensresnet() -> Reading:
+    return _torchlens(resnet(), examples((3, 32, 32), 256), 8)
 
 
 # ── moving ────────────────────────────────────────────────────────────────────────────────────────────────────────────

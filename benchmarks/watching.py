@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.harness import Benchmark, Reading, ratio, seconds
-from benchmarks.subjects import PlainLoop, session
+from benchmarks.history import resnet
+from benchmarks.subjects import PlainLoop, examples, session
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_job
 from engine.protocol.recipe import Job
@@ -23,6 +24,14 @@ _GRADIENTS = ("norm(dW[1]) < 1e-9", "max(abs(dW[2])) > 1e6", "nan(*)")
 def _over_plain_loop(*expressions: str) -> float:
     run, plain = _watched(*expressions), PlainLoop()
     return ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=20)
+
+
+def _resnet_over_plain_loop(expression: str) -> Reading:
+    data = examples((3, 32, 32), 256)
+    run, plain = session(resnet(), data=data, batch_size=8), PlainLoop(resnet(), data=data, batch_size=8)
+    run.step()
+    run.do(f"watch {expression}")
+    return Reading(ratio(lambda: run.run(2), lambda: plain.train(2), pairs=15))
 
 
 def _watched(*expressions: str) -> Session:
@@ -88,6 +97,18 @@ BENCHMARKS = (
         "three watches on gradients, over the plain loop",
         1.4,
         lambda: Reading(_over_plain_loop(*_GRADIENTS)),
+    ),
+    Benchmark(
+        "watch-nan-mlp",
+        "nan(*), which looks at every tensor, over the plain loop: 784-128-64-10, batch 64",
+        1.4,
+        lambda: Reading(_over_plain_loop("nan(*)")),
+    ),
+    Benchmark(
+        "watch-nan-resnet18",
+        "nan(*) over the plain loop: resnet18, 32×32, batch 8",
+        1.25,
+        lambda: _resnet_over_plain_loop("nan(*)"),
     ),
     Benchmark("watch-iteration", "a watch on iterations, over the same run without one", 1.05, _iterations),
     Benchmark("autosave", "a run that is autosaved, over one that is not", 1.02, _autosaved),

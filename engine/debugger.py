@@ -11,6 +11,7 @@ from engine.program.program import Program
 from engine.protocol.positions import Status, Unit
 from engine.protocol.replies import Hit
 from engine.watching.search import forward, reverse
+from engine.watching.since import became_bad
 from engine.watching.watches import Condition, Found, Watches, check_places, hit_at
 
 
@@ -54,6 +55,10 @@ class Debugger(Cursor):
             return self._hit(reverse(self, self._conditions(until)))
         finally:
             self.status = Status.PAUSED
+
+    def became_bad(self, start: int) -> str:
+        """What became NaN or infinite in a run from border `start` to where the cursor stands, and since when."""
+        return became_bad(self, start)
 
     def _conditions(self, until: str) -> list[Condition]:
         wanted = [self.condition(until)] if until else []

@@ -56,7 +56,8 @@ def carry_out(session: Debugger, command: ask.Command) -> Outcome:
         case ask.Pause():
             return _moved(session, session.position)
         case ask.RunOn(count, unit, until):
-            return _stopped(session, session.run(count, unit, until), until)
+            start, hit = session.finished, session.run(count, unit, until)
+            return _stopped(session, hit, until, "" if hit else session.became_bad(start))
         case ask.ReverseRun(until):
             return _stopped(session, session.reverse_run(until), until or "a watch")
         case ask.Print(expression):
@@ -120,15 +121,15 @@ def _where(session: Debugger, place: Position) -> str:
     )
 
 
-def _stopped(session: Debugger, hit: Hit | None, until: str) -> Outcome:
-    """Where a run came to, and why it stopped; "" for one that was to stop nowhere."""
+def _stopped(session: Debugger, hit: Hit | None, until: str, became: str = "") -> Outcome:
+    """Where a run came to, and why it stopped, "" for one that was to stop nowhere; and what it made of the model."""
     where = _where(session, session.position)
     if hit is not None:
         return Outcome(None, f"{hit_text(hit)}\n{where}", hit)
     if until:
         back = "" if session.iteration else ": this is the start, goto last leads back"
         where = f"{until}: not true anywhere on the way{back}\n{where}"
-    return Outcome(None, where, None)
+    return Outcome(None, f"{where}\n{became}" if became else where, None)
 
 
 def hit_text(hit: Hit) -> str:

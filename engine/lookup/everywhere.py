@@ -57,4 +57,3 @@ def _held(values: Values) -> list[Tensor]:
 
 def _has_nan(tensor: Tensor) -> bool:
     return is_bad(tensor) and bool(torch.isnan(tensor).any())
-

@@ -20,7 +20,12 @@ from engine.tape.operations import VIEWS
 from engine.tape.tape import Event, Tape, Value
 from engine.tape.versions import Later
 
-MOVES = VIEWS | frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MOVES = VIEWS | _words(
     """
     _pack_padded_sequence _pad_packed_sequence arange bernoulli_ cat constant_pad_nd copy_ diag_embed diagonal_backward
     embedding empty empty_like empty_strided fill_ flip full full_like gather index index_fill index_fill_ index_put
@@ -28,15 +33,15 @@ MOVES = VIEWS | frozenset(
     new_empty_strided new_full new_ones new_zeros ones ones_like random_ repeat repeat_interleave roll scalar_tensor
     scatter scatter_ select_backward slice_backward slice_scatter stack topk tril tril_ triu triu_ unfold_backward where
     zero_ zeros zeros_like
-    """.split()
+    """
 )
-_BY_ELEMENT = frozenset(
+_BY_ELEMENT = _words(
     """
     _to_copy abs acos acosh add addcdiv addcmul asin asinh atan2 atanh clamp clamp_max clamp_min cos cosh div elu erf
     erfinv exp exp2 expm1 float_power fmod gelu hardswish hardtanh leaky_relu lgamma log log10 log1p log2 log_sigmoid
     logit maximum minimum mul neg pow reciprocal relu remainder rsqrt rsub sigmoid silu sin sinh softplus sqrt sub tan
     tanh true_divide xlogy
-    """.split()
+    """
 )
 
 
@@ -52,7 +57,6 @@ class Made(NamedTuple):
     where: Tensor  # true at what was made here, of the tensor's shape
     inputs: tuple[tuple[str, Tensor], ...]
     why: str = "made"
-    place: int = 0  # of an event's several outputs
 
 
 def first_made(tape: Tape) -> Made | None:
@@ -78,7 +82,7 @@ def bad_before(tape: Tape) -> list[str]:
 
 def _found(tape: Tape) -> Iterator[Made]:
     spread = bool(bad_before(tape))
-    for event in tape.events:
+    for event in tape.events[1:]:  # the first loads
         made = next(_made_by(tape, event), None) or (None if spread else _reached(tape, event))
         if made is not None:
             yield made
@@ -98,31 +102,34 @@ def _made_by(tape: Tape, event: Event) -> Iterator[Made]:
         return
     for part in (*event.folded, event):
         if part.aten not in MOVES and part.phase is not Phase.BACKWARD:
-            inputs = tuple((value.name, tensor) for value in part.inputs if (tensor := _then(tape, value, event.number)) is not None)
-            by_element = part.aten.removesuffix("_") in _BY_ELEMENT
-            for place, value in enumerate(part.outputs):
+            inputs = _given(tape, part.inputs, event.number)
+            for value in part.outputs:
                 if value.tensor is not None:
-                    for made in _judged(event, value.name, value.tensor, inputs, by_element):
-                        yield made._replace(place=place)
+                    yield from _judged(event, value.name, value.tensor, inputs, _is_by_element(part))
 
 
 def _made_backward(tape: Tape, event: Event) -> Iterator[Made]:
     twin = event.twin
     if twin is not None and twin.aten in MOVES:
         return
-    beside = () if twin is None else (*twin.inputs, *twin.outputs)
-    came = [(f"d{value.name}", each) for value, each in zip(twin.outputs if twin else (), event.gradients_in, strict=False)]
-    came = [(name, each) for name, each in came if each is not None] or [("d", each) for each in event.gradients_in if each is not None]
-    inputs = (*came, *((value.name, tensor) for value in beside if (tensor := _then(tape, value, event.number)) is not None))
-    by_element = twin is not None and twin.aten.removesuffix("_") in _BY_ELEMENT
-    for place, (target, gradient) in enumerate(event.gradients_out):
+    names = [f"d{value.name}" for value in twin.outputs] if twin is not None else []
+    names += ["d"] * (len(event.gradients_in) - len(names))
+    came = [(name, each) for name, each in zip(names, event.gradients_in, strict=False) if each is not None]
+    beside = () if twin is None else _given(tape, (*twin.inputs, *twin.outputs), event.number)
+    by_element = twin is not None and _is_by_element(twin)
+    for target, gradient in event.gradients_out:
         if gradient is not None:
             name = f"d{target.name}" if target is not None else "a gradient"
-            for made in _judged(event, name, gradient, inputs, by_element):
-                yield made._replace(place=place)
+            yield from _judged(event, name, gradient, (*came, *beside), by_element)
 
 
-def _judged(event: Event, name: str, out: Tensor, inputs: tuple[tuple[str, Tensor], ...], by_element: bool) -> Iterator[Made]:
+def _is_by_element(event: Event) -> bool:
+    return event.aten.removesuffix("_") in _BY_ELEMENT
+
+
+def _judged(
+    event: Event, name: str, out: Tensor, inputs: tuple[tuple[str, Tensor], ...], by_element: bool
+) -> Iterator[Made]:
     if not is_bad(out):
         return
     out = _dense(out)
@@ -174,7 +181,7 @@ def _of_reached(event: Event, name: str, tensor: Tensor) -> Made:
 
 def _changes(tape: Tape) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for key in tape.versions.keys():
+    for key in tape.versions.keys():  # noqa: SIM118 - no mapping
         if isinstance(key, str):
             for number in tape.versions.events(key):
                 found.setdefault(number, []).append(key)
@@ -202,8 +209,13 @@ def _version(tape: Tape, key: str, done: int) -> Tensor | None:
     return found if isinstance(found, Tensor) else None
 
 
+def _given(tape: Tape, values: tuple[Value, ...], number: int) -> tuple[tuple[str, Tensor], ...]:
+    """Values as an event found them, by name, as far as they are held."""
+    found = ((value.name, _then(tape, value, number)) for value in values)
+    return tuple((name, tensor) for name, tensor in found if tensor is not None)
+
+
 def _then(tape: Tape, value: Value, number: int) -> Tensor | None:
-    """A value as an event found it."""
     if value.parameter or value.buffer:
         return _version(tape, value.parameter or value.buffer, number - 1)
     return value.tensor
@@ -211,7 +223,9 @@ def _then(tape: Tape, value: Value, number: int) -> Tensor | None:
 
 def _is_unheld(event: Event) -> bool:
     if event.phase is Phase.BACKWARD:
-        return bool(event.gradients_out) and all(each is None for each in (*event.gradients_in, *(g for _, g in event.gradients_out)))
+        return bool(event.gradients_out) and all(
+            each is None for each in (*event.gradients_in, *(g for _, g in event.gradients_out))
+        )
     lost = [value for value in event.outputs if value.tensor is None and value.statistics is not None]
     return any(value.statistics is not None and value.statistics.bad > 0 for value in lost)
 

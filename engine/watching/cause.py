@@ -29,6 +29,7 @@ class Case(NamedTuple):
     moment: Moment
     tape: Tape
     made: Made
+    at: tuple[int, ...]  # that element's indices, from 0
     out: float
     given: dict[str, float]  # what went into that element, by name, in order; empty where it is of many
 
@@ -46,9 +47,9 @@ def nonfinite_words(moment: Moment, tape: Tape, number: int) -> tuple[str, str]:
         names = ", ".join(moment.naming.short_name.get(name, name) for name in bad_before(tape)[:3])
         return f"NaN or infinity was in {names} before this batch", "reverse-run until nan(*) finds what made it"
     at, given = _element(made)
-    case = Case(moment, tape, made, float(plain(made.tensor)[at]) if at else float(plain(made.tensor)), given)
+    case = Case(moment, tape, made, at, float(plain(made.tensor)[at]), given)
     advice = next((found for check in _ADVICE if (found := check(case))), _USUAL)
-    parts = [_what(case), _rows(case), _worked(case, at), _line(made.event)]
+    parts = [_what(case), _rows(case), _worked(case), _line(made.event)]
     return "; ".join(part for part in parts if part), advice
 
 
@@ -62,7 +63,8 @@ def _what(case: Case) -> str:
     count, total = int(where.sum()), where.numel()
     of = f"{count} of {total} values of " if total > 1 else ""
     verb = "made" if case.made.why == "made" else "has"
-    return f"{title(case.moment.naming, case.tape, event)} {verb} {kind}: {of}{_shown(case, case.made.name)}"
+    inside = f" in layer {event.layer} ({event.path})" if event.layer and event.path else ""
+    return f"{title(case.moment.naming, case.tape, event)}{inside} {verb} {kind}: {of}{_shown(case, case.made.name)}"
 
 
 def _shown(case: Case, name: str) -> str:
@@ -109,11 +111,11 @@ def _element(made: Made) -> tuple[tuple[int, ...], dict[str, float]]:
     return at, given
 
 
-def _worked(case: Case, at: tuple[int, ...]) -> str:
+def _worked(case: Case) -> str:
     if not case.given:
         return ""
     event, numbers = case.made.event, [_number(value) for value in case.given.values()]
-    place = f"at [{','.join(str(index + 1) for index in at)}]: " if at else ""
+    place = f"at [{','.join(str(index + 1) for index in case.at)}]: " if case.at else ""
     rule = event.op.forward.partition(" = ")[2] if event.twin is None and event.phase is not Phase.UPDATE else ""
     for slot, number in enumerate(numbers):
         rule = rule.replace(f"{{{slot}}}", number)
@@ -147,7 +149,9 @@ def _divided(case: Case) -> str:
     name, divisor = list(case.given.items())[-1 if case.made.event.twin is None else min(2, len(case.given) - 1)]
     if divisor != 0:
         return ""
-    return f"a division by 0, whatever the learning rate: see what makes {_shown(case, name)} 0, or guard it (clamp_min)"
+    return (
+        f"a division by 0, whatever the learning rate: see what makes {_shown(case, name)} 0, or guard it (clamp_min)"
+    )
 
 
 def _logarithm(case: Case) -> str:
@@ -164,22 +168,29 @@ def _root(case: Case) -> str:
         return ""
     if case.made.event.twin is None:
         if value < 0:
-            return "the root of a negative number: clamp what goes in; torch.where afterwards hides it, its gradient is NaN"
+            return (
+                "the root of a negative number: clamp what goes in; torch.where afterwards does not mend its gradient"
+            )
         return "1/√0 is infinite: add a small number under the root" if value == 0 and case.op == "rsqrt" else ""
     under = list(case.given.values())[1] if len(case.given) > 1 else 1.0
     return f"the slope of {case.op} at 0 is infinite: add a small number under the root" if under == 0 else ""
 
 
 def _epsilon(case: Case) -> str:
-    """An optimizer's ε that its parameters' type cannot hold."""
+    """An optimizer's ε that its parameters' type cannot hold, beside a √v that is 0."""
     event, tensor = case.made.event, case.made.tensor
     eps = event.settings.get("eps")
     if event.phase is not Phase.UPDATE or not isinstance(eps, float) or not eps:
         return ""
     if float(torch.tensor(eps, dtype=tensor.dtype)) != 0:
         return ""
+    state = case.tape.versions.get((event.optimizer, event.parameter), event.number)
+    if not any(isinstance(v, Tensor) and v.shape == tensor.shape and v[case.at] == 0 for v in state.values()):
+        return ""
     dtype = str(tensor.dtype).removeprefix("torch.")
-    return f"ε = {eps:g} is 0 in {dtype}, so that a step is 0 / 0: keep the parameters in float32, or give a larger eps"
+    return (
+        f"ε = {eps:g} is 0 in {dtype}, and √v is 0: a division by 0; keep parameters in float32, or give a larger eps"
+    )
 
 
 def _masked(case: Case) -> str:
@@ -199,7 +210,11 @@ def _infinities(case: Case) -> str:
 
 def _overflow(case: Case) -> str:
     """All inputs are finite, and the largest is far beyond what a network needs."""
-    sizes = {name: float(plain(t.detach()).abs().max()) for name, t in case.made.inputs if t.numel() and t.is_floating_point()}
+    sizes = {
+        name: float(plain(t.detach()).abs().max())
+        for name, t in case.made.inputs
+        if t.numel() and t.is_floating_point()
+    }
     name, largest = max(sizes.items(), key=lambda item: item[1], default=("", 0.0))
     most = torch.finfo(case.made.tensor.dtype).max if case.made.tensor.is_floating_point() else 1e38
     if largest < most**0.25:

@@ -13,6 +13,7 @@ from engine.lookup.everywhere import anything_bad
 from engine.lookup.live import LiveValues
 from engine.lookup.scalars import scalars_at
 from engine.lookup.values import Values
+from engine.statistics import is_bad
 from engine.watching.sums import Sums
 from engine.watching.watches import Condition, Found
 
@@ -28,7 +29,8 @@ class Lookout:
         self.needs_tape = any(condition.needs_tape for condition in conditions)
         self._sums = Sums() if any(condition.looks_everywhere for condition in conditions) else None
         self._live.seen_bad = self._seen_bad if self._sums is not None else None
-        self._recorded = False
+        self._recorded = self._rang = False
+        self.spreads = False  # whether parameters were not finite before the last batch, which then makes nothing of it
         self._copied = {name for condition in conditions for name in condition.parameters}
         self._named = dict(cursor.trainer.modules.named_parameters())
 
@@ -38,6 +40,7 @@ class Lookout:
             self._before[name] = self._named[name].detach().clone()
         trainer, timeline = self._cursor.trainer, self._cursor.timeline
         self._recorded = record or self.needs_tape
+        self.spreads = self._rang and any(is_bad(parameter.detach()) for parameter in self._named.values())
         if self._recorded:
             timeline.record_batch()
         elif self._sums is None:
@@ -52,8 +55,10 @@ class Lookout:
 
     def _seen_bad(self) -> bool:
         if self._recorded or self._sums is None:
-            return anything_bad(self._cursor.values())
-        return not self._sums.all_finite()
+            self._rang = anything_bad(self._cursor.values())
+        else:
+            self._rang = not self._sums.all_finite()
+        return self._rang
 
     def candidates(self) -> list[Condition]:
         """The conditions that may have come true in the batch that the trainer has just done."""
@@ -186,7 +191,8 @@ def _scan(cursor: Cursor, conditions: Sequence[Condition], start: int, stop: int
             if cursor.interrupted():
                 return []
             lookout.run_batch()
-            if lookout.candidates():
+            candidates = lookout.candidates()
+            if any(not (condition.is_nan_everywhere and lookout.spreads) for condition in candidates):
                 found.append(iteration)
     return found
 

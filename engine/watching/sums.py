@@ -180,5 +180,9 @@ def _graph(roots: list[Any]) -> tuple[list[Any], list[Tensor]]:
 
 def _written(func: Any, args: Any) -> list[Tensor]:
     """What an operation without a result has written into: one on lists of tensors."""
-    lists = [args[at] for at, a in enumerate(func._schema.arguments) if a.alias_info and a.alias_info.is_write and at < len(args)]
+    lists = [
+        args[at]
+        for at, a in enumerate(func._schema.arguments)
+        if a.alias_info and a.alias_info.is_write and at < len(args)
+    ]
     return [each for item in lists for each in (item if isinstance(item, list | tuple) else [item])]

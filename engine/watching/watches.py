@@ -18,8 +18,8 @@ from torch import Tensor
 
 from engine.errors import CommandError, ExpressionError, NotComputedYetError
 from engine.lookup.answers import readable
-from engine.lookup.expressions import bare_word, evaluate_tree, parse, yes_or_no
 from engine.lookup.everywhere import first_bad
+from engine.lookup.expressions import bare_word, evaluate_tree, parse, yes_or_no
 from engine.lookup.moment import Moment
 from engine.lookup.names import Ref
 from engine.lookup.nonfinite import bad_before

@@ -1,0 +1,226 @@
+"""nan(*): exactly the operation that made the first NaN or infinity out of finite values, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from engine.lookup.everywhere import first_bad
+from engine.session import Session
+
+Loss = Callable[[Any, Any], Tensor]
+
+
+class Through(nn.Module):
+    """A function between two linear layers; `mask` is a buffer of −∞ above the diagonal."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor] | None = None, **options: Any) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4, **options), nn.Linear(4, 3)
+        self.function = function
+        self.mask: Tensor
+        self.register_buffer("mask", torch.full((4, 4), -torch.inf).triu(1))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = self.first(rows)
+        hidden = self.attended(hidden) if self.function is None else self.function(hidden)
+        logits: Tensor = self.second(hidden)
+        return logits
+
+    def attended(self, hidden: Tensor) -> Tensor:
+        """Attention of 4 places among each other, none to a later one."""
+        scores = hidden.unsqueeze(-1) * hidden.unsqueeze(-2) + self.mask
+        return (torch.softmax(scores, -1) @ hidden.unsqueeze(-1)).squeeze(-1)
+
+
+def batches(size: int = 6, count: int = 4) -> list[tuple[Tensor, Tensor]]:
+    torch.manual_seed(1)
+    return [(torch.randn(size, 4), torch.arange(size) % 3) for _ in range(count)]
+
+
+def session(model: nn.Module, loss: Loss | None = None, data: Any = None, make: Any = torch.optim.SGD) -> Session:
+    optimizer = make(model.parameters(), lr=0.1)
+    return Session(model, loss or nn.CrossEntropyLoss(), optimizer, data or batches(), epochs=3)
+
+
+def masked_fill(hidden: Tensor) -> Tensor:
+    """A mask that leaves one place of each row."""
+    return torch.softmax(hidden.masked_fill(torch.tensor([False, True, True, True]), -torch.inf), -1)
+
+
+def all_masked(hidden: Tensor) -> Tensor:
+    """The third row has no place left."""
+    masked = torch.zeros(len(hidden), 4, dtype=torch.bool)
+    masked[2] = True
+    return torch.softmax(hidden.masked_fill(masked, -torch.inf), -1)
+
+
+def where_root(hidden: Tensor) -> Tensor:
+    """NaN that `where` hides."""
+    return torch.where(hidden > 0, hidden.sqrt(), torch.zeros_like(hidden))
+
+
+def root_of_relu(hidden: Tensor) -> Tensor:
+    return torch.relu(hidden).sqrt()
+
+
+def by_none(hidden: Tensor) -> Tensor:
+    """The mean of nothing, in row 3."""
+    counted = torch.ones(len(hidden), 1)
+    counted[2] = 0
+    return hidden * counted / counted
+
+
+def in_place(hidden: Tensor) -> Tensor:
+    """An infinity that is overwritten before the batch ends."""
+    spoiled = hidden.detach().clone()
+    spoiled.mul_(1e38).mul_(1e38)
+    spoiled.fill_(0.0)
+    return hidden + spoiled
+
+
+def log_of_softmax(output: Tensor, targets: Tensor) -> Tensor:
+    chosen = torch.softmax(output * 1e4, -1).log()
+    return -chosen.gather(1, targets[:, None]).mean()
+
+
+# the session, the phase and operation that the hit names, its rows, and words of the advice
+MADE: dict[str, tuple[Callable[[], Session], str, str, str, str]] = {
+    "the slope of √ at 0": (lambda: session(Through(root_of_relu)), "backward", "sqrt", "", "slope of sqrt at 0"),
+    "√ of less, hidden by where": (lambda: session(Through(where_root)), "forward", "sqrt", "", "negative"),
+    "0/0": (lambda: session(Through(by_none)), "forward", "div", "row 3;", "division by 0"),
+    "log 0": (lambda: session(Through(torch.tanh), log_of_softmax), "loss", "log", "row", "logarithm of 0"),
+    "a row that is all masked": (lambda: session(Through(all_masked)), "forward", "softmax", "row 3;", "masked"),
+    "an infinity that is overwritten": (lambda: session(Through(in_place)), "forward", "mul", "", "overflow"),
+}
+
+
+@pytest.mark.parametrize("what", MADE)
+def test_a_run_stops_at_the_operation_that_made_it_and_says_where_and_why(what: str) -> None:
+    make, phase, op, rows, advice = MADE[what]
+    torch.manual_seed(0)
+    hit = make().run(until="nan(*)")
+    assert hit is not None
+    assert hit.position.iteration == 1
+    assert hit.title.startswith(f"{phase} · {op}")
+    assert rows in hit.value
+    assert "test_nonfinite.py:" in hit.value
+    assert advice in hit.advice
+    assert "lower rate" not in hit.advice or "overflow" in hit.advice
+
+
+def test_an_epsilon_that_is_0_in_half_precision_is_named() -> None:
+    torch.manual_seed(0)
+    data = [(rows.half(), targets) for rows, targets in batches()]
+    hit = session(Through(torch.relu).half(), data=data, make=torch.optim.Adam).run(until="nan(*)")
+    assert hit is not None
+    assert hit.title.startswith("update")
+    assert "ε = 1e-08 is 0 in float16" in hit.advice
+
+
+def test_an_infinite_second_moment_rings_though_every_parameter_is_finite() -> None:
+    torch.manual_seed(0)
+    steep = session(Through(torch.relu), lambda output, targets: (output * 1e25).mean(), make=torch.optim.Adam)
+    hit = steep.run(until="nan(*)")
+    assert hit is not None
+    assert hit.title.startswith("update")
+    assert steep.do("print nan(*)").value is True
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in steep.trainer.model.parameters())
+
+
+def test_nan_in_the_data_is_told_with_its_row_when_it_reaches_the_loss() -> None:
+    data = batches()
+    data[2][0][4, 1] = torch.nan
+    hit = session(Through(torch.relu), data=data).run(until="nan(*)")
+    assert hit is not None
+    assert hit.position.iteration == 3
+    assert hit.title.startswith("loss")
+    assert "came with the data" in hit.advice
+    assert "row 5" in hit.advice
+
+
+@pytest.mark.parametrize("function", [None, masked_fill], ids=["a buffer of −∞", "masked_fill"])
+def test_what_is_filled_in_on_purpose_is_silent(function: Callable[[Tensor], Tensor] | None) -> None:
+    watched = session(Through(function))
+    assert watched.run(until="nan(*)") is None
+    assert watched.iteration == watched.total
+    assert watched.do("print nan(*)").value is False
+
+
+@pytest.mark.parametrize("make", [torch.optim.SGD, torch.optim.Adam, torch.optim.LBFGS])
+@pytest.mark.parametrize("function", [None, torch.relu])
+def test_looking_at_every_tensor_changes_no_bit(function: Any, make: Any) -> None:
+    digests = []
+    for until in ("", "nan(*)"):
+        torch.manual_seed(0)
+        run = session(Through(function), make=make)
+        run.run(3, until=until)
+        digests.append(run.digest())
+    assert digests[0] == digests[1]
+
+
+def test_a_free_run_rings_in_the_batch_in_which_a_recorded_one_finds_something() -> None:
+    """Weights of many sizes, so that values overflow sooner, later or never, in all kinds of operations."""
+    found = 0
+    for seed in range(12):
+        places = []
+        for recorded in (False, True):
+            torch.manual_seed(seed)
+            model = Through(torch.exp if seed % 2 else torch.square)
+            model.first.weight.data.mul_(float(10 ** (seed / 2)))
+            run = session(model, nn.MSELoss(), [(rows, torch.randn(6, 3)) for rows, _ in batches()])
+            places.append(_first_recorded(run) if recorded else _first_run(run))
+        assert places[0] == places[1], seed
+        found += places[0] is not None
+    assert 0 < found < 12
+
+
+def _first_run(run: Session) -> tuple[int, int] | None:
+    hit = run.run(until="nan(*)")
+    return None if hit is None else (hit.position.iteration, hit.event)
+
+
+def _first_recorded(run: Session) -> tuple[int, int] | None:
+    for _ in range(run.total):
+        run.step()
+        made = first_bad(run.values())
+        if made is not None:
+            return run.iteration, made.event.number
+    return None
+
+
+def test_a_plain_run_says_at_its_end_what_became_non_finite_and_since_when() -> None:
+    data = batches(count=70)
+    data[60][0][0, 0] = torch.inf
+    torch.manual_seed(0)
+    run = session(Through(torch.relu), data=data)
+    said = run.do("run 69").text
+    assert "first.weight, first.bias, second.weight and 1 more are not finite since batch 1:61" in said
+    assert run.iteration == 69
+    digest = run.digest()
+    assert "not finite" not in run.do("run 3").text  # it was told
+    run.do("goto 1:69")
+    assert run.digest() == digest
+    hit = run.reverse_run("nan(*)")
+    assert hit is not None
+    assert hit.position.iteration == 61
+
+
+def test_a_plain_run_says_nothing_of_a_mask_in_a_buffer() -> None:
+    assert "not finite" not in session(Through()).do("run").text
+
+
+def test_a_tape_that_holds_little_is_recorded_again_where_it_must_be() -> None:
+    places = []
+    for room in (256 * 2**20, 2_000):
+        torch.manual_seed(0)
+        model = Through(root_of_relu)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = Session(model, nn.CrossEntropyLoss(), optimizer, batches(), tape_bytes=room)
+        hit = run.run(until="nan(*)")
+        places.append(hit and (hit.position.iteration, hit.event, hit.title))
+    assert places[0] == places[1]

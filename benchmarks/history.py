@@ -72,7 +72,7 @@ def _torchlens_mlp() -> Reading:
     return _torchlens(plain_model(), examples(), BATCH)
 
 
-def _torchlensresnet() -> Reading:
+def _torchlens_resnet() -> Reading:
     return _torchlens(resnet(), examples((3, 32, 32), 256), 8)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +17,7 @@ from engine.course.terms import terms_text
 from engine.debugger import Debugger
 from engine.edits import RATES
 from engine.errors import CommandError, EngineError
+from engine.files import write_file
 from engine.lookup.answers import readable
 from engine.lookup.expressions import evaluate
 from engine.lookup.functions import FUNCTIONS
@@ -30,7 +30,7 @@ from engine.protocol.positions import Phase, Position
 from engine.protocol.replies import BranchView, Comparison, Hit
 from engine.protocol.views import Layer
 from engine.recordings.export import export
-from engine.recordings.recording import write_recording
+from engine.recordings.recording import content_of
 from engine.recordings.restore import recording_of
 from engine.statistics import statistics
 from engine.watching.watches import Watch
@@ -71,8 +71,8 @@ def carry_out(session: Debugger, command: ask.Command) -> Outcome:
             return Outcome(found, f"{found.expression} row {found.row} column {found.column}")
         case ask.Plot(expression, wanted):
             return _plot(session, expression, wanted)
-        case ask.Write(expression, file):
-            return _write(session, expression, file)
+        case ask.Write(expression, file, over):
+            return _write(session, expression, file, over)
         case ask.Digest():
             return _said(session.digest())
         case ask.Compute(request):
@@ -191,12 +191,12 @@ def _plot(session: Debugger, expression: str, wanted: bool) -> Outcome:
     return _said(f"{expression} is plotted from here on, and of earlier batches as they are replayed")
 
 
-def _write(session: Debugger, expression: str, file: str) -> Outcome:
+def _write(session: Debugger, expression: str, file: str, over: bool) -> Outcome:
     value = _evaluate(session, expression)
     if isinstance(value, str):
         raise CommandError(f"{expression} is a word", "write saves numbers")
     tensor = value if isinstance(value, Tensor) else torch.tensor(value)
-    path = write_tensor(tensor, expression, file)
+    path = write_tensor(tensor, expression, file, over=over)
     shape = "×".join(map(str, tensor.shape)) or "one number"
     return Outcome(str(path), f"{expression}, {shape}, is in {path}")
 
@@ -226,11 +226,11 @@ def change(session: Debugger, command: ask.Command) -> Outcome:
         case ask.NameBranch(name):
             session.branches.rename(name)
             return _branches(session)
-        case ask.Save(path):
-            write_recording(Path(path).expanduser(), recording_of(session, digest=True))
-            return _said(f"saved; nnwalk-tui open {path} goes on from here")
-        case ask.Export(kind, path):
-            return _said(export(session, kind, Path(path).expanduser()))
+        case ask.Save(path, over):
+            written = write_file(path, content_of(recording_of(session, digest=True)), over=over)
+            return _said(f"saved; nnwalk-tui open {written} goes on from here")
+        case ask.Export(kind, path, over):
+            return _said(export(session, kind, path, over=over))
         case ask.Compare(first, second):
             view = session.compare(first, second)
             return Outcome(view, comparison_text(view))

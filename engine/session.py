@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from engine.debugger import Debugger
 from engine.errors import CommandError, EngineError, ModelError
+from engine.files import FileThereError
 from engine.interpreter import carry_out
 from engine.lookup.answers import plain_value
 from engine.program.program import Program, Supervised
@@ -69,6 +70,8 @@ class Session(Debugger):
         id, text = request.id, request.text
         try:
             outcome = carry_out(self, request.command)
+        except FileThereError as error:
+            return Answer(id, text, self.position, error=str(error), in_the_way=str(error.path))
         except EngineError as error:
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)

@@ -7,6 +7,7 @@ A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from engine.errors import CommandError
@@ -59,9 +60,9 @@ def _free(name: str) -> Callable[[str], Command]:
     return lambda rest: ScreenCommand(name, rest)
 
 
-def _screenshot(rest: str) -> Command:
+def _screenshot(rest: str, over: bool = False) -> Command:
     shot.parse(rest)  # raises for what is wrong
-    return ScreenCommand("screenshot", rest.strip())
+    return ScreenCommand("screenshot", f"{rest.strip()}{' over' if over else ''}")
 
 
 FOCUSES = (*EVERY_PANE, *NUMBERED, "next", "previous")
@@ -105,6 +106,8 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("restart", "restart", "start the engine process again", _screen("restart")),
     Spec("theme", f"theme {'|'.join(SCHEMES)}", "other colours", _screen("theme", tuple(SCHEMES)), True),
     Spec("screenshot", shot.USAGE, "save what is on screen as a picture, or as text", _screenshot),
+    Spec("screenshot!", shot.USAGE.replace("screenshot", "screenshot!"),
+         "the same, and a file that is there is replaced", partial(_screenshot, over=True)),
     Spec("suspend", "suspend", "back to the shell; fg returns here", _screen("suspend")),
     Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
     Spec("quit", "quit", "leave", _screen("quit")),
@@ -206,6 +209,12 @@ def parse(text: str) -> Command:
     check_length(text)
     name, _, rest = text.lstrip().partition(" ")
     return find(name).parse(rest)
+
+
+def insisting(text: str) -> str:
+    """The command that replaces a file that is there, `save! run.json`, where there is such a one."""
+    name, _, rest = text.strip().partition(" ")
+    return f"{name}! {rest}" if any(spec.name == f"{name}!" for spec in ALL_COMMANDS) else text
 
 
 def keys_of(name: str) -> str:

@@ -20,8 +20,9 @@ from textual.filter import LineFilter
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.errors import CommandError
+from engine.errors import EngineError
 from engine.experiments.experiment import Experiment
+from engine.files import FileThereError
 from engine.protocol.grammar import Command
 from engine.protocol.messages import Arrange
 from engine.protocol.views import Snapshot
@@ -42,6 +43,7 @@ from nnwalk_tui.parts.classroom import Classroom, Plan, start_engine
 from nnwalk_tui.parts.conversation import WALKS, Conversation
 from nnwalk_tui.parts.key_queue import KeyQueue
 from nnwalk_tui.parts.navigator import Navigator
+from nnwalk_tui.parts.questions import Questions
 from nnwalk_tui.parts.script import Script
 from nnwalk_tui.parts.status import Status
 from nnwalk_tui.places.arrangement import Arrangement, Memory
@@ -92,7 +94,8 @@ class NNWalkApp(App[None]):
         self.main = main = MainScreen(state / "history", lambda: self.talk.names)
         self.status = Status(main, lambda: self.talk.doing())
         self._script = Script(script, self.perform, lambda: self.talk.waiting > 0)
-        self.talk = Conversation(target, main, self.status, self._script, self._wake, self._when_sent)
+        ask = Questions(self).ask
+        self.talk = Conversation(target, main, self.status, self._script, self._wake, self._when_sent, ask)
         plan, learnt = lessons or Plan(), state / "lessons.json"
         self.classroom = Classroom(self, main, self.talk, self.status, plan, learnt, new_target, self.screen_command)
         memory = Memory(state / "layouts.json")
@@ -179,7 +182,9 @@ class NNWalkApp(App[None]):
                 self.carrying_out(command.name)(command.argument)
             elif not pressed or self._may_walk(command):
                 self.talk.ask(text.strip(), command)
-        except CommandError as error:
+        except FileThereError as error:
+            self.talk.ask_to_replace(str(error), lambda: self.perform(actions.insisting(text)))
+        except EngineError as error:
             self._script.stop()
             self.status.say(str(error), "wrong")
 

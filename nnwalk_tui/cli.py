@@ -133,7 +133,7 @@ def _start(job: Job, program: Program) -> int:
         from nnwalk_tui.headless import run_script, script_lines
 
         lines = script_lines(program.commands, program.script_file, reason)
-        return run_script(job, lines, as_json=program.as_json, looks=looks)
+        return run_script(job, lines, as_json=program.as_json, looks=looks, force=program.force)
     return _show(job, program, looks)
 
 

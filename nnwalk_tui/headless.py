@@ -65,10 +65,11 @@ def _read(script: str | None) -> Iterable[str]:
         raise click.UsageError(f"the script {script} cannot be read: {error}") from None
 
 
-def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen = USUAL) -> int:
+def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen = USUAL, force: bool = False) -> int:
     """Carry out commands until one fails. The exit status: 0, or 1 for a command that failed.
 
-    What the user's own code prints goes to standard error. Raises EngineError when the job cannot be opened.
+    What the user's own code prints goes to standard error; `force` replaces files that are there. Raises EngineError
+    when the job cannot be opened.
     """
     from engine.launch import open_job
     from engine.recordings.restore import restore
@@ -85,7 +86,7 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen =
                 opened = Answer(0, f"open {job.recording}", session.position, value=said, text=said)
                 _say(answers, opened, as_json)
             screen = _Screen(session, looks.settings)
-            return _carry_out(session, screen, lines, answers, as_json)
+            return _carry_out(session, screen, map(actions.insisting, lines) if force else lines, answers, as_json)
         except KeyboardInterrupt:
             return _INTERRUPTED
 

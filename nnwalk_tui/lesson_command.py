@@ -21,6 +21,7 @@ from nnwalk_tui.lessons.document import Lesson
 from nnwalk_tui.lessons.library import find, lesson_files, lessons
 from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
+from nnwalk_tui.lessons.trust import reach_of, reaches
 from nnwalk_tui.options import looks_options
 from nnwalk_tui.render.text import wrap
 from nnwalk_tui.terminal import before_the_screen, can_show_screen
@@ -38,6 +39,7 @@ Say = Callable[[str], None]  # prints a line
 @click.option("--report", is_flag=True, help="Print what was read and answered.")
 @click.option("--terms", is_flag=False, flag_value="", metavar="[WORD]", help="Print what a word means, or all words.")
 @click.option("--lessons", "folder", type=click.Path(path_type=Path), default=COURSE, help="A folder of your own.")
+@click.option("--trust", is_flag=True, help="Lessons of your own: they may write and open files unasked.")
 @click.option("--headless", is_flag=True, help="No screen: run the lesson's experiments and answers, print, end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @looks_options
@@ -49,6 +51,7 @@ def lesson(
     report: bool,
     terms: str | None,
     folder: Path,
+    trust: bool,
     headless: bool,
     as_json: bool,
     **looks: Any,
@@ -65,7 +68,7 @@ def lesson(
         files = lesson_files(check) if check.is_dir() else [check]
         if not files:
             raise click.UsageError(f"there are no lessons in {check}")
-        sys.exit(max(_check(path, by_running, say) for path in files))
+        sys.exit(max(_check(path, by_running, trust, say) for path in files))
     if terms is not None:
         _terms(f"{terms} {name}".strip(), as_json, say)
     elif as_list:
@@ -75,8 +78,8 @@ def lesson(
     else:
         reason = can_show_screen()
         if headless or reason:
-            sys.exit(_headless(name, folder, as_json, reason, say))
-        sys.exit(_show(find(name, folder) if name else None, folder, settled))
+            sys.exit(_headless(name, folder, trust, as_json, reason, say))
+        sys.exit(_show(find(name, folder) if name else None, folder, trust, settled))
 
 
 def _say_ascii(text: str) -> None:
@@ -85,16 +88,18 @@ def _say_ascii(text: str) -> None:
     click.echo(to_ascii(text))
 
 
-def _check(path: Path, by_running: bool, say: Say) -> int:
+def _check(path: Path, by_running: bool, trust: bool, say: Say) -> int:
     found, problems = read_lesson(path)
     for problem in problems:
         say(f"{path}:{problem.line}: {problem.text}")
     if found is None:
         return 1
+    for line, what in reaches(found):
+        say(f"{path}:{line}: asks first: it is going to {what}")
     if by_running:
         from nnwalk_tui.lessons.headless import check_values
 
-        wrong = list(check_values(found))
+        wrong = list(check_values(found, trust=trust))
         for line, text in wrong:
             say(f"{path}:{line}: {text}")
         if wrong:
@@ -163,7 +168,7 @@ def _report(folder: Path, as_json: bool, say: Say) -> None:
         say(f"{done} of {len(every)} lessons done, {was_right}/{asked} answers right, {at_once} at the first try")
 
 
-def _headless(name: str, folder: Path, as_json: bool, reason: str | None, say: Say) -> int:
+def _headless(name: str, folder: Path, trust: bool, as_json: bool, reason: str | None, say: Say) -> int:
     if not name:
         if reason:
             click.echo(f"nnwalk-tui: {reason}: the list of lessons instead", err=True)
@@ -171,24 +176,26 @@ def _headless(name: str, folder: Path, as_json: bool, reason: str | None, say: S
         return 0
     from nnwalk_tui.lessons.headless import run_lesson
 
-    return run_lesson(find(name, folder), as_json)
+    return run_lesson(find(name, folder), as_json, trust=trust)
 
 
-def _show(wanted: Lesson | None, folder: Path, looks: Chosen) -> int:
+def _show(wanted: Lesson | None, folder: Path, trust: bool, looks: Chosen) -> int:
     """Open the screen on a lesson, or on the list."""
     from engine.experiments.experiment import Experiment
     from nnwalk_tui.client.spawned import Spawned
     from nnwalk_tui.lessons.guide import experiment_at
 
     page = Progress(default_path()).of(wanted).page if wanted else 0
-    experiment = (experiment_at(wanted, page) if wanted else None) or Experiment(model="neuron")
+    experiment = experiment_at(wanted, page) if wanted else None
+    if experiment is None or (reach_of(experiment) and not trust):  # what it opens is asked for on the screen
+        experiment = Experiment(model="neuron")
     target = Spawned(Job(experiment=experiment))
     try:
         before_the_screen()
         from nnwalk_tui.app import run
         from nnwalk_tui.parts.classroom import Plan
 
-        plan = Plan(folder, wanted.slug if wanted else "", experiment)
+        plan = Plan(folder, wanted.slug if wanted else "", experiment, trust)
         return run(target, looks, lessons=plan)
     finally:
         target.close()

@@ -47,7 +47,7 @@ class OffScreen:
         position = self._run.see(Look([])).position
         files = shot.paths(wanted, position)
         picture = asyncio.run(self._picture(wanted))
-        return shot.write({path: picture.svg if path.suffix.lower() == ".svg" else picture.text for path in files})
+        return shot.write(picture.contents(files), over=wanted.over)
 
     async def _picture(self, wanted: Shot) -> pictures.Picture:
         with tempfile.TemporaryDirectory() as state:  # no settings, no command history

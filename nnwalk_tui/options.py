@@ -117,6 +117,7 @@ _PROGRAM = (
         help="A file of commands; - for standard input.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Headless: one JSON object a command."),
+    click.option("--force", is_flag=True, help="Headless: replace files that are there, as save! does."),
     *LOOKS,
 )
 
@@ -130,6 +131,7 @@ class Program(NamedTuple):
     commands: tuple[str, ...]
     script_file: str | None
     as_json: bool
+    force: bool
     theme: str | None
     ascii_only: bool
     no_mouse: bool

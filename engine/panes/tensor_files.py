@@ -9,34 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.errors import EngineError
-from engine.files import whole
+from engine.files import FileError, write_file
 from engine.panes.tables import as_table
 
 
-class FileError(EngineError):
-    """A file that cannot be written."""
-
-
-def write_tensor(tensor: Tensor, name: str, file: str) -> Path:
-    """Write a tensor, of any shape, to a file whose ending says how; what stood there before is replaced.
+def write_tensor(tensor: Tensor, name: str, file: str, *, over: bool = False) -> Path:
+    """Write a tensor, of any shape, to a file whose ending says how; one that is there is replaced only if `over`.
 
     CSV has a row for each index of the first dimension, the others side by side; `name` is the key in a safetensors
     file. The file appears only when it is whole. Raises FileError, naming the file and the cure.
     """
-    path = Path(file).expanduser()
-    writer = _WRITERS.get(path.suffix.lower())
+    writer = _WRITERS.get(Path(file).suffix.lower())
     if writer is None:
         raise FileError(f"“{file}” has no ending that is known", f"use one of {', '.join(_WRITERS)}")
-    if not path.parent.is_dir():
-        raise FileError(f"there is no folder “{path.parent}”", "make it first, or choose another")
     held = tensor.detach().cpu().contiguous()
-    try:
-        with whole(path) as draft:
-            writer(held, name, draft)
-    except OSError as error:
-        raise FileError(f"{path} cannot be written: {error.strerror}", "choose another place") from error
-    return path
+    return write_file(file, lambda draft: writer(held, name, draft), over=over)
 
 
 def _write_npy(tensor: Tensor, name: str, path: Path) -> None:

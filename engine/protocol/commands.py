@@ -5,6 +5,7 @@ A new command is a struct and a row of COMMANDS here, and a case of `engine.inte
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Union
 
 from engine.course.requests import parse_request
@@ -162,10 +163,11 @@ class Plot(Command, frozen=True):
 
 
 class Write(Looking, frozen=True):
-    """Save an expression's value to a file."""
+    """Save an expression's value to a file; one that is there is replaced only if `over`."""
 
     expression: str
     file: str
+    over: bool = False
 
 
 class Names(Looking, frozen=True):
@@ -173,16 +175,18 @@ class Names(Looking, frozen=True):
 
 
 class Save(Command, frozen=True):
-    """Write the run to a recording."""
+    """Write the run to a recording; a file that is there is replaced only if `over`."""
 
     path: str
+    over: bool = False
 
 
 class Export(Command, frozen=True):
-    """Write the run's script, weights or metrics to a file."""
+    """Write the run's script, weights or metrics to a file; one that is there is replaced only if `over`."""
 
     kind: Word
     path: str
+    over: bool = False
 
 
 class Help(Looking, frozen=True):
@@ -217,11 +221,11 @@ def _split_name(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _write(rest: str) -> Command:
+def _write(rest: str, over: bool = False) -> Command:
     expression, _, file = rest.strip().rpartition(" ")
     if not expression.strip():
         raise CommandError("write needs an expression and a file", "for example: write W[1] weights.npy")
-    return Write(expression.strip(), file)
+    return Write(expression.strip(), file, over)
 
 
 def _compute(rest: str) -> Command:
@@ -269,15 +273,20 @@ COMMANDS: tuple[Spec, ...] = (
         needs="a row of the batch"),
     row(Place, "place EXPRESSION", "the tensor, row and column that an address means", "place z₃[2](17)"),
     Spec("write", "write EXPRESSION FILE", "save a value as .npy, .safetensors or .csv", _write, True),
+    Spec("write!", "write! EXPRESSION FILE", "the same, and a file that is there is replaced",
+         partial(_write, over=True), True),
     row(Plot, "plot EXPRESSION", "plot a number over the batches, from here on", "plot norm(dW[1])", wanted=True),
     row(Plot, "unplot EXPRESSION", "plot it no more", "unplot norm(dW[1])", wanted=False),
     Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
     Spec("formula", "formula TARGET LAYERS HIDDEN OUTPUT LOSS: FORMULA",
          "check a derivative of yours against autograd", _check_formula, True),
     row(Digest, "digest", "SHA-256 of parameters, buffers and optimizer state"),
-    row(Save, "save FILE", "keep this run, for nnwalk-tui open FILE", "save run.json"),
+    row(Save, "save FILE", "keep this run, for nnwalk-tui open FILE", "save run.json", over=False),
+    row(Save, "save! FILE", "the same, and a file that is there is replaced", "save! run.json", over=True),
     row(Export, "export script|weights|metrics FILE", "a plain PyTorch loop, safetensors, or CSV",
-        "export script run.py", "a kind and a file"),
+        "export script run.py", "a kind and a file", over=False),
+    row(Export, "export! script|weights|metrics FILE", "the same, and a file that is there is replaced",
+        "export! script run.py", "a kind and a file", over=True),
     row(Terms, "terms [WORD]", "what a word of the course means, or all words"),
     row(Names, "names", "list what print can show"),
     row(Help, "help [COMMAND]", "list the commands, or explain one"),

@@ -57,6 +57,7 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
     error: str = ""
     warning: str = ""  # what the command did not fail of, but must be known
     details: str = ""  # a traceback of the user's own code
+    in_the_way: str = ""  # a file that is there: it is replaced at the user's word, by the command's name with a !
     hit: Hit | msgspec.UnsetType | None = msgspec.UNSET  # of a run: what stopped it, None where nothing did
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from engine.debugger import Debugger
 from engine.errors import RecordingError
+from engine.files import keep
 from engine.recordings.checkpoint import write_checkpoint
-from engine.recordings.recording import write_recording
+from engine.recordings.recording import content_of
 from engine.recordings.restore import recording_of
 
 _EVERY = 1.0  # seconds between saves of a free run
@@ -23,7 +24,10 @@ def checkpoint_path(recording: Path) -> Path:
 
 
 class Autosave:
-    """Saves a session whenever it is told that something was done. `problem` says why it cannot, once it cannot."""
+    """Saves a session whenever it is told that something was done, the whole of it each time.
+
+    `problem` says why it could not, until it can again.
+    """
 
     def __init__(self, session: Debugger, path: Path) -> None:
         self._session = session
@@ -31,6 +35,7 @@ class Autosave:
         self._saved = 0.0
         self._covered: tuple[str, int] = ("", 0)  # branch and batch of the checkpoint on disk
         self._cost = 0.0
+        self._holds_too_much = False  # what no checkpoint can hold: the run is replayed instead
         self.problem = ""
 
     @property
@@ -40,13 +45,12 @@ class Autosave:
 
     def now(self) -> None:
         """Save; after every command."""
-        if self.problem:
-            return
         try:
-            write_recording(self._path, recording_of(self._session, digest=False))
+            keep(self._path, content_of(recording_of(self._session, digest=False)))
             self._cover()
-        except RecordingError as error:
-            self.problem = f"this run is no longer saved: {error}"
+            self.problem = ""
+        except OSError as error:
+            self.problem = f"this run is not saved: {self._path.parent}: {error.strerror or error}"
         self._saved = time.monotonic()
 
     def sometimes(self) -> None:
@@ -61,12 +65,16 @@ class Autosave:
         if branch != self._session.branches.current.name or at > iteration:
             at = 0
         away = (iteration - at) * self._session.trainer.seconds_per_batch
-        if away < min(_FARTHEST, max(_FAR, _SHARE * self._cost)):
+        if self._holds_too_much or away < min(_FARTHEST, max(_FAR, _SHARE * self._cost)):
             return
         state = timeline.history.nearest(iteration)
         if state.iteration <= at:
             return
         began = time.monotonic()
-        write_checkpoint(checkpoint_path(self._path), self._session, state)
+        try:
+            write_checkpoint(checkpoint_path(self._path), self._session, state)
+        except RecordingError:
+            self._holds_too_much = True
+            return
         self._cost = time.monotonic() - began
         self._covered = (self._session.branches.current.name, state.iteration)

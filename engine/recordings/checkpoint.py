@@ -22,12 +22,12 @@ from torch import Tensor
 from engine.debugger import Debugger
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
+from engine.files import keep
 from engine.history.series import BorderRates
 from engine.history.timeline import Timeline
 from engine.program.copies import alike
 from engine.program.surroundings import Held
 from engine.protocol.recipe import Edit, Script
-from engine.recordings.recording import write_atomically
 from engine.training.randomness import RandomState
 from engine.training.state import OptimizerState, State, size_of
 
@@ -70,14 +70,14 @@ class _About(msgspec.Struct):
 def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
     """Write a state of the current branch.
 
-    Raises RecordingError where it cannot be written, or holds what JSON cannot.
+    Raises OSError where it cannot be written, RecordingError where it holds what JSON cannot.
     """
     tensors = _tensors(session.timeline, state)
     try:
         said = msgspec.json.encode(_about(session, state)).decode()
     except (TypeError, msgspec.MsgspecError) as error:
         raise RecordingError(f"this run holds what cannot be saved: {error}", "it is replayed instead") from None
-    write_atomically(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
+    keep(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
 
 
 def _tensors(timeline: Timeline, state: State) -> dict[str, Tensor]:

@@ -6,27 +6,25 @@ import csv
 import io
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 from safetensors.torch import save
 
 from engine.debugger import Debugger
 from engine.errors import CommandError
+from engine.files import write_file
 from engine.lookup.scalars import scalars_at
 from engine.recordings.plain_script import plain_script
-from engine.recordings.recording import write_atomically
 
 
-def export(session: Debugger, kind: str, path: Path) -> str:
+def export(session: Debugger, kind: str, path: str, *, over: bool = False) -> str:
     """Write one of EXPORTS to a file; what was written, in words.
 
-    Raises CommandError for another kind, RecordingError where the file cannot be written.
+    One that is there is replaced only if `over`. Raises CommandError for another kind, FileError.
     """
     if kind not in EXPORTS:
         raise CommandError(f"there is no export “{kind}”", f"use: export {' | '.join(EXPORTS)} FILE")
     content, said = EXPORTS[kind](session)
-    write_atomically(path, content)
-    return f"{path}: {said}"
+    return f"{write_file(path, content, over=over)}: {said}"
 
 
 def _weights(session: Debugger) -> tuple[bytes, str]:

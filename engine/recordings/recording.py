@@ -15,7 +15,6 @@ import msgspec
 
 from engine.errors import RecordingError
 from engine.experiments.experiment import Experiment
-from engine.files import whole
 from engine.protocol.recipe import Edit, Job, Script
 
 VERSION = 1
@@ -56,18 +55,9 @@ class Recording(msgspec.Struct, frozen=True):
     layout: dict[str, Any] = {}  # the screen's own
 
 
-def write_recording(path: Path, recording: Recording) -> None:
-    """Write a recording, whole or not at all. Raises RecordingError where it cannot be written."""
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(recording), indent=1) + b"\n")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by another content in one step. Raises RecordingError where that cannot be."""
-    try:
-        with whole(path) as draft:
-            draft.write_bytes(content)
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be written: {error.strerror}", "choose another place") from None
+def content_of(recording: Recording) -> bytes:
+    """A recording as its file holds it."""
+    return msgspec.json.format(msgspec.json.encode(recording), indent=1) + b"\n"
 
 
 def read_recording(path: Path) -> Recording:

@@ -5,6 +5,7 @@ A new setting is a row of ENTRIES, a field of Settings, and where it is used.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from engine.errors import EngineError
+from engine.files import keep, our_folder
 from nnwalk_tui import actions
 from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.options import Bytes
@@ -178,12 +180,10 @@ def write_template(path: Path) -> None:
     Raises SettingsError for a file that is there, and where it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(template())
-    except FileExistsError:
-        cure = "nnwalk-tui config --check looks it through; move it away to begin anew"
-        raise SettingsError(f"there are settings already: {path}", cure) from None
+        if os.path.lexists(path):
+            cure = "nnwalk-tui config --check looks it through; move it away to begin anew"
+            raise SettingsError(f"there are settings already: {path}", cure)
+        keep(our_folder(path.parent) / path.name, template().encode())
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}", "make its folder writable") from error
 

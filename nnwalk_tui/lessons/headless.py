@@ -14,6 +14,7 @@ import msgspec
 from nnwalk_tui.lessons.document import Call, Computed, Lesson, Question, Script, Start, Text, calls
 from nnwalk_tui.lessons.pieces import part_of
 from nnwalk_tui.lessons.questions import formula_command, judge, right_answer
+from nnwalk_tui.lessons.trust import is_ours, reach, reach_of
 
 if TYPE_CHECKING:
     from engine.protocol.replies import Answer
@@ -25,11 +26,12 @@ _FAILED = 1
 class _Run:
     """A lesson on its way: the live session, and the values that were given so far."""
 
-    def __init__(self, lesson: Lesson) -> None:
+    def __init__(self, lesson: Lesson, trust: bool) -> None:
         self._lesson = lesson
+        self._trusted = trust or is_ours(lesson)
         self._session: Session | None = None
         self._values: dict[str, object] = {}
-        self.failed = False
+        self.failed = self._refused = False
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """One dict for each experiment, command, computation and question."""
@@ -37,9 +39,14 @@ class _Run:
             self._values = {key: value for key, value in self._values.items() if key.startswith("compute")}
             for block in page.blocks:
                 yield from self._block(block)
+                if self._refused:
+                    return
 
     def _block(self, block: object) -> Iterator[dict[str, Any]]:
         match block:
+            case Start(line=line, experiment=experiment) if what := self._refusal(reach_of(experiment)):
+                self.failed = self._refused = True  # what follows is meant for an experiment that is not there
+                yield {"line": line, "kind": "experiment", "name": experiment.model, "error": what}
             case Start(line=line, experiment=experiment):
                 self._open(experiment)
                 yield {"line": line, "kind": "experiment", "experiment": msgspec.to_builtins(experiment)}
@@ -57,7 +64,17 @@ class _Run:
 
         self._session = open_experiment(experiment)
 
+    def _refusal(self, what: str) -> str:
+        """Why a lesson may not do something that reaches further than its run; "" where it may."""
+        if self._trusted or not what:
+            return ""
+        return f"a lesson may not {what} unasked, and without a screen nobody can be asked — --trust lets it"
+
     def _do(self, command: str) -> Answer:
+        from engine.protocol.replies import Answer
+
+        if said := self._refusal(reach(command)):
+            return Answer(0, command, None, error=said)
         if self._session is None:
             from engine.experiments.experiment import Experiment
 
@@ -118,11 +135,11 @@ def _as_given(question: Question, answer: object) -> str:
     return str(answer)
 
 
-def run_lesson(lesson: Lesson, as_json: bool) -> int:
+def run_lesson(lesson: Lesson, as_json: bool, *, trust: bool = False) -> int:
     """Print a lesson's lines; the exit status: 0, or 1 where a command failed or an answer is not right."""
     from engine.lookup.answers import for_json
 
-    run = _Run(lesson)
+    run = _Run(lesson, trust)
     for line in run.lines():
         whole = {"lesson": lesson.slug, **line}
         print(json.dumps(for_json(whole), ensure_ascii=False) if as_json else _readable(line), flush=True)
@@ -142,9 +159,9 @@ def _readable(line: dict[str, Any]) -> str:
     return f"{where}  {line['command']}{part}: {said}"
 
 
-def check_values(lesson: Lesson) -> Iterable[tuple[int, str]]:
+def check_values(lesson: Lesson, *, trust: bool = False) -> Iterable[tuple[int, str]]:
     """What only running a lesson shows to be wrong: line and problem."""
-    for line in _Run(lesson).lines():
+    for line in _Run(lesson, trust).lines():
         if "error" in line:
             yield line["line"], line["error"]
         elif line["kind"] == "question" and not line["right"]:

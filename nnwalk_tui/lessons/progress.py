@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.files import whole
+from engine.files import keep, our_folder
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson
 
@@ -79,9 +79,8 @@ class Progress:
     def save(self) -> None:
         """Write it; a disk that is full or read-only must not end a lesson."""
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with whole(self._path) as draft:
-                draft.write_bytes(msgspec.json.format(msgspec.json.encode(self._lessons)))
+            content = msgspec.json.format(msgspec.json.encode(self._lessons))
+            keep(our_folder(self._path.parent) / self._path.name, content)
 
     def _end(self, lesson: Lesson) -> None:
         visited = self.of(lesson)

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 from textual.app import App
 
 from engine.experiments.experiment import Experiment
@@ -40,6 +41,7 @@ class Plan(NamedTuple):
     folder: Path = COURSE
     first: str | None = None
     experiment: Experiment | None = None  # that the first engine was started with, for a lesson
+    trust: bool = False  # the reader vouches for the lessons: they may write and open files unasked
 
 
 class Parked(NamedTuple):
@@ -83,6 +85,7 @@ class Classroom:
         self._parked: Parked | None = None
         self._spare: Target | None = None  # an engine that has imported torch while the first pages are read
         self._lesson_run = plan.experiment  # what the engine on screen runs, if a lesson chose it
+        self._held = 0  # commands that the reader was asked about: their numbers are below 0
 
     @cached_property
     def _learnt(self) -> Progress:
@@ -152,12 +155,28 @@ class Classroom:
     def _open_lesson(self, name: str) -> None:
         from nnwalk_tui.lessons.guide import experiments
         from nnwalk_tui.lessons.library import LessonError, find
+        from nnwalk_tui.lessons.trust import reach_of
 
         try:
             lesson = find(name, self._plan.folder)
         except LessonError as error:
             self._status.say(str(error), "wrong")
             return
+        opened = [] if self._trusts(lesson) else list(dict.fromkeys(filter(None, map(reach_of, experiments(lesson)))))
+        if opened:
+            question = f"The lesson {lesson.path} is going to {', and to '.join(opened)}. Let it?"
+            self._talk.confirm(question, lambda yes: self._begin_lesson(lesson) if yes else None)
+        else:
+            self._begin_lesson(lesson)
+
+    def _trusts(self, lesson: Lesson) -> bool:
+        from nnwalk_tui.lessons.trust import is_ours
+
+        return self._plan.trust or is_ours(lesson)
+
+    def _begin_lesson(self, lesson: Lesson) -> None:
+        from nnwalk_tui.lessons.guide import experiments
+
         self.guide = self._guide(lesson)
         self.guide.resume()
         if self._lesson_run is None and self._spare is None and any(experiments(lesson)):
@@ -170,8 +189,30 @@ class Classroom:
         return Guide(lesson, self._learnt, self._ask, self._run, self._lesson_run)
 
     def _ask(self, text: str) -> int:
-        """Ask for what a lesson wants to know."""
-        return self._talk.ask(text, parse(text), self._take_answer, own=True)
+        """Ask for what a lesson wants to know; first the reader, where it reaches further than the run."""
+        from nnwalk_tui.lessons.trust import reach
+
+        assert self.guide is not None
+        what = "" if self._trusts(self.guide.lesson) else reach(text)
+        return self._hold(text, what) if what else self._talk.ask(text, parse(text), self._take_answer, own=True)
+
+    def _hold(self, text: str, what: str) -> int:
+        """Carry out a command of the lesson once the reader has allowed it; the number of its answer."""
+        assert self.guide is not None
+        self._held -= 1
+        number = self._held
+
+        def numbered(answer: Answer) -> None:
+            self._take_answer(msgspec.structs.replace(answer, id=number))
+
+        def answered(yes: bool) -> None:
+            if yes:
+                self._talk.ask(text, parse(text), numbered, own=True)
+            else:
+                self._take_answer(Answer(number, text, None, error=f"not done: you did not let it {what}"))
+
+        self._talk.confirm(f"The lesson {self.guide.lesson.path} is going to {what}. Let it?", answered)
+        return number
 
     def _take_answer(self, answer: Answer) -> None:
         if self.guide is not None and self.guide.take(answer):

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
+import msgspec
+
 from engine.errors import EngineError
 from engine.protocol.commands import Back, Goto, Names, RunOn, Step
 from engine.protocol.grammar import Command
@@ -26,6 +28,7 @@ PATIENCE = 0.3  # seconds until a step that is not done is spoken of
 FLOOD = 2000  # lines of output kept of one burst
 WALKS = (Step, Back, Goto)
 Reply = Callable[[Answer], None]
+Confirm = Callable[[str, Callable[[bool], None]], None]  # puts a question, and hands on whether the answer is yes
 
 
 class _Request(NamedTuple):
@@ -42,7 +45,7 @@ class Conversation:
     """Asks the target, and takes in what it says.
 
     `wake` has `read_inbox` called soon, from any thread; `when_sent` calls back when the terminal has all that was
-    painted, since the next frame waits for that.
+    painted, since the next frame waits for that; `confirm` asks the user.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Conversation:
         script: Script,
         wake: Callable[[], None],
         when_sent: Callable[[Callable[[], None]], None],
+        confirm: Confirm,
     ) -> None:
         self.target = target
         self.snapshot: Snapshot | None = None
@@ -60,7 +64,8 @@ class Conversation:
         self.names: list[str] = []  # that `print` knew when a command was typed last
         self.over = ""  # why there is no engine to talk to; "" while there is one
         self._main, self._status, self._script = main, status, script
-        self._wake, self._when_sent = wake, when_sent
+        self._wake, self._when_sent, self.confirm = wake, when_sent, confirm
+        self._questions = 0  # that the user has not answered yet
         self._inbox: deque[FromTarget] = deque()
         self._woken = False
         self._look: Look | None = None
@@ -145,7 +150,7 @@ class Conversation:
     @property
     def waiting(self) -> int:
         """How many answers are waited for."""
-        return sum(not request.own for request in self._pending.values())
+        return self._questions + sum(not request.own for request in self._pending.values())
 
     @property
     def running(self) -> bool:
@@ -204,10 +209,32 @@ class Conversation:
             self._status.log(f"warning: {answer.warning}")
         if request.reply is not None and (request.own or not answer.error):
             request.reply(answer)
+        elif answer.in_the_way:
+            self.ask_to_replace(answer.error, lambda: self._replace(request))
         elif answer.error:
             self._take_error(answer)
         else:
             self._say_answer(answer, request)
+
+    def ask_to_replace(self, problem: str, replace: Callable[[], None]) -> None:
+        """Ask whether a file that is there is to be replaced; it is what it was unless the user says so."""
+
+        def answered(yes: bool) -> None:
+            self._questions -= 1
+            if yes:
+                replace()
+            else:
+                self._script.stop()
+                self._status.say("nothing was written")
+            self._script.go_on()
+
+        self._questions += 1
+        self.confirm(f"{problem.partition(' — ')[0]}. Replace it?", answered)
+
+    def _replace(self, request: _Request) -> None:
+        assert request.command is not None
+        name, _, rest = request.text.partition(" ")
+        self.ask(f"{name}! {rest}", msgspec.structs.replace(request.command, over=True), request.reply)
 
     def _take_error(self, answer: Answer) -> None:
         self._script.stop()

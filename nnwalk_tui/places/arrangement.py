@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.files import whole
+from engine.files import keep, our_folder
 from nnwalk_tui.catalogue import PANE_NAMES
 from nnwalk_tui.places.layout import Wishes
 from nnwalk_tui.places.layouts import LAYOUTS, NAMES
@@ -87,9 +87,8 @@ class Memory:
     def write(self, arrangement: Arrangement) -> str:
         """Keep it, whole or not at all; what went wrong, or ""."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with whole(self._path) as draft:
-                draft.write_bytes(msgspec.json.format(msgspec.json.encode(arrangement)))
+            content = msgspec.json.format(msgspec.json.encode(arrangement))
+            keep(our_folder(self._path.parent) / self._path.name, content)
         except OSError as error:
             return f"the layout cannot be kept in {self._path}: {error.strerror}"
         return ""

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.suggester import Suggester
 from textual.widgets import Input
 
+from engine.files import keep, our_folder
 from nnwalk_tui import actions
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import fit
@@ -36,8 +37,8 @@ class History:
         """Remember a line; one that is there already moves to the end."""
         self.lines = [*(each for each in self.lines if each != line), line][-KEPT:]
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+            content = ("\n".join(self.lines) + "\n").encode(errors="replace")
+            keep(our_folder(self._path.parent) / self._path.name, content)
         except OSError:
             return  # a full or read-only disk: the history lasts as long as the program
 

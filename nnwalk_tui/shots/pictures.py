@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.segment import Segment
@@ -24,6 +25,10 @@ class Picture(NamedTuple):
     svg: str
     text: str
 
+    def contents(self, files: Iterable[Path]) -> dict[Path, str]:
+        """What goes into each file, by its ending."""
+        return {path: self.svg if path.suffix.lower() == ".svg" else self.text for path in files}
+
 
 def picture_of(app: App[None], region: Region | None = None) -> Picture:
     """What is on screen, or in a part of it; those screens that show through included."""
@@ -36,7 +41,7 @@ def picture_of(app: App[None], region: Region | None = None) -> Picture:
 
 
 def take(app: App[None], wanted: Shot, position: Position | None, panes: Mapping[str, Region]) -> str:
-    """Write what is on screen to the files that are asked for, and say so. Raises CommandError, with the cure.
+    """Write what is on screen to the files that are asked for, and say so. Raises CommandError, FileError.
 
     `position` is where the run stands, None before anything is seen of it; `panes` is where the panes on screen are.
     """
@@ -47,7 +52,7 @@ def take(app: App[None], wanted: Shot, position: Position | None, panes: Mapping
         raise CommandError("there is nothing to be seen yet", "wait until the engine has started")
     files = shot.paths(wanted, position)
     picture = picture_of(app, _region(panes, wanted.pane))
-    return shot.write({path: picture.svg if path.suffix.lower() == ".svg" else picture.text for path in files})
+    return shot.write(picture.contents(files), over=wanted.over)
 
 
 def _region(panes: Mapping[str, Region], pane: str) -> Region | None:

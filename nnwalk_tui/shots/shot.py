@@ -1,7 +1,8 @@
-"""`screenshot [FILE] [PANE] [WIDTHxHEIGHT] [over]`: what is to be drawn, into which files; and writing them."""
+"""`screenshot [FILE] [PANE] [WIDTHxHEIGHT]`: what is to be drawn, into which files; and writing them."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -9,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import CommandError
+from engine.files import place_of_file, write_file
 from engine.protocol.positions import Position
 from nnwalk_tui.catalogue import EVERY_PANE
 from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH
 
-USAGE = "screenshot [FILE.svg|FILE.txt] [PANE] [WIDTHxHEIGHT] [over]"
+USAGE = "screenshot [FILE.svg|FILE.txt] [PANE] [WIDTHxHEIGHT]"
 USUAL = (120, 40)  # a slide's size
 _MOST = (400, 200)
 _SIZE = re.compile(r"(\d+)[x×](\d+)")
@@ -26,7 +28,7 @@ class Shot:
     file: str = ""
     pane: str = ""  # "" for the whole screen
     size: tuple[int, int] | None = None  # of the terminal; None for the one there is
-    over: bool = False  # whether a file of that name may be replaced
+    over: bool = False  # whether a file of that name may be replaced: screenshot!
 
 
 def parse(rest: str) -> Shot:
@@ -67,18 +69,11 @@ def _checked_name(word: str) -> str:
 def paths(shot: Shot, position: Position) -> list[Path]:
     """The files to write: the one that is named, or a free name after the position, as SVG and as text.
 
-    Raises CommandError for a file that is there, and for a folder that is not.
+    Raises FileThereError for a file that is there, FileError for a folder that is not.
     """
     if not shot.file:
         return _free(_stem(position) + (shot.pane and f"-{shot.pane}"))
-    path = Path(shot.file).expanduser()
-    if not path.parent.is_dir():
-        raise CommandError(f"there is no folder “{path.parent}”", "make it first, or choose another")
-    if path.is_dir():
-        raise CommandError(f"“{path}” is a folder", "choose another name")
-    if path.exists() and not shot.over:
-        raise CommandError(f"there is a file “{path}” already", "add the word over to replace it, or choose another")
-    return [path]
+    return [place_of_file(shot.file, over=shot.over)]
 
 
 def _stem(position: Position) -> str:
@@ -91,17 +86,14 @@ def _free(stem: str) -> list[Path]:
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
         pair = [Path(f"{name}.svg"), Path(f"{name}.txt")]
-        if not any(path.exists() for path in pair):
+        if not any(os.path.lexists(path) for path in pair):
             return pair
         number += 1
 
 
-def write(contents: Mapping[Path, str]) -> str:
-    """Write the files, and say so. Raises CommandError where one cannot be written."""
+def write(contents: Mapping[Path, str], *, over: bool) -> str:
+    """Write the files, and say so. Raises FileError where one cannot be written."""
     for path, content in contents.items():
-        try:
-            path.write_text(content, encoding="utf-8")
-        except OSError as error:
-            raise CommandError(f"{path} cannot be written: {error.strerror}", "choose another place") from error
+        write_file(path, content.encode(), over=over)
     first, *others = contents
     return f"saved {first}" + "".join(f" and {path.suffix}" for path in others)

@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(session: Session, tmp_
     assert "ending" in session.do(f"write W[1] {tmp_path}/w.txt").error
     assert "no folder" in session.do(f"write W[1] {tmp_path}/none/w.npy").error
     (tmp_path / "w.npy").mkdir()
-    assert "cannot be written" in session.do(f"write W[1] {tmp_path}/w.npy").error
+    assert "is a folder" in session.do(f"write W[1] {tmp_path}/w.npy").error
     assert [each.name for each in tmp_path.iterdir()] == ["w.npy"]
     assert "write needs" in session.do("write W[1]").error
 

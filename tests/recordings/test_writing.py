@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 import torch
 
-from engine.errors import RecordingError
 from engine.recordings.autosave import Autosave, checkpoint_path
-from engine.recordings.recording import write_atomically
 from tests.support.reopened import opened
 from tests.support.sessions import small
-
-
-@pytest.mark.parametrize("step", ["write_bytes", "chmod", "replace"])
-def test_a_disk_that_fills_up_leaves_the_old_file(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "run.json"
-    write_atomically(path, b"old")
-
-    def full(draft: Path, *_: object) -> None:
-        with draft.open("wb") as file:
-            file.write(b"n")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, step, full)
-    with pytest.raises(RecordingError, match="No space left"):
-        write_atomically(path, b"new")
-    monkeypatch.undo()
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["run.json"]
 
 
 @pytest.mark.parametrize("command", ["save", "export weights", "export metrics", "export script"])
@@ -41,21 +22,53 @@ def test_a_place_that_cannot_be_written_is_named_and_the_session_goes_on(command
     (tmp_path / "file").touch()
     for path in (tmp_path / "none" / "run.json", tmp_path / "file" / "run.json", tmp_path):
         error = session.do(f"{command} {path}").error
-        assert "cannot be written" in error
+        assert str(path) in error or str(path.parent) in error
     assert os.listdir(tmp_path) == ["file"]
     assert not session.do("step").error
 
 
-def test_an_autosave_that_cannot_write_says_so_once_and_leaves_the_run_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["save {}.json", "export weights {}.x", "write W[1] {}.npy"])
+def test_a_file_that_is_there_is_replaced_only_at_the_users_word(command: str, tmp_path: Path) -> None:
     session = small()
-    autosave = Autosave(session, tmp_path / "gone" / "run.json")
+    line = command.format(tmp_path / "mine")
+    assert not session.do(line).error
+    (mine,) = tmp_path.iterdir()
+    mine.write_text("mine")
+    mine.chmod(0o640)
+    answer = session.do(line)
+    assert "there is a file" in answer.error
+    assert answer.in_the_way == str(mine)
+    assert mine.read_text() == "mine"
+    name, _, rest = line.partition(" ")
+    assert not session.do(f"{name}! {rest}").error
+    assert mine.read_bytes() != b"mine"
+    assert stat.S_IMODE(mine.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_a_full_disk_is_told_and_when_there_is_room_nothing_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, path = small(), tmp_path / "run.json"
+    autosave = Autosave(session, path)
     autosave.now()
-    assert "no longer saved" in autosave.problem
-    problem = autosave.problem
+    assert not autosave.problem
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
     session.step()
     autosave.now()
-    assert autosave.problem == problem
-    assert not session.do("step").error
+    assert "No space left" in autosave.problem
+    assert os.listdir(tmp_path) == ["run.json"]
+    assert opened(path)[0].iteration == 0
+    session.goto("1:3")
+    monkeypatch.undo()
+    autosave.now()
+    assert not autosave.problem
+    assert opened(path)[0].iteration == 3
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_an_autosave_keeps_a_checkpoint_near_enough(tmp_path: Path) -> None:

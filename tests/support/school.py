@@ -51,10 +51,10 @@ class QuietTarget:
 class School:
     """An app with one target of the user's and any number of the lessons'."""
 
-    def __init__(self, state: Path, first: str | None = None) -> None:
+    def __init__(self, state: Path, first: str | None = None, folder: Path = COURSE, trust: bool = False) -> None:
         self.own = QuietTarget()
         self.started: list[QuietTarget] = []
-        self.app = NNWalkApp(self.own, state=state, lessons=Plan(COURSE, first), new_target=self._start)
+        self.app = NNWalkApp(self.own, state=state, lessons=Plan(folder, first, trust=trust), new_target=self._start)
 
     def _start(self, experiment: Experiment) -> QuietTarget:
         self.started.append(QuietTarget(experiment))

@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import CommandError
 from engine.experiments.experiment import Experiment
+from engine.files import FileError
 from engine.protocol.positions import Position
 from engine.protocol.recipe import Job
 from nnwalk_tui.headless import run_script
@@ -54,19 +55,19 @@ def test_a_wrong_word_of_a_screenshot_is_named_with_its_cure(text: str, problem:
 def test_a_picture_replaces_no_file_unasked_and_makes_no_folder(tmp_path: Path) -> None:
     here, there = Position(1, 2, 3, 2), tmp_path / "there.svg"
     there.write_text("mine")
-    for file, cure in ((there, "over"), (tmp_path / "no" / "a.svg", "make it first")):
-        with pytest.raises(CommandError, match=cure):
+    for file, cure in ((there, "replaces it"), (tmp_path / "no" / "a.svg", "make it first")):
+        with pytest.raises(FileError, match=cure):
             shot.paths(Shot(str(file)), here)
     folder = tmp_path / "folder.svg"
     folder.mkdir()
-    with pytest.raises(CommandError, match="is a folder"):
+    with pytest.raises(FileError, match="is a folder"):
         shot.paths(Shot(str(folder), over=True), here)
     assert shot.paths(Shot(str(there), over=True), here) == [there]
 
 
 def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="cannot be written: Is a directory"):
-        shot.write({tmp_path: "x"})
+    with pytest.raises(FileError, match="is a folder"):
+        shot.write({tmp_path: "x"}, over=True)
 
 
 async def test_s_saves_the_screen_as_svg_and_text_under_a_free_name(

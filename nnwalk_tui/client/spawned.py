@@ -23,7 +23,8 @@ from nnwalk_tui.client.target import Can, EngineDied, FromTarget
 if TYPE_CHECKING:
     from nnwalk_tui.client.engine_life import EngineLife
 
-ENGINE: tuple[str, ...] = (sys.executable, "-P", "-m", "engine.server")  # -P: a folder "engine" where the user works is not ours
+# -P: a folder "engine" where the user works is not ours
+ENGINE: tuple[str, ...] = (sys.executable, "-P", "-m", "engine.server")
 BACKLOG = 2000  # messages kept until somebody listens
 
 

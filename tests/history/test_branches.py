@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.protocol.positions import Position, Unit
 from engine.training.state import capture_optimizer, capture_tensors, digest
 from engine.training.trainer import Trainer
-from tests.support.sessions import edited, go, small
+from tests.support.sessions import edited, go
 
 Change = Callable[[Trainer], None]
 
@@ -270,66 +270,6 @@ def test_compare_is_of_what_both_have_run() -> None:
     assert session.compare("main").batches == 5
 
 
-@pytest.mark.parametrize("past", [False, True])
-@pytest.mark.parametrize(
-    ("command", "says"),
-    [
-        ("set learning_rate -1", "above 0"),
-        ("set learning_rate 0", "above 0"),
-        ("set learning_rate nan", "finite"),
-        ("set learning_rate foo", "“foo”"),
-        ("set learning_rate W[1]", "not one number"),
-        ("set batch_size 0", "use 1 to"),
-        ("set batch_size 1e9", "use 1 to"),
-        ("set batch_size inf", "finite"),
-        ("set batch_size many", "“many”"),
-        ("set optimizer sdg", "there are sgd"),
-        ("set momentum many", "“many”"),
-        ("set momentum nan", "finite"),
-        ("set W[1] W[2]", "W[1] is 6×784"),
-        ("set W[1] Z[1]", "not computed"),
-        ("set W[1][9,1] 5", "no place 9"),
-        ("set W[1] foo", "“foo”"),
-        ("set W[1] 'word'", "word"),
-        ("set W[9] 1", "no layer 9"),
-        ("set Z[1] 1", "cannot be set"),
-        ("set loss 1", "cannot be set"),
-        ("set foo 1", "what can be set"),
-        ("set W[1]+1 5", "cannot be set"),
-        ("set dW[1] 5", "cannot be set"),
-        ("freeze 9", "layers are 1 to 3"),
-        ("freeze foo", "“foo”"),
-        ("unfreeze layers.7", "layers.7"),
-    ],
-)
-def test_an_edit_that_fails_changes_nothing(command: str, says: str, past: bool) -> None:
-    expected, session = plain(), edited()
-    if past:
-        session.run()
-    go(session, 6)
-    budget = session.timeline.history.budget
-    answer = session.do(command)
-    assert says in answer.error
-    assert "\n" not in answer.error
-    assert session.position == Position(1, 6, 6)
-    assert session.digest() == expected[6]
-    assert [b.name for b in session.branches.all] == ["main"]
-    assert not session.timeline.edits
-    assert session.timeline.history.budget == budget
-    assert session.timeline.furthest == (22 if past else 6)
-    assert go(session, 22) == expected[22]
-    assert go(session, 7) == expected[7]
-    assert not session.timeline.divergence
-
-
-def test_a_failing_edit_in_the_middle_of_a_batch_leaves_the_cursor_at_its_event() -> None:
-    session = edited()
-    session.goto("1:4:9")
-    before = session.digest(), session.position
-    assert session.do("set learning_rate foo").error
-    assert (session.digest(), session.position) == before
-
-
 def test_a_batch_size_counts_from_the_next_epoch_and_survives_going_back_and_forth() -> None:
     session = edited(epochs=4)
     examples = len(session.trainer.loader.inputs)  # type: ignore[attr-defined]
@@ -396,37 +336,6 @@ def test_branches_are_named_and_wrong_names_are_told() -> None:
     assert rows[1]["edits"] == ["set learning_rate 0.2 (after batch 2)"]  # type: ignore[index]
 
 
-def test_an_audit_applies_nothing() -> None:
-    session = small(batch_norm=True)
-    session.timeline.audit = True
-    start, losses = session.digest(), []
-    for _ in range(13):
-        session.step()
-        assert session.digest() == start
-        losses.append(session.loss)
-    assert len(set(losses)) == 13
-    session.goto("1:4:12")
-    session.goto("1:1")
-    session.run(5)
-    assert session.digest() == start
-    assert list(session.timeline.losses) == losses
-    session.do("set b[1] 0.5")
-    assert len(session.branches.all) == 2
-    edited_digest = session.digest()
-    assert edited_digest != start
-    session.run(4)
-    assert session.digest() == edited_digest
-
-
-def test_the_losses_of_an_audit_are_those_of_a_model_that_stays_as_it_is() -> None:
-    session, plain = small(), small()
-    session.timeline.audit = True
-    session.run()
-    trainer = plain.trainer
-    losses = [trainer.loss(trainer.model(x), y).item() for _ in range(2) for x, y in trainer.loader]
-    assert list(session.timeline.losses) == losses
-
-
 actions = st.lists(
     st.one_of(
         st.tuples(st.just("goto"), st.integers(0, 22), st.integers(0, 20)),
@@ -469,32 +378,3 @@ def test_whatever_is_edited_where_every_place_of_every_branch_keeps_its_bits(wal
         session.go_to(iteration, event)
         look()
     assert not session.timeline.divergence
-
-
-def test_the_trainer_s_own_note_of_the_rate_cannot_be_set() -> None:
-    session = small()
-    before = session.learning_rate
-    assert session.do("set base_lr 0.5").error
-    assert session.learning_rate == before
-
-
-def test_the_validation_at_a_border_is_that_of_the_edited_weights() -> None:
-    session = small()
-    before = session.do("print valid_loss").value
-    session.do("set W[1] 0*W[1]")
-    edited = session.do("print valid_loss").value
-    assert edited != before
-    session.do("step batch")
-    session.do("goto start")
-    assert session.do("print valid_loss").value == edited
-
-
-def test_an_edit_that_leaves_the_model_as_it_is_validates_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = small()
-    session.do("print valid_loss")
-    taken: list[int] = []
-    monkeypatch.setattr(session.trainer, "validate", lambda *_: taken.append(1))
-    session.do("set learning_rate 0.5")
-    assert not taken
-    session.do("set W[1] 0*W[1]")
-    assert taken

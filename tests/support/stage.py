@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from nnwalk_tui.client.local import Local
 from nnwalk_tui.client.target import Can, FromTarget
 from nnwalk_tui.panes.log import LogPane
 from tests.support.fake_engine import FakeRun
+
+PATIENCE = 20.0  # seconds that a busy machine may take
 
 
 class InProcess(Local):
@@ -107,3 +110,10 @@ async def stage(
         await pilot.pause()
         await pilot.pause()
         yield Stage(client, app, pilot)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Let the app work until a condition holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await pilot.pause(0.01)

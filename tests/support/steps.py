@@ -68,6 +68,13 @@ class Program:
         return State(1, 0, 0, tensors, frozenset(), {}, optimizers, held, random, None, None, (), (), None, None)
 
 
+def simple(step: Any, optimizer: Any = None, model: nn.Module | None = None) -> Program:
+    """A program of one model; `step(model, optimizer, batch)`."""
+    model = net() if model is None else model
+    made = torch.optim.SGD(model.parameters(), lr=0.1) if optimizer is None else optimizer(model.parameters())
+    return Program({"": model}, {"": made}, lambda batch: step(model, made, batch))
+
+
 def check_bits(make: Callable[[], Program], batches: int = 4, read: bool = True) -> Program:
     """Record some batches of a program; its state must be that of a plain loop after each."""
     plain, recorded = make(), make()

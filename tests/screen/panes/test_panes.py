@@ -10,14 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from textual.app import App, ComposeResult
 from textual.geometry import Region
-from textual.message import Message
-from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.protocol.messages import GraphLook
-from engine.protocol.views import BatchView, LossView, Node, Snapshot
+from engine.protocol.views import BatchView, LossView, Snapshot
 from nnwalk_tui.colours import theme
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
@@ -36,6 +32,7 @@ from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.render import loss
 from nnwalk_tui.render.text import Line
 from tests.support import fake_views, fakes
+from tests.support.panes import Stage, shown
 
 FRAMED: list[type[Pane]] = [
     GraphPane,
@@ -51,39 +48,6 @@ FRAMED: list[type[Pane]] = [
     LandscapePane,
 ]
 ALL: list[type[Pane]] = [HeaderPane, TimelinePane, *FRAMED]
-
-
-class Stage(App[None]):
-    """One pane that fills the screen."""
-
-    AUTO_FOCUS = None
-
-    def __init__(self, pane: Pane) -> None:
-        super().__init__()
-        self.pane = pane
-        self.messages: list[Message] = []
-        pane.styles.height = "1fr"
-
-    def compose(self) -> ComposeResult:
-        yield self.pane
-
-    def on_tape_pane_chosen(self, message: TapePane.Chosen) -> None:
-        self.messages.append(message)
-
-    def on_pane_wants(self, message: Pane.Wants) -> None:
-        self.messages.append(message)
-
-    def on_pane_said(self, message: Pane.Said) -> None:
-        self.messages.append(message)
-
-    def on_timeline_pane_cursor_moved(self, message: TimelinePane.CursorMoved) -> None:
-        self.messages.append(message)
-
-    def lines(self) -> list[str]:
-        return [self.pane.render_line(y).text for y in range(self.pane.size.height)]
-
-    def text(self) -> str:
-        return "\n".join(self.lines())
 
 
 def watch(pane: Pane, monkeypatch: pytest.MonkeyPatch) -> list[Region]:
@@ -103,13 +67,6 @@ def watch(pane: Pane, monkeypatch: pytest.MonkeyPatch) -> list[Region]:
 def ansi_bytes(strips: list[Strip]) -> int:
     console = Console(color_system="truecolor", force_terminal=True, file=io.StringIO())
     return sum(len(strip.render(console).encode()) for strip in strips)
-
-
-async def shown(pilot: Pilot[None], snapshot: Snapshot | None) -> str:
-    assert isinstance(pilot.app, Stage)
-    pilot.app.pane.show(snapshot)
-    await pilot.pause()
-    return pilot.app.text()
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -203,98 +160,6 @@ async def test_focus_is_marked_by_sign(kind: type[Pane]) -> None:
         app.pane.focus()
         await pilot.pause()
         assert "╭─ ▶ " in app.text()
-
-
-async def test_arrows_choose_a_line_of_the_graph_and_the_border_says_how_much_is_hidden() -> None:
-    app = Stage(GraphPane())
-    async with app.run_test(size=(46, 12)) as pilot:
-        await shown(pilot, fakes.backward())
-        app.pane.focus()
-        await pilot.press("home")
-        assert app.lines()[1].startswith("│›")
-        assert "A[0]" in app.lines()[1]
-        assert "▼ 8 more" in app.lines()[-1]
-        await pilot.press("end")
-        assert "cross-entropy" in app.text()
-        assert "▲ 8 more" in app.lines()[-1]
-        await pilot.press("up")
-        (chosen,) = (line for line in app.lines() if line.startswith("│›"))
-        assert "cross-entropy" in chosen
-        await pilot.press("pageup", "pageup")
-        assert "A[0]" in app.lines()[1]
-
-
-async def test_a_scrolled_graph_comes_back_to_the_cursor_when_it_moves() -> None:
-    app = Stage(GraphPane())
-    async with app.run_test(size=(46, 9)) as pilot:
-        await shown(pilot, fakes.backward())
-        app.pane.focus()
-        await pilot.press("end")
-        assert "▶ Z[2]" not in app.text()
-        moved = msgspec.structs.replace(fakes.backward(), graph=fake_views.chain(99, {}, "Z[1]", "backward"))
-        assert "▶ Z[1]" in await shown(pilot, moved)
-
-
-async def test_the_keys_of_the_graph_say_what_is_asked_of_the_engine() -> None:
-    pane = GraphPane()
-    app = Stage(pane)
-
-    def asked() -> GraphLook:
-        look = pane.asks()["graph"]
-        assert isinstance(look, GraphLook)
-        return look
-
-    async with app.run_test(size=(46, 9)) as pilot:
-        nodes = [Node("x", "x", "input", "", 0, [8], [])]
-        nodes += [
-            Node(f"a{at}", f"layer{at}", "value", "9 operations", 1, [8], ["x"], module=f"layer{at}", closed=True)
-            for at in range(9)
-        ]
-        view = msgspec.structs.replace(fake_views.whole_graph(nodes, "forward"), found=[3, 7])
-        await shown(pilot, msgspec.structs.replace(fakes.backward(), graph=view))
-        app.pane.focus()
-        await pilot.press("home", "down", "down", "plus")
-        assert asked().toggled == ["layer0"]
-        await pilot.press("plus")
-        assert asked().toggled == []
-        await pilot.press("minus")  # it is folded already
-        assert asked().toggled == []
-        await pilot.press("v")
-        assert (asked().level, asked().follow) == ("ops", True)
-        assert "v ops" in app.text()
-        await pilot.press("f")
-        assert not asked().follow
-        assert "f still" in app.text()
-        await pilot.press("f", "v")
-        assert (asked().level, asked().follow) == ("layers", True)
-        pane.find("LAYER")
-        assert asked().search == "layer"
-        await shown(pilot, msgspec.structs.replace(fakes.backward(), loss=1.0, graph=view))
-        assert "/layer 1/2" in app.text()
-        await pilot.press("n")
-        assert "/layer 2/2" in app.text()
-        await pilot.press("n")
-        assert "/layer 1/2" in app.text()
-        await pilot.press("N")
-        assert "/layer 2/2" in app.text()
-        assert pane.asks()["graph"].rows == 21
-
-
-async def test_a_wide_graph_is_panned() -> None:
-    app = Stage(GraphPane())
-    async with app.run_test(size=(30, 12)) as pilot:
-        narrow = await shown(pilot, fakes.resnet())
-        app.pane.focus()
-        await pilot.press("greater_than_sign")
-        assert app.text() != narrow
-        await pilot.press(*["greater_than_sign"] * 9)
-        end = app.text()
-        await pilot.press("greater_than_sign", "right")
-        assert app.text() == end
-        await pilot.press(*["less_than_sign"] * 9, "left")
-        app.pane.blur()
-        await pilot.pause()
-        assert app.text() == narrow
 
 
 async def test_v_goes_through_the_quantities_of_the_layers() -> None:

@@ -11,7 +11,7 @@ import msgspec
 from engine.cursor import HISTORY_BYTES
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.description import Description
-from engine.experiments.experiment import Experiment
+from engine.experiments.experiment import MODELS, Experiment
 from engine.program.program import Program
 from engine.program.script import load_script
 from engine.protocol.recipe import Job, Script
@@ -91,7 +91,7 @@ def describe(parts: Assembly) -> Description:
     """What the run is called on screen."""
     chosen = parts.experiment
     sizes = "-".join(map(str, chosen.layers or ()))
-    words = [sizes] if chosen.model == "neuron" else [sizes, chosen.activation]
+    words = [sizes] if MODELS[chosen.model].single else [sizes, chosen.activation]
     return Description(
         name=chosen.model,
         model=" ".join(words).strip(),

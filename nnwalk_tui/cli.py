@@ -78,8 +78,8 @@ def _add_model(name: str, summary: str) -> None:
         sys.exit(_start(Job(experiment=experiment), program))
 
 
-for _name, _summary in MODELS.items():
-    _add_model(_name, _summary)
+for _name, _model in MODELS.items():
+    _add_model(_name, _model.summary)
 
 
 @commands.command("run", short_help="your own model: FILE.py:FUNCTION")

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from engine.errors import ExperimentError
+from engine.experiments import models
 from engine.experiments.data import BatchLoader, Digits, Partition, load_digits
 from engine.experiments.download import Progress
-from engine.experiments.experiment import Experiment, n_classes, resolve
+from engine.experiments.experiment import MODELS, Experiment, n_classes, resolve
 from engine.experiments.losses import LOSSES
-from engine.experiments.models import MLP, ConvNet, Neuron, initialise, make_loss
+from engine.experiments.models import initialise, make_loss
 from engine.experiments.optimizers import OPTIMIZERS, check_options
 from engine.experiments.schedules import schedule
 
@@ -52,7 +53,7 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
     digits = load_digits(experiment.data, experiment.classes, progress)
     _check_data(experiment, digits)
     torch.manual_seed(experiment.seed)
-    model = _model(experiment)
+    model: nn.Module = getattr(models, MODELS[experiment.model].made_by).of(experiment)
     initialise(model, str(experiment.init), torch.Generator().manual_seed(experiment.seed))
     loader = _loader(experiment, digits.train)
     return Assembly(
@@ -85,15 +86,6 @@ def _check_data(experiment: Experiment, digits: Digits) -> None:
         )
 
 
-def _model(experiment: Experiment) -> nn.Module:
-    output, sizes = str(experiment.output), experiment.layers or ()
-    if experiment.model == "neuron":
-        return Neuron(sizes[0], output)
-    if experiment.model == "convnet":
-        return ConvNet(n_classes(experiment), experiment.activation)
-    return MLP(sizes, experiment.activation, output, experiment.dropout, experiment.batch_norm)
-
-
 def _optimizer(experiment: Experiment, model: nn.Module) -> Optimizer:
     return make_optimizer(
         experiment.optimizer,
@@ -119,7 +111,7 @@ def _validation(experiment: Experiment, valid: Partition) -> list[tuple[Tensor, 
 
 
 def _inputs(experiment: Experiment, partition: Partition) -> Tensor:
-    return partition.images if experiment.model == "convnet" else partition.images.flatten(start_dim=1)
+    return partition.images if MODELS[experiment.model].pictures else partition.images.flatten(start_dim=1)
 
 
 def _targets(experiment: Experiment, partition: Partition) -> Tensor:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,14 +18,9 @@ from engine.experiments.losses import LOSSES
 from engine.experiments.optimizers import OPTIMIZERS, check_options
 from engine.experiments.schedules import SCHEDULES
 
-MODELS = {
-    "mlp": "fully connected layers",
-    "neuron": "one sigmoid neuron that tells two classes apart",
-    "convnet": "two convolutions and a linear layer",
-}
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky-relu", "linear")
 OUTPUTS = ("sigmoid", "softmax", "linear")
-INITS = {
+INITS = {  # of models.INITIALISATIONS
     "pytorch": "as torch.nn draws them: uniform in ±1/√n_in",
     "zeros": "all zero",
     "small-normal": "0.01·randn, b = 0",
@@ -42,11 +37,42 @@ MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of t
 _T = TypeVar("_T")
 
 
+class Model(NamedTuple):
+    """A built-in model: the class of `models.py` that it is, and what is trained where nothing is said."""
+
+    summary: str
+    made_by: str  # a class, whose `of` takes the experiment
+    layers: Callable[[int], tuple[int, ...]] | None  # sizes by the number of classes; None: it has none to choose
+    pictures: bool = False  # it takes (N, 1, 28, 28), not (N, 784)
+    single: bool = False  # one layer of one neuron
+    logits: bool = False  # its outputs are logits, whatever is asked for
+    learning_rate: float | None = None  # with plain SGD; None: the optimizer's own
+    batch_size: int = 64
+    init: str = "pytorch"
+    classes: tuple[int, ...] | None = None
+
+
+MODELS: dict[str, Model] = {
+    "mlp": Model("fully connected layers", "MLP", lambda classes: (PIXELS, 32, 16, classes)),
+    "neuron": Model(
+        "one sigmoid neuron that tells two classes apart",
+        "Neuron",
+        lambda classes: (PIXELS, 1),
+        single=True,
+        learning_rate=0.01,  # course §4.6
+        batch_size=WHOLE_SET,
+        init="small-normal",
+        classes=(1, 7),
+    ),
+    "convnet": Model("two convolutions and a linear layer", "ConvNet", None, pictures=True, logits=True),
+}
+
+
 class Experiment(msgspec.Struct, frozen=True):
     """The recipe of a run. None leaves the choice to `resolve`, which takes the other fields into account."""
 
     model: str = "mlp"  # of MODELS
-    layers: tuple[int, ...] | None = None  # sizes from the inputs on; convnet has none
+    layers: tuple[int, ...] | None = None  # sizes from the inputs on; a convnet has none
     activation: str = "relu"  # of ACTIVATIONS, of the hidden layers
     output: str | None = None  # of OUTPUTS; softmax with cross-entropy gives logits
     loss: str | None = None  # of losses.LOSSES
@@ -78,16 +104,15 @@ def resolve(experiment: Experiment) -> Experiment:
     digits. `resolve(resolve(e)) == resolve(e)`. Raises ExperimentError as `check` does.
     """
     _check_names(experiment)
-    neuron = experiment.model == "neuron"
-    optimizer = OPTIMIZERS[experiment.optimizer]
-    course_rate = 0.01 if neuron and optimizer.name == "sgd" else optimizer.learning_rate  # course §4.6
+    model, optimizer = MODELS[experiment.model], OPTIMIZERS[experiment.optimizer]
+    rate = model.learning_rate if optimizer.name == "sgd" else None
     whole = msgspec.structs.replace(
         experiment,
-        learning_rate=_given(experiment.learning_rate, course_rate),
+        learning_rate=_given(experiment.learning_rate, _given(rate, optimizer.learning_rate)),
         weight_decay=_given(experiment.weight_decay, optimizer.weight_decay),
-        batch_size=_given(experiment.batch_size, WHOLE_SET if neuron else 64),
-        init=_given(experiment.init, "small-normal" if neuron else "pytorch"),
-        classes=_given(experiment.classes, (1, 7) if neuron else None),
+        batch_size=_given(experiment.batch_size, model.batch_size),
+        init=_given(experiment.init, model.init),
+        classes=_given(experiment.classes, model.classes),
     )
     whole = _with_output(msgspec.structs.replace(whole, layers=_layers(whole)))
     _check_numbers(whole)
@@ -114,9 +139,8 @@ def _given(value: _T | None, default: _T) -> _T:
 
 
 def _layers(experiment: Experiment) -> tuple[int, ...] | None:
-    if experiment.model == "convnet" or experiment.layers is not None:
-        return experiment.layers
-    return (PIXELS, 1) if experiment.model == "neuron" else (PIXELS, 32, 16, n_classes(experiment))
+    sizes = MODELS[experiment.model].layers
+    return experiment.layers if sizes is None or experiment.layers is not None else sizes(n_classes(experiment))
 
 
 def _with_output(experiment: Experiment) -> Experiment:
@@ -196,16 +220,20 @@ def _check_classes(experiment: Experiment) -> None:
 
 
 def _check_layers(experiment: Experiment) -> None:
-    layers = experiment.layers
-    if experiment.model == "convnet":
-        _require(layers is None, f"a convnet has no layer sizes {_shape(layers)}", "leave them out, or use the mlp")
+    layers, model = experiment.layers, MODELS[experiment.model]
+    if model.layers is None:
+        _require(
+            layers is None,
+            f"a {experiment.model} has no layer sizes {_shape(layers)}",
+            "leave them out, or use the mlp",
+        )
         return
     sizes = layers or ()
     _require(len(sizes) >= 2, f"layers {_shape(sizes)} are fewer than 2 sizes", "give inputs and outputs, like 784,10")
     weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     _require(weights <= _MOST_WEIGHTS, f"layers {_shape(sizes)} have {weights:,} weights", "use smaller sizes")
     _require(all(size >= 1 for size in sizes), f"layers {_shape(sizes)} have a size below 1", "use sizes from 1")
-    if experiment.model == "neuron":
+    if model.single:
         _require(
             len(sizes) == 2 and sizes[1] == 1,
             f"layers {_shape(sizes)} are not those of one neuron",
@@ -214,7 +242,7 @@ def _check_layers(experiment: Experiment) -> None:
 
 
 def _check_extras(experiment: Experiment) -> None:
-    hidden = experiment.model == "mlp" and len(experiment.layers or ()) > 2
+    hidden = len(experiment.layers or ()) > 2
     _require(
         hidden or not (experiment.dropout or experiment.batch_norm),
         f"{_layers_text(experiment)} has no hidden layer for dropout or batch norm",
@@ -241,8 +269,8 @@ def _check_loss(experiment: Experiment) -> None:
         f"{' or '.join(row.name for row in LOSSES.values() if experiment.output in row.outputs)}",
     )
     _require(
-        experiment.model != "convnet" or loss.class_indices,
-        f"a convnet gives logits, which {loss.name} does not take",
+        not MODELS[experiment.model].logits or loss.class_indices,
+        f"a {experiment.model} gives logits, which {loss.name} does not take",
         "use cross-entropy, or the mlp",
     )
     column = outputs == 1 and classes == 2
@@ -254,8 +282,8 @@ def _check_loss(experiment: Experiment) -> None:
 
 
 def _sizes_cure(experiment: Experiment) -> str:
-    if experiment.model == "neuron":
-        return "a neuron tells two classes apart: name two, like 1,7, or use the mlp"
+    if MODELS[experiment.model].single:
+        return f"a {experiment.model} tells two classes apart: name two, like 1,7, or use the mlp"
     sizes = (*(experiment.layers or ())[:-1], n_classes(experiment))
     return f"use layers {','.join(map(str, sizes))}, or choose as many classes as outputs"
 

@@ -1,6 +1,6 @@
 """The built-in networks and the ways to draw their first parameters.
 
-A new model is a class here, a row of `experiment.MODELS` and a branch of `assemble.py`.
+A new model is a class here, made by its `of`, and a row of `experiment.MODELS`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor, nn
+
+from engine.experiments.experiment import Experiment, n_classes
 
 PIXELS_AFTER_POOLING = 7 * 7  # 28 × 28, halved twice
 
@@ -66,6 +68,12 @@ class MLP(nn.Module):
         layers.append(Layer(*last, "linear" if self.output_activation else output))
         self.layers = nn.ModuleList(layers)
 
+    @classmethod
+    def of(cls, experiment: Experiment) -> MLP:
+        """The model of an experiment, all of whose choices are made."""
+        dropout, norm = experiment.dropout, experiment.batch_norm
+        return MLP(experiment.layers or (), experiment.activation, str(experiment.output), dropout, norm)
+
     def forward(self, inputs: Tensor) -> Tensor:
         for layer in self.layers:
             inputs = layer(inputs)
@@ -77,6 +85,10 @@ class Neuron(MLP):
 
     def __init__(self, n_inputs: int, output: str = "sigmoid") -> None:
         super().__init__((n_inputs, 1), "linear", output)
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Neuron:
+        return Neuron((experiment.layers or ())[0], str(experiment.output))
 
 
 class ConvNet(nn.Module):
@@ -97,6 +109,11 @@ class ConvNet(nn.Module):
         self.activation2 = ACTIVATIONS[activation]()
         self.pool2 = nn.MaxPool2d(2)
         self.linear = nn.Linear(second * PIXELS_AFTER_POOLING, n_classes)
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> ConvNet:
+        """The model of an experiment, all of whose choices are made."""
+        return ConvNet(n_classes(experiment), experiment.activation)
 
     def forward(self, inputs: Tensor) -> Tensor:
         stages = (self.conv1, self.activation1, self.pool1, self.conv2, self.activation2, self.pool2)

@@ -54,10 +54,6 @@ class Series:
         _extend(held, self._length)
         return held
 
-    def drop(self, name: str) -> None:
-        """Keep a name no longer."""
-        self._held.pop(name, None)
-
     def upto(self, border: int) -> Series:
         """What a branch that begins at a border shares."""
         other = Series()

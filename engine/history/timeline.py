@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from engine.history.history import History
 from engine.history.series import BorderRates, Series
+from engine.history.tapes import Tapes
 from engine.history.traces import Trace
 from engine.program.copies import alike
 from engine.program.program import Outcome
@@ -21,14 +21,13 @@ from engine.training.state import State
 from engine.training.trainer import Result, Trainer
 from engine.users_code import users_code
 
-_TAPES_KEPT = 4
 _MOST_NAMED = 5
 
 
 class Timeline:
     """One branch of a run: its metrics, edits and history, on a trainer that it may share with other branches.
 
-    `series` holds what each batch came to: losses, scores, the rates that it was trained with, plotted expressions.
+    `series` holds what each batch came to: losses, scores, the rates that it was trained with.
     `validations` holds means by name, by the number of epochs done, 0 being before training; `rates` those that hold at
     each border, edits made there included, as its state does.
     """
@@ -54,23 +53,22 @@ class Timeline:
         self.distributions = Trace[bytes]()
         self.audit = False
         self.apply_edit: Callable[[Edit], bool] = lambda edit: False
-        self.plotted: dict[str, array[float]] = {}  # a number for each batch by expression; NaN where it is not known
+        self.plotted = Series()  # of expressions that are looked at: no part of what the run came to
         self.on_arrival: Callable[[Timeline, int], None] = lambda timeline, iteration: None
         self.interrupted: Callable[[], bool] = lambda: False
         self._validation = validation
-        self._tape_bytes = tape_bytes
-        self._tapes: OrderedDict[int, Tape] = OrderedDict()
+        self._tapes = Tapes(tape_bytes)
         trainer.owner = self
         with trainer.at_work:
             self.history.add_checkpoint(trainer.capture())
 
     def fork(self, border: int) -> Timeline:
         """A branch that shares what lies before a border, and the state there. The trainer must stand at the border."""
-        other = Timeline(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
+        other = Timeline(self.trainer, self.naming, self._validation, self.history.budget, self._tapes.room)
         other.calendar = self.calendar.copy()
         other.take_after(self)
-        other.plotted = {text: series[:border] for text, series in self.plotted.items()}
-        other.series, other.loss_names = self.series.upto(border), list(self.loss_names)
+        other.series, other.plotted = self.series.upto(border), self.plotted.upto(border)
+        other.loss_names = list(self.loss_names)
         done = self.calendar.epochs_done(border)
         other.fed = {epochs: loss for epochs, loss in self.fed.items() if epochs <= done}
         other.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
@@ -79,13 +77,13 @@ class Timeline:
         other.history.share(self.history, border)
         other.trace, other.distributions = self.trace.copy(border), self.distributions.copy(border)
         self.trainer.calendar = other.calendar
-        other._tapes = OrderedDict((place, tape) for place, tape in self._tapes.items() if place < border)
+        other._tapes = self._tapes.before(border)
         other.reached = other.finished = border
         return other
 
     def anew(self, edits: list[Edit]) -> Timeline:
         """A branch of the same run with these edits, before training, where the trainer must stand."""
-        other = Timeline(self.trainer, self.naming, self._validation, self.history.budget, self._tape_bytes)
+        other = Timeline(self.trainer, self.naming, self._validation, self.history.budget, self._tapes.room)
         other.edits = list(edits)
         other.take_after(self)
         first = [edit for edit in edits if edit.iteration == 0]
@@ -160,22 +158,13 @@ class Timeline:
         with self.trainer.at_work:
             self._validate_first()
             before = self.history.at(self.trainer.iteration) or self._keep_here()
-            tape, result, outcome = self.trainer.record(self.naming, before, self._tape_bytes, wanted)
+            tape, result, outcome = self.trainer.record(self.naming, before, self._tapes.room, wanted)
             tape.after = self.trainer.capture()
             changed = self._arrive(result, outcome, before if self.audit else None)
             tape.border = self.trainer.capture() if changed else tape.after
             self.history.add_recent(tape.border)
-        self._keep_tape(tape)
+        self._tapes.keep(self.trainer.iteration, tape)
         return tape
-
-    def _keep_tape(self, tape: Tape) -> None:
-        self._tapes[self.trainer.iteration] = tape
-        self._tapes.move_to_end(self.trainer.iteration)
-        while len(self._tapes) > 1 and (len(self._tapes) > _TAPES_KEPT or self._tape_sizes() > 1.5 * self._tape_bytes):
-            self._tapes.popitem(last=False)
-
-    def _tape_sizes(self) -> int:
-        return sum(tape.bytes for tape in self._tapes.values())
 
     def validate(self, interrupted: Callable[[], bool] = lambda: False) -> None:
         """Take validation loss and accuracy where the trainer stands, if they belong there and are missing."""
@@ -344,7 +333,7 @@ class Timeline:
 
     def any_tape(self) -> Tape | None:
         """A tape that is held, whichever: batches of a model are alike."""
-        return next(reversed(self._tapes.values()), None)
+        return self._tapes.newest()
 
     def tape(
         self,
@@ -354,9 +343,8 @@ class Timeline:
         wanted: frozenset[int] = frozenset(),
     ) -> Tape | None:
         """The tape of a batch, recorded anew if it is not held (or lacks `wanted`); None if interrupted on the way."""
-        held = self._tapes.get(iteration)
+        held = self._tapes.use(iteration)
         if held is not None and not wanted:
-            self._tapes.move_to_end(iteration)
             return held
         if not self.go(iteration - 1, interrupted, progress, keep=iteration <= self.furthest):
             return None
@@ -383,10 +371,8 @@ class Timeline:
         self.trace.forget_from(border)
         self.distributions.forget_from(border)
         self.series.forget_from(border)
-        for series in self.plotted.values():
-            del series[border:]
-        for held in [i for i in self._tapes if i >= border]:
-            del self._tapes[held]
+        self.plotted.forget_from(border)
+        self._tapes = self._tapes.before(border)
         done = self.calendar.epochs_done(border)
         self.validations = {epochs: taken for epochs, taken in self.validations.items() if epochs <= done}
         self.rates.forget_from(border)

@@ -132,7 +132,7 @@ def _end(moment: Moment) -> int:
 def _series(timeline: Timeline, quantity: str) -> Array | None:
     """A copy of the series from batch 1 on; None where there is none."""
     if quantity in timeline.plotted:
-        return np.array(timeline.plotted[quantity])
+        return np.array(timeline.plotted.whole(quantity))
     if quantity == "loss":
         return np.array(timeline.losses)
     known = ("accuracy", *timeline.rate_names(), *timeline.series)

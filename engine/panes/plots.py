@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import math
-from array import array
 from contextlib import suppress
 
 from torch import Tensor
@@ -59,13 +58,17 @@ class Plots:
 
     def _note(self, timeline: Timeline, iteration: int, values: Values) -> None:
         for text, tree in self.trees.items():
-            series = timeline.plotted.setdefault(text, array("d"))
-            series.extend([math.nan] * (iteration - len(series)))
-            if math.isnan(series[iteration - 1]):
-                try:
-                    series[iteration - 1] = _one_number(evaluate_tree(tree, values), text)
-                except EngineError:
-                    continue  # not known of this batch
+            seen = timeline.plotted.at(text, iteration)
+            if seen is None or math.isnan(seen):
+                timeline.plotted.note(iteration, {text: _known_number(tree, values, text)})
+
+
+def _known_number(tree: ast.expr, values: Values, text: str) -> float:
+    """NaN where it is not known of this batch."""
+    try:
+        return _one_number(evaluate_tree(tree, values), text)
+    except EngineError:
+        return math.nan
 
 
 def _one_number(value: object, text: str) -> float:

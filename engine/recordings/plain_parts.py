@@ -248,6 +248,8 @@ EPOCH_SCHEDULERS = """
                         scheduler.step(*([ends[done]] if hasattr(scheduler, "patience") else []))
 """
 
+NETWORKS = {"convnet": CONVNET}  # those that are not LAYERS
+
 ACTIVATIONS = {
     "sigmoid": "nn.Sigmoid()",
     "tanh": "nn.Tanh()",

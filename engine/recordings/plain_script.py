@@ -10,7 +10,7 @@ from textwrap import dedent, indent
 from engine.debugger import Debugger
 from engine.errors import CommandError
 from engine.experiments.data import MEAN, STD, folder_of
-from engine.experiments.experiment import WHOLE_SET, Experiment, n_classes
+from engine.experiments.experiment import MODELS, WHOLE_SET, Experiment, n_classes
 from engine.experiments.losses import LOSSES
 from engine.program.program import Supervised, needs_closure
 from engine.protocol.recipe import Script
@@ -71,14 +71,15 @@ def _data(experiment: Experiment) -> str:
         classes=dedent(classes).strip() if kept else "",
         mean=MEAN,
         std=STD,
-        flatten="" if experiment.model == "convnet" else ".flatten(1)",
+        flatten="" if MODELS[experiment.model].pictures else ".flatten(1)",
         targets=targets,
     )
 
 
 def _network(experiment: Experiment) -> str:
-    if experiment.model == "convnet":
-        return parts.CONVNET.format(classes=n_classes(experiment), activation=parts.ACTIVATIONS[experiment.activation])
+    if experiment.model in parts.NETWORKS:
+        activation = parts.ACTIVATIONS[experiment.activation]
+        return parts.NETWORKS[experiment.model].format(classes=n_classes(experiment), activation=activation)
     sizes = experiment.layers or ()
     more = f"norm={experiment.batch_norm}, dropout={experiment.dropout}"
     last = len(sizes) - 2

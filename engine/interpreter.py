@@ -1,8 +1,12 @@
-"""Carries out the commands of the table on a session: each gives a value for programs and words for people."""
+"""Carries out commands on a session: each gives a value for programs and words for people.
+
+A new command is a row of DOING here, beside its struct and row in `protocol/commands.py`.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,51 +50,7 @@ class Outcome(NamedTuple):
 
 def carry_out(session: Debugger, command: ask.Command) -> Outcome:
     """Do what a command says. Raises EngineError."""
-    match command:
-        case ask.Step(unit, count):
-            return _moved(session, session.step(unit, count))
-        case ask.Back(unit, count):
-            return _moved(session, session.back(unit, count))
-        case ask.Goto(target):
-            return _moved(session, session.goto(target))
-        case ask.Pause():
-            return _moved(session, session.position)
-        case ask.RunOn(count, unit, until):
-            start, hit = session.finished, session.run(count, unit, until)
-            return _stopped(session, hit, until, "" if hit else session.became_bad(start))
-        case ask.ReverseRun(until):
-            return _stopped(session, session.reverse_run(until), until or "a watch")
-        case ask.Print(expression):
-            return _print(session, expression)
-        case ask.Stats(expression):
-            return _stats(session, expression)
-        case ask.Pick(row, neuron):
-            return _pick(session, row, neuron)
-        case ask.Place(expression):
-            found = place_of(session.moment, expression)
-            return Outcome(found, f"{found.expression} row {found.row} column {found.column}")
-        case ask.Plot(expression, wanted):
-            return _plot(session, expression, wanted)
-        case ask.Write(expression, file, over):
-            return _write(session, expression, file, over)
-        case ask.Digest():
-            return _said(session.digest())
-        case ask.Compute(request):
-            with session.trainer.at_work.aside():
-                finding = compute(request)
-            return Outcome(finding, finding.text)
-        case ask.CheckFormula(target, network, formula):
-            judged = refused(network, target, formula)
-            place = place_of_factor(session.moment, judged.first_wrong)
-            return Outcome(msgspec.structs.replace(judged, place=place), judged.said)
-        case ask.Names():
-            names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
-            return Outcome(names, "  ".join(names))
-        case ask.Terms(word):
-            return Outcome(find_terms(word), terms_text(word))
-        case ask.Help(name):
-            return _said(help_text(name))
-    return change(session, command)
+    return DOING[type(command)](session, command)
 
 
 def _said(text: str) -> Outcome:
@@ -201,42 +161,6 @@ def _write(session: Debugger, expression: str, file: str, over: bool) -> Outcome
     return Outcome(str(path), f"{expression}, {shape}, is in {path}")
 
 
-def change(session: Debugger, command: ask.Command) -> Outcome:
-    """Commands that change the run, its watches or its branches."""
-    match command:
-        case ask.Set(name, value):
-            return _edited(session, name, value)
-        case ask.AddWatch(expression):
-            return _watch(session, expression)
-        case ask.Break(words):
-            return _watch(session, _place(session, words))
-        case ask.ListWatches():
-            return _watches(session)
-        case ask.EnableWatch(number, enabled):
-            session.watches.enable(number, enabled)
-            return _watches(session)
-        case ask.DeleteWatch(number):
-            session.watches.delete(number)
-            return _watches(session)
-        case ask.ListBranches():
-            return _branches(session)
-        case ask.Switch(name):
-            session.switch(name)
-            return Outcome(None, f"on branch {name}: {_where(session, session.position)}")
-        case ask.NameBranch(name):
-            session.branches.rename(name)
-            return _branches(session)
-        case ask.Save(path, over):
-            written = write_file(path, content_of(recording_of(session, digest=True)), over=over)
-            return _said(f"saved; nnwalk-tui open {written} goes on from here")
-        case ask.Export(kind, path, over):
-            return _said(export(session, kind, path, over=over))
-        case ask.Compare(first, second):
-            view = session.compare(first, second)
-            return Outcome(view, comparison_text(view))
-    raise CommandError(f"{type(command).__name__} cannot be done here", "see help")
-
-
 def _edited(session: Debugger, name: str, value: str) -> Outcome:
     before = session.branches.current.name
     branch = session.edit(name, value)
@@ -308,3 +232,94 @@ def comparison_text(view: Comparison) -> str:
         f"loss {view.first_loss:.6g} and {view.second_loss:.6g}\n"
         f"after {view.batches} batches, which both have run: loss {view.first_last:.6g} and {view.second_last:.6g}"
     )
+
+
+def _run(session: Debugger, command: ask.RunOn) -> Outcome:
+    start, hit = session.finished, session.run(command.count, command.unit, command.until)
+    return _stopped(session, hit, command.until, "" if hit else session.became_bad(start))
+
+
+def _place_of(session: Debugger, expression: str) -> Outcome:
+    found = place_of(session.moment, expression)
+    return Outcome(found, f"{found.expression} row {found.row} column {found.column}")
+
+
+def _computed(session: Debugger, request: str) -> Outcome:
+    with session.trainer.at_work.aside():
+        finding = compute(request)
+    return Outcome(finding, finding.text)
+
+
+def _judged(session: Debugger, command: ask.CheckFormula) -> Outcome:
+    judged = refused(command.network, command.target, command.formula)
+    place = place_of_factor(session.moment, judged.first_wrong)
+    return Outcome(msgspec.structs.replace(judged, place=place), judged.said)
+
+
+def _names(session: Debugger) -> Outcome:
+    names = [*session.values().names(), *(f"{name}(…)" for name in FUNCTIONS)]
+    return Outcome(names, "  ".join(names))
+
+
+def _enable(session: Debugger, number: str, enabled: bool) -> Outcome:
+    session.watches.enable(number, enabled)
+    return _watches(session)
+
+
+def _unwatch(session: Debugger, number: str) -> Outcome:
+    session.watches.delete(number)
+    return _watches(session)
+
+
+def _switch(session: Debugger, name: str) -> Outcome:
+    session.switch(name)
+    return Outcome(None, f"on branch {name}: {_where(session, session.position)}")
+
+
+def _name(session: Debugger, name: str) -> Outcome:
+    session.branches.rename(name)
+    return _branches(session)
+
+
+def _saved(session: Debugger, path: str, over: bool) -> Outcome:
+    written = write_file(path, content_of(recording_of(session, digest=True)), over=over)
+    return _said(f"saved; nnwalk-tui open {written} goes on from here")
+
+
+def _compared(session: Debugger, first: str, second: str) -> Outcome:
+    view = session.compare(first, second)
+    return Outcome(view, comparison_text(view))
+
+
+DOING: dict[type[ask.Command], Callable[[Debugger, Any], Outcome]] = {
+    ask.Step: lambda session, it: _moved(session, session.step(it.unit, it.count)),
+    ask.Back: lambda session, it: _moved(session, session.back(it.unit, it.count)),
+    ask.Goto: lambda session, it: _moved(session, session.goto(it.target)),
+    ask.Pause: lambda session, it: _moved(session, session.position),
+    ask.RunOn: _run,
+    ask.ReverseRun: lambda session, it: _stopped(session, session.reverse_run(it.until), it.until or "a watch"),
+    ask.Print: lambda session, it: _print(session, it.expression),
+    ask.Stats: lambda session, it: _stats(session, it.expression),
+    ask.Pick: lambda session, it: _pick(session, it.row, it.neuron),
+    ask.Place: lambda session, it: _place_of(session, it.expression),
+    ask.Plot: lambda session, it: _plot(session, it.expression, it.wanted),
+    ask.Write: lambda session, it: _write(session, it.expression, it.file, it.over),
+    ask.Digest: lambda session, it: _said(session.digest()),
+    ask.Compute: lambda session, it: _computed(session, it.request),
+    ask.CheckFormula: _judged,
+    ask.Names: lambda session, it: _names(session),
+    ask.Terms: lambda session, it: Outcome(find_terms(it.word), terms_text(it.word)),
+    ask.Help: lambda session, it: _said(help_text(it.name)),
+    ask.Set: lambda session, it: _edited(session, it.name, it.expression),
+    ask.AddWatch: lambda session, it: _watch(session, it.expression),
+    ask.Break: lambda session, it: _watch(session, _place(session, it.words)),
+    ask.ListWatches: lambda session, it: _watches(session),
+    ask.EnableWatch: lambda session, it: _enable(session, it.number, it.enabled),
+    ask.DeleteWatch: lambda session, it: _unwatch(session, it.number),
+    ask.ListBranches: lambda session, it: _branches(session),
+    ask.Switch: lambda session, it: _switch(session, it.name),
+    ask.NameBranch: lambda session, it: _name(session, it.name),
+    ask.Compare: lambda session, it: _compared(session, it.first, it.second),
+    ask.Save: lambda session, it: _saved(session, it.path, it.over),
+    ask.Export: lambda session, it: _said(export(session, it.kind, it.path, over=it.over)),
+}

@@ -6,6 +6,7 @@ A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from engine.protocol.command_table import check_length
 from engine.protocol.command_table import find as find_row
 from engine.protocol.commands import COMMANDS
 from engine.protocol.grammar import Command, Spec, too_many
-from engine.protocol.positions import Unit
+from engine.protocol.positions import Phase, Unit
 from nnwalk_tui.catalogue import EVERY_PANE, NUMBERED, way_to
 from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.places.layouts import NAMES as LAYOUTS
@@ -112,6 +113,8 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("interrupt", "interrupt", "stop what the engine does; quit when it does nothing", _screen("interrupt")),
     Spec("quit", "quit", "leave", _screen("quit")),
 )  # fmt: skip
+
+_WORD = re.compile(r"(?<![.\w])(?:[A-Z]{2,}|[a-z][a-z-]*)")  # of a usage
 
 _SCREEN_NAMES = {spec.name for spec in SCREEN_COMMANDS}
 SCREEN_ALONE = _SCREEN_NAMES - {spec.name for spec in COMMANDS}  # names that the engine does not know
@@ -261,26 +264,21 @@ def complete(text: str, names: list[str]) -> str | None:
 
 
 def _candidates(command: str, names: list[str]) -> list[str]:
-    match command:
-        case "step" | "back":
-            return list(UNITS)
-        case "run":
-            return ["batches", "epochs"]
-        case "goto":
-            return ["start", "end", "last"]
-        case "theme":
-            return list(SCHEMES)
-        case "unit":
-            return [*UNITS, "finer", "coarser"]
-        case "focus":
-            return [*EVERY_PANE, "next", "previous"]
-        case "layout":
-            return [*LAYOUTS, "next", "previous", "reset"]
-        case "hide" | "unhide":
-            return list(EVERY_PANE)
-        case "help":
+    """The words that a command's usage has, and those that its words in capitals stand for."""
+    usage = next((spec.usage for spec in ALL_COMMANDS if spec.name == command), "")
+    return [one for word in _WORD.findall(usage.partition(" ")[2]) for one in _stands_for(word, names)]
+
+
+def _stands_for(word: str, names: list[str]) -> Sequence[str]:
+    match word:
+        case "PANE":
+            return EVERY_PANE
+        case "PHASE":
+            return tuple(Phase)
+        case "UNITS":
+            return ("batches", "epochs")
+        case "COMMAND":
             return [spec.name for spec in ALL_COMMANDS]
-        case "set":
-            return ["learning_rate", *names]
-        case _:
+        case "NAME" | "EXPRESSION" | "PARAMETER":
             return names
+    return () if word.isupper() else (word,)

@@ -1,6 +1,6 @@
 """What a client may ask of the engine: one frozen struct a command, and the row that says how it is typed.
 
-A new command is a struct and a row of COMMANDS here, and a case of `engine.interpreter`. `command_table.py` finds rows.
+A new command is a struct and a row of COMMANDS here, and a row of `engine.interpreter`. `command_table.py` finds rows.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from nnwalk_tui.actions import ALL_COMMANDS, KEYS, ScreenCommand
 from nnwalk_tui.screens.help import help_lines
 from tests.support.school import School
 
-NAMES = ["W[1]", "W[2]", "dW[1]", "loss"]
+NAMES = ["W[1]", "W[2]", "dW[1]", "loss", "learning_rate"]
 RESERVED = {"ctrl+b", "ctrl+a", "ctrl+s", "f11", "shift+f3", *(f"alt+{digit}" for digit in range(10))}
 
 
@@ -86,6 +86,11 @@ def test_a_wrong_line_is_answered_with_the_word_and_the_cure(text: str, problem:
         ("step o", "step op"),
         ("back ep", "back epoch"),
         ("run 3 b", "run 3 batches"),
+        ("run u", "run until"),
+        ("break ba", "break backward"),
+        ("export w", "export weights"),
+        ("hide grap", "hide graph"),
+        ("layout ne", "layout next"),
         ("goto l", "goto last"),
         ("focus gra", "focus graph"),
         ("unit co", "unit coarser"),

@@ -56,7 +56,11 @@ class Cursor:
         self.branches = Branches(first)
         self.description = description or Description.of(program)
         if run_eagerly(program):
-            self.description = replace(self.description, model=f"{self.description.model}, compiled, run eagerly")
+            self._describe("compiled, run eagerly")
+        if self.trainer.accelerators:
+            self._describe(f"on {', '.join(self.trainer.accelerators)}")
+        self.notices: list[str] = []  # what is to be said with the next answer
+        self.trainer.on_unsure = self._note_unsure
         self.epochs = epochs
         self.plan = (self.trainer.calendar.total, self.trainer.calendar.batches(1))  # for which a schedule was made
         self.recipe: Experiment | Script | None = None  # how to make this session again; None where it is of objects
@@ -66,6 +70,17 @@ class Cursor:
         self.status = Status.PAUSED
         self.interrupted: Callable[[], bool] = lambda: False
         self.progress: Callable[[str, int, int], None] = lambda label, done, total: None
+
+    def _describe(self, words: str) -> None:
+        self.description = replace(self.description, model=f"{self.description.model}, {words}")
+
+    def _note_unsure(self, operation: str) -> None:
+        """Going back computes again, which may come out differently: said when it is first met, and in the header."""
+        self._describe(f"{operation} not deterministic")
+        self.notices.append(
+            f"{operation} is not deterministic on {', '.join(self.trainer.accelerators)}, and torch has no other: "
+            "going back over a batch may end in other bits; each time it is compared"
+        )
 
     # ── where ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -16,6 +16,7 @@ from typing import Any
 from engine.errors import EngineError, ModelError
 from engine.launch import open_job
 from engine.protocol import commands as ask
+from engine.protocol.frames import alike
 from engine.protocol.grammar import Looking
 from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open
 from engine.protocol.positions import Position
@@ -177,7 +178,7 @@ class Server:
         self._began = time.monotonic()
         shown = self._snapshot(session, self._look)
         self._end_progress()
-        if shown != self._sent:
+        if not alike(shown, self._sent):
             self._sent, self._look = shown, None
             self._framed = time.monotonic()
             self._channel.send(Frame(shown))

@@ -79,6 +79,7 @@ class Session(Debugger):
             said = f"this is an error of nnwalk-tui itself: {type(error).__name__}: {error}"
             return Answer(id, text, self.position, error=said, details=traceback.format_exc())
         value, said = outcome.value, outcome.text
-        warning, self.timeline.divergence = self.timeline.divergence, ""
+        warning = "; ".join(filter(None, [*self.notices, self.timeline.divergence]))
+        self.notices, self.timeline.divergence = [], ""
         numbers = self.moment.metrics() if value is None else {}
         return Answer(id, text, self.position, plain_value(value), numbers, said, warning=warning, hit=outcome.hit)

@@ -30,6 +30,13 @@ def _users_line(error: BaseException) -> str:
     return f"{Path(theirs[-1].filename).name}:{theirs[-1].lineno}" if theirs else ""
 
 
+def _exit_cure(error: SystemExit) -> str:
+    parsed = any(Path(frame.filename).name == "argparse.py" for frame in _users_frames(error))
+    if parsed:
+        return "give its arguments after --, as in: nnwalk-tui run FILE.py:FUNCTION -- --lr 0.1"
+    return "remove the call, or raise an error instead"
+
+
 class users_code:  # noqa: N801 – it reads as the word of a with statement
     """Turns an exception of the user's own code into a ModelError that carries the traceback.
 
@@ -55,6 +62,6 @@ class users_code:  # noqa: N801 – it reads as the word of a with statement
         if isinstance(error, SystemExit):
             raise ModelError(
                 f"{self._what} called sys.exit({error.code}), at {_users_line(error)}",
-                "remove the call, or raise an error instead",
+                _exit_cure(error),
                 _users_traceback(error),
             ) from error

@@ -84,19 +84,28 @@ for _name, _model in MODELS.items():
 
 @commands.command("run", short_help="your own model: FILE.py:FUNCTION")
 @click.argument("script", type=ScriptName(), metavar="FILE.py:FUNCTION")
+@click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]")
 @click.option("--epochs", type=click.IntRange(min=1), help="How often the loader is read; 1, or what FUNCTION says.")
 @click.option("--batches", type=click.IntRange(min=1), help="In an epoch, of a loader without end.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of torch, numpy and random; 0.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, help="For torch; 1. Other numbers give other bits.")
 @program_options
-def run(script: Script, epochs: int | None, batches: int | None, seed: int, threads: int, **options: Any) -> None:
+def run(
+    script: Script,
+    arguments: tuple[str, ...],
+    epochs: int | None,
+    batches: int | None,
+    seed: int,
+    threads: int,
+    **options: Any,
+) -> None:
     """Train your own program.
 
     FUNCTION returns model, loss, optimizer, loader (and a validation loader, a name, a scheduler); or modules,
-    optimizers, loader and a step(batch) of your own.
+    optimizers, loader and a step(batch) of your own. ARGUMENTS are what FILE.py finds in sys.argv.
     """
     path = str(Path(script.path).expanduser().resolve())
-    recipe = Script(path, script.function, epochs or 1, seed, threads, batches or 0, epochs is not None)
+    recipe = Script(path, script.function, epochs or 1, seed, threads, batches or 0, epochs is not None, arguments)
     sys.exit(_start(Job(script=recipe), Program.of(options)))
 
 

@@ -91,6 +91,7 @@ _EXPERIMENT = (
     click.option("--epochs", type=int, help="How often all examples are seen; 4."),
     click.option("--seed", type=int, help="Of parameters, order and dropout; 0."),
     click.option("--threads", type=int, help="For torch; 1. Other numbers give other bits."),
+    click.option("--device", help="cpu, cuda, cuda:N, mps, or auto: the first accelerator there; cpu."),
     click.option("--init", help=f"Of the parameters: {', '.join(INITS)}."),
     click.option("--data", help="subset (bundled), mnist (downloaded once), or a folder of IDX files."),
     click.option("--classes", type=Numbers(), help="Only these digits, in this order: 1,7."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,6 +19,7 @@ from engine.experiments.losses import LOSSES
 from engine.experiments.models import initialise, make_loss
 from engine.experiments.optimizers import OPTIMIZERS, check_options
 from engine.experiments.schedules import schedule
+from engine.program.devices import choose_device, prefer_determinism
 
 VALIDATION_BATCH = 1000  # examples
 
@@ -45,16 +47,18 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
     """Build an experiment's parts; a plain loop that seeds and builds in the same order gets the same bits.
 
     The order: `torch.manual_seed(seed)`, the model, its parameters (drawn with a generator seeded anew with `seed`),
-    the optimizer; the loader shuffles with a generator of its own, seeded with `seed`. Sets torch's number of threads.
-    Raises ExperimentError for what does not fit together, DataError for data that cannot be used.
+    which go to their device, the optimizer; the loader shuffles with a generator of its own, of the CPU, seeded with
+    `seed`. Sets torch's number of threads, and for an accelerator its deterministic algorithms.
+    Raises ExperimentError for what does not fit together or is not there, DataError for data that cannot be used.
     """
-    experiment = resolve(experiment)
+    experiment = _on_its_device(resolve(experiment))
     torch.set_num_threads(experiment.threads)
     digits = load_digits(experiment.data, experiment.classes, progress)
     _check_data(experiment, digits)
     torch.manual_seed(experiment.seed)
     model: nn.Module = getattr(models, MODELS[experiment.model].made_by).of(experiment)
     initialise(model, str(experiment.init), torch.Generator().manual_seed(experiment.seed))
+    model.to(experiment.device)
     loader = _loader(experiment, digits.train)
     return Assembly(
         model=model,
@@ -67,6 +71,14 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
         digits=digits,
         experiment=experiment,
     )
+
+
+def _on_its_device(experiment: Experiment) -> Experiment:
+    """The experiment with a device that is there."""
+    device = choose_device(experiment.device)
+    if device != "cpu":
+        prefer_determinism()
+    return msgspec.structs.replace(experiment, device=device)
 
 
 def _check_data(experiment: Experiment, digits: Digits) -> None:
@@ -99,11 +111,16 @@ def _optimizer(experiment: Experiment, model: nn.Module) -> Optimizer:
 def _loader(experiment: Experiment, train: Partition) -> BatchLoader:
     inputs, targets = _inputs(experiment, train), _targets(experiment, train)
     batch_size = min(experiment.batch_size or len(inputs), len(inputs))
-    return BatchLoader(inputs, targets, batch_size, experiment.seed, indices=train.indices)
+    return BatchLoader(
+        inputs.to(experiment.device), targets.to(experiment.device), batch_size, experiment.seed, indices=train.indices
+    )
 
 
 def _validation(experiment: Experiment, valid: Partition) -> list[tuple[Tensor, Tensor]]:
-    inputs, targets = _inputs(experiment, valid), _targets(experiment, valid)
+    inputs, targets = (
+        _inputs(experiment, valid).to(experiment.device),
+        _targets(experiment, valid).to(experiment.device),
+    )
     return [
         (inputs[start : start + VALIDATION_BATCH], targets[start : start + VALIDATION_BATCH])
         for start in range(0, len(inputs), VALIDATION_BATCH)

@@ -71,7 +71,8 @@ class BatchLoader:
     """Shuffled mini-batches of (inputs, targets); of the last batch there may be less.
 
     Each `iter()` draws one permutation, `torch.randperm(n, generator=loader.generator)`: with the generator's state of
-    before, the epoch comes again. `indices` are the examples' numbers in the data set, 1…n unless given.
+    before, the epoch comes again; it is drawn on the CPU, wherever the examples are. `indices` are the examples'
+    numbers in the data set, 1…n unless given.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
     def __init__(self, loader: BatchLoader, order: Tensor) -> None:
         self._loader = loader
         self._order = order
+        self._order_there = order.to(loader.inputs.device)
         self._size = loader.batch_size
         self._start = 0  # of the next batch, in `order`
         self._rows = order[:0]
@@ -114,7 +116,7 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
         if self._start >= len(self._order):
             raise StopIteration
         stop = self._start + self._size
-        self._rows = rows = self._order[self._start : stop]
+        self._rows, rows = self._order[self._start : stop], self._order_there[self._start : stop]
         self._start = stop
         # index_select gives the bits of inputs[rows] in half the time
         return self._loader.inputs.index_select(0, rows), self._loader.targets.index_select(0, rows)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
@@ -33,6 +34,8 @@ PIXELS = 28 * 28
 DIGITS = 10
 WHOLE_SET = 0  # as a batch size
 MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 _T = TypeVar("_T")
 
@@ -90,6 +93,7 @@ class Experiment(msgspec.Struct, frozen=True):
     dropout: float = 0.0
     batch_norm: bool = False
     schedule: str = "constant"  # of schedules.SCHEDULES
+    device: str = "cpu"  # or cuda, cuda:N, mps; auto is settled where the parts are made
 
 
 def defaults(model: str) -> Experiment:
@@ -165,6 +169,11 @@ def _check_names(experiment: Experiment) -> None:
     _check_name("optimizer", experiment.optimizer, OPTIMIZERS)
     _check_name("initialisation", experiment.init, INITS)
     _check_name("schedule", experiment.schedule, SCHEDULES)
+    _require(
+        _DEVICE.fullmatch(experiment.device) is not None,
+        f"there is no kind of device “{experiment.device}”",
+        "use cpu, cuda, cuda:N, mps or auto",
+    )
 
 
 def _check_name(what: str, name: str | None, known: Iterable[str]) -> None:

@@ -147,10 +147,16 @@ class Values:
     # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, ref: Ref) -> Tensor:
-        """The tensor that a reference means, at the cursor. Shares memory with the run: never write to it.
+        """The tensor that a reference means, at the cursor, on the CPU. May share memory with the run: never write.
 
         Raises NotComputedYetError or ExpressionError.
         """
+        found = self._found(ref)
+        if found.is_meta:
+            raise ExpressionError(f"{ref.name} is on the meta device, which holds no values", "make it on a real one")
+        return found.cpu()
+
+    def _found(self, ref: Ref) -> Tensor:
         parameter = self.parameter_name(ref)
         if parameter is not None:
             return self.parameter_gradient(parameter) if ref.is_gradient else self.parameter(parameter)

@@ -88,7 +88,7 @@ def _picture(it: Named, grey: bool, scale: float) -> Picture:
 
 
 def _bytes(levels: Tensor) -> bytes:
-    return levels.numpy().tobytes()
+    return levels.numpy(force=True).tobytes()
 
 
 def _magnitude(values: Tensor) -> float:
@@ -98,7 +98,7 @@ def _magnitude(values: Tensor) -> float:
 def _levels(values: Tensor, scale: float) -> bytes:
     """1…255 with 128 for 0; 0 for NaN."""
     levels = (values / (scale or 1.0) * 127).clamp(-127, 127).round() + 128
-    return levels.nan_to_num(0.0).to(torch.uint8).numpy().tobytes()
+    return levels.nan_to_num(0.0).to(torch.uint8).numpy(force=True).tobytes()
 
 
 def _averages(moment: Moment, tape: Tape | None, averages: Averages) -> Found:

@@ -193,4 +193,4 @@ def greys(moment: Moment, picture: Tensor) -> bytes:
     else:
         span = float(picture.max() - picture.min()) or 1.0
         levels = (picture - picture.min()) / span * 255
-    return levels.nan_to_num(0.0).clamp(0, 255).round().to(torch.uint8).numpy().tobytes()
+    return levels.nan_to_num(0.0).clamp(0, 255).round().to(torch.uint8).numpy(force=True).tobytes()

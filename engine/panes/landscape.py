@@ -189,7 +189,7 @@ def _over_plane(moment: Moment, look: LandscapeLook, surface: Surface) -> None:
 
 def _normalised(weight: Tensor, generator: torch.Generator) -> Tensor:
     """A random direction of which each filter, or row, is as long as the weight's own."""
-    direction = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+    direction = torch.randn(weight.shape, generator=generator, dtype=weight.dtype).to(weight.device)
     across = tuple(range(1, weight.dim()))
     lengths = torch.linalg.vector_norm(direction, dim=across, keepdim=True).clamp_min(1e-10)
     scaled: Tensor = direction / lengths * torch.linalg.vector_norm(weight, dim=across, keepdim=True)

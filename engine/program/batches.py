@@ -11,6 +11,11 @@ from torch import Tensor
 
 from engine.errors import ModelError
 
+_OWN = (
+    "model and loss need pairs (inputs, targets), or (input, …, targets); for any other batch return "
+    "modules, optimizers, loader and a step(batch) of your own"
+)
+
 
 class Batch(NamedTuple):
     """A mini-batch told apart: what the model is called with, and what its output is compared with."""
@@ -23,17 +28,19 @@ def split_batch(item: Any, forward: Callable[..., Any] | None = None) -> Batch:
     """Inputs and targets of a pair or (input, …, targets).
 
     A list as the only input is spread over the arguments of `forward`, unless it takes just one. Raises ModelError for
-    what is neither.
+    what is neither, and for more inputs than `forward` takes.
     """
     if isinstance(item, list | tuple) and len(item) >= 2:
         inputs = tuple(item[:-1])
         if len(inputs) == 1 and isinstance(inputs[0], list | tuple) and _takes(forward, inputs[0]):
             inputs = tuple(inputs[0])
+        if len(inputs) > 1 and not _takes(forward, inputs):
+            raise ModelError(
+                f"the loader yields {len(item)} things, and the model does not take {len(inputs)} of them", _OWN
+            )
         return Batch(inputs, item[-1])
     raise ModelError(
-        f"the loader yields a {type(item).__name__}",
-        "model and loss need pairs (inputs, targets), or (input, …, targets); for any other batch return "
-        "modules, optimizers, loader and a step(batch) of your own",
+        f"the loader yields a {type(item).__name__}{' of one' if isinstance(item, list | tuple) else ''}", _OWN
     )
 
 

@@ -51,6 +51,17 @@ class Modules(Mapping[str, nn.Module]):
         """Path and module, the named ones themselves included."""
         return self._once(lambda module: module.named_modules())
 
+    def second_names(self) -> dict[str, str]:
+        """Further full names of shared parameters and buffers, and the name that each goes by."""
+        first = {id(item): name for name, item in (*self.named_parameters(), *self.named_buffers())}
+        found = {}
+        for name, module in self._modules.items():
+            kinds = (module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False))
+            for inner, item in (each for kind in kinds for each in kind):
+                if first[id(item)] != (full := _joined(name, inner)):
+                    found[full] = first[id(item)]
+        return found
+
     def modules(self) -> Iterator[nn.Module]:
         """Each module once."""
         return (module for _, module in self.named_modules())

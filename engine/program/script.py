@@ -6,6 +6,8 @@ import importlib.util
 import inspect
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ def load_script(script: Script) -> Program:
         raise ModelError(f"there is no file “{script.path}”", "name it as FILE.py:FUNCTION")
     torch.set_num_threads(script.threads)
     _seed(script.seed)
-    with users_code(f"running {path.name}"):
+    with _called_with(path, script.arguments), users_code(f"running {path.name}"):
         module = _imported(path)
     function = getattr(module, script.function, None)
     if not callable(function):
@@ -42,7 +44,7 @@ def load_script(script: Script) -> Program:
             f"it has {', '.join(functions)}" if functions else "it has none",
         )
     _seed(script.seed)
-    with users_code(f"{script.function}()"):
+    with _called_with(path, script.arguments), users_code(f"{script.function}()"):
         returned = function()
     program = program_of(f"{script.function}()", returned)
     check_numbers(program.epochs or 1, batches=program.batches or 0)
@@ -61,6 +63,16 @@ def check_numbers(epochs: object, threads: int = 1, seed: int = 0, batches: obje
     for name, (number, least, most) in ranges.items():
         if not isinstance(number, int) or not least <= number <= most:
             raise ExperimentError(f"{name} cannot be {number}", f"use {max(1, least)} to {most}")
+
+
+@contextmanager
+def _called_with(path: Path, arguments: tuple[str, ...]) -> Iterator[None]:
+    """The user's file finds its own name and arguments in sys.argv, as under `python FILE.py ARGUMENTS`."""
+    before, sys.argv = sys.argv, [str(path), *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 def _seed(seed: int) -> None:

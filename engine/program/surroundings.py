@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from engine.program.copies import PLAIN, alike, copied, generator_state, is_value, put_into, set_generator
 
@@ -185,7 +185,7 @@ def _inside(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
     if isinstance(item, DataLoader):
         wanted = ("sampler", "batch_sampler", "dataset", "generator")
         return [(f".{key}", key, getattr(item, key, None)) for key in wanted]
-    if hasattr(item, "__dict__") and _is_users(type(item)):
+    if hasattr(item, "__dict__") and (_is_users(type(item)) or isinstance(item, Sampler)):  # a package's sampler, too
         return [*((f".{key}", key, part) for key, part in vars(item).items()), *_of_class(type(item))]
     return None
 

@@ -17,6 +17,7 @@ class Script(msgspec.Struct, frozen=True):
     threads: int = 1
     batches: int = 0  # per epoch; 0: as many as the loader has, or the function says
     epochs_given: bool = False  # on the command line, which wins over what the function says
+    arguments: tuple[str, ...] = ()  # what the file finds in sys.argv[1:]
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
 """A State on disk, so that a long run is resumed without replaying all of it.
 
-Tensors go into a safetensors file, all else into its metadata as JSON: reading one executes nothing. A checkpoint is
-only a short cut: one that does not read, or does not fit the recording, is left aside and the run is replayed.
+Tensors, brought to the CPU, go into a safetensors file, all else into its metadata as JSON: reading executes nothing.
+A checkpoint is only a short cut: one that does not read, or does not fit the recording, is left aside and the run is
+replayed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from engine.files import keep
 from engine.history.series import BorderRates
 from engine.history.timeline import Timeline
 from engine.program.copies import alike
+from engine.program.devices import devices_there
 from engine.program.surroundings import Held
 from engine.protocol.recipe import Edit, Script
 from engine.training.randomness import RandomState
@@ -65,6 +67,7 @@ class _About(msgspec.Struct):
     fed: dict[int, str | None]
     rates: dict[int, dict[str, float]]
     epoch_sizes: list[int]
+    devices: dict[str, str] = {}  # of tensors that did not live on the CPU, by their names in the file
 
 
 def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
@@ -72,9 +75,15 @@ def write_checkpoint(path: Path, session: Debugger, state: State) -> None:
 
     Raises OSError where it cannot be written, RecordingError where it holds what JSON cannot.
     """
-    tensors = _tensors(session.timeline, state)
+    found = _tensors(session.timeline, state)
+    if bare := [name for name, tensor in found.items() if tensor.is_meta]:
+        raise RecordingError(
+            f"{bare[0][2:]} is on the meta device, which holds no values", "the run is replayed instead"
+        )
+    devices = {name: str(tensor.device) for name, tensor in found.items() if tensor.device.type != "cpu"}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
     try:
-        said = msgspec.json.encode(_about(session, state)).decode()
+        said = msgspec.json.encode(_about(session, state, devices)).decode()
     except (TypeError, msgspec.MsgspecError) as error:
         raise RecordingError(f"this run holds what cannot be saved: {error}", "it is replayed instead") from None
     keep(path, save(tensors, {"about": said, "sum": _sum(said, tensors)}))
@@ -93,10 +102,10 @@ def _tensors(timeline: Timeline, state: State) -> dict[str, Tensor]:
         found |= _random_tensors(_EPOCH, state.epoch_random)
     if state.epoch_held is not None:
         found |= {f"e.{name}": item for name, item in _all(state.epoch_held).items() if isinstance(item, Tensor)}
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+    return found
 
 
-def _about(session: Debugger, state: State) -> _About:
+def _about(session: Debugger, state: State, devices: dict[str, str]) -> _About:
     """All that is not."""
     timeline, recipe = session.timeline, session.recipe
     done = timeline.calendar.epochs_done(state.iteration)
@@ -123,6 +132,7 @@ def _about(session: Debugger, state: State) -> _About:
         {e: None if loss is None else repr(loss) for e, loss in timeline.fed.items() if e <= done},
         timeline.rates.upto(state.iteration).changes,
         timeline.calendar.sizes,
+        devices,
     )
 
 
@@ -172,6 +182,7 @@ def _random(state: RandomState) -> _Random:
 def _random_tensors(name: str, state: RandomState) -> dict[str, Tensor]:
     numpy_keys = torch.from_numpy(np.asarray(state.numpy_state[1], dtype=np.uint32).astype(np.int64))
     found = {f"{name}.torch": state.torch_state, f"{name}.numpy": numpy_keys}
+    found |= {f"{name}.on.{device}": generator for device, generator in state.devices}
     return found if state.loader_state is None else found | {f"{name}.loader": state.loader_state}
 
 
@@ -189,7 +200,12 @@ def read_checkpoint(path: Path, session: Debugger) -> bool:
         return False  # damaged, or of another run
     if about.edits != [edit for edit in timeline.edits if edit.iteration <= about.iteration]:
         return False  # of another branch, or of before an edit
-    return _fits(timeline, tensors, about) and _take(timeline, tensors, about)
+    return _fits(timeline, tensors, about) and _take(timeline, _where_they_were(tensors, about), about)
+
+
+def _where_they_were(tensors: dict[str, Tensor], about: _About) -> dict[str, Tensor]:
+    """Each tensor on the device that it was on: `_fits` has seen that these are there."""
+    return {name: tensor.to(about.devices.get(name, "cpu")) for name, tensor in tensors.items()}
 
 
 def _fits(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> bool:
@@ -199,7 +215,8 @@ def _fits(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> bool
     shapes = {name: tensors[name].shape for name in parameters if name in tensors}
     held = {name.removeprefix("h.") for name in tensors if name.startswith("h.")} | set(about.held)
     series = all(len(tensor) == about.iteration for name, tensor in tensors.items() if name.startswith("s."))
-    return parameters == shapes and modes and held <= before.held.copies.keys() and series
+    there = set(about.devices.values()) <= set(devices_there())
+    return parameters == shapes and modes and held <= before.held.copies.keys() and series and there
 
 
 def _take(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> bool:
@@ -277,4 +294,5 @@ def _restored(name: str, about: _Random, tensors: dict[str, Tensor]) -> RandomSt
     generator, position, has_gauss, cached = about.numpy
     keys = tensors[f"{name}.numpy"].numpy().astype(np.uint32)
     numpy_state = (generator, keys, position, has_gauss, cached)
-    return RandomState(tensors[f"{name}.torch"], about.python, numpy_state, tensors.get(f"{name}.loader"))
+    devices = tuple(_of_kind(f"{name}.on.", tensors).items())
+    return RandomState(tensors[f"{name}.torch"], about.python, numpy_state, tensors.get(f"{name}.loader"), devices)

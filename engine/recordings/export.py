@@ -7,10 +7,11 @@ import io
 import math
 from collections.abc import Callable
 
+import torch
 from safetensors.torch import save
 
 from engine.debugger import Debugger
-from engine.errors import CommandError
+from engine.errors import CommandError, RecordingError
 from engine.files import write_file
 from engine.lookup.scalars import scalars_at
 from engine.recordings.plain_script import plain_script
@@ -28,8 +29,16 @@ def export(session: Debugger, kind: str, path: str, *, over: bool = False) -> st
 
 
 def _weights(session: Debugger) -> tuple[bytes, str]:
+    """Each tensor once; a second name of a shared one stands in the metadata, as in safetensors' own `save_model`."""
     tensors = session.values().tensors()
-    content: bytes = save({name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()})
+    for name, tensor in tensors.items():
+        if tensor.is_complex() or tensor.is_meta or tensor.layout is not torch.strided:
+            kind = tensor.dtype if tensor.is_complex() else tensor.device if tensor.is_meta else tensor.layout
+            raise RecordingError(f"{name} is {kind}, which safetensors does not know", "torch.save keeps it")
+    content: bytes = save(
+        {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()},
+        session.trainer.modules.second_names(),
+    )
     return content, f"{len(tensors)} tensors, as they are at the cursor"
 
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import itertools
 import math
+import os
 import random
 import sys
 from pathlib import Path
@@ -16,7 +17,13 @@ import torch
 from torch import nn
 
 torch.set_num_threads({threads})  # another number gives other bits
-'''
+{determinism}'''
+
+DETERMINISM = """
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+torch.use_deterministic_algorithms(True, warn_only=True)
+torch.backends.cudnn.benchmark = False
+"""
 
 DIGITS = """
 DATA = Path(sys.argv[1] if len(sys.argv) > 1 else {folder!r})
@@ -31,9 +38,9 @@ def read(name, dimensions):
 
 images, labels = read("train-images-idx3-ubyte", 3), read("train-labels-idx1-ubyte", 1)
 {classes}
-X = torch.from_numpy(images.astype(np.float32)).unsqueeze(1).div_(255).sub_({mean}).div_({std}){flatten}
+X = torch.from_numpy(images.astype(np.float32)).unsqueeze(1).div_(255).sub_({mean}).div_({std}){flatten}{there}
 labels = torch.from_numpy(labels.astype(np.int64))
-Y = {targets}
+Y = {targets}{there}
 """
 
 LAYERS = """
@@ -90,7 +97,7 @@ with torch.no_grad():
             weight, bias = module.weight, module.bias
             n_in = weight[0].numel()
 {init}
-loss_function = {loss}
+{placed}loss_function = {loss}
 optimizer = {optimizer}
 shuffle = torch.Generator().manual_seed({seed})
 batch_size = {batch_size}
@@ -98,12 +105,13 @@ batch_size = {batch_size}
 
 def batches():
     order = torch.randperm(len(X), generator=shuffle)
-    for rows in order.split(batch_size):
+    for rows in order{there}.split(batch_size):
         yield X.index_select(0, rows), Y.index_select(0, rows)
 """
 
 SCRIPT = """
 sys.path.insert(0, {folder!r})
+sys.argv[1:] = {arguments!r}
 
 
 def seed():

@@ -28,7 +28,12 @@ def plain_script(session: Debugger) -> str:
         why = "applies no update" if session.timeline.audit else "was made of objects"
         raise CommandError(f"this run {why}, which no script can repeat", "export a run of an experiment or a script")
     whole = _of_script(session, recipe) if isinstance(recipe, Script) else _of_experiment(recipe)
-    head = parts.HEAD.format(title=session.description.name, batches=session.finished, threads=recipe.threads)
+    head = parts.HEAD.format(
+        title=session.description.name,
+        batches=session.finished,
+        threads=recipe.threads,
+        determinism=parts.DETERMINISM if session.trainer.accelerators else "",
+    )
     return f"{head}{whole}\n{_loop(session)}".lstrip()
 
 
@@ -45,6 +50,7 @@ def _of_script(session: Debugger, script: Script) -> str:
         numpy_seed=script.seed % 2**32,
         module=path.stem,
         function=script.function,
+        arguments=list(script.arguments),
         parts=whole.strip(),
     )
 
@@ -73,7 +79,13 @@ def _data(experiment: Experiment) -> str:
         std=STD,
         flatten="" if MODELS[experiment.model].pictures else ".flatten(1)",
         targets=targets,
+        there=_there(experiment),
     )
+
+
+def _there(experiment: Experiment) -> str:
+    """What brings a tensor to the run's device; "" for the CPU."""
+    return "" if experiment.device == "cpu" else f".to({experiment.device!r})"
 
 
 def _network(experiment: Experiment) -> str:
@@ -98,6 +110,8 @@ def _network(experiment: Experiment) -> str:
 def _model(experiment: Experiment) -> str:
     return parts.MODEL.format(
         seed=experiment.seed,
+        placed=f"model{_there(experiment)}\n" if _there(experiment) else "",
+        there=_there(experiment),
         init=indent(dedent(parts.INITS[str(experiment.init)]).strip(), " " * 12),
         loss=parts.LOSSES[str(experiment.loss)],
         optimizer=plain_optimizer(

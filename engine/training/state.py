@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from engine.errors import ModelError
 from engine.program.copies import alike as alike
 from engine.program.copies import copied
 from engine.program.modules import Modules
@@ -204,6 +205,7 @@ def digest(
     Of each: name, dtype, shape and contiguous bytes; parameters in `named_parameters` order, then `named_buffers`
     (those not saved with the model too), then the optimizer's state by parameter index and sorted key. Of several
     modules or optimizers: in the order of their names, each name before its own. No hyper-parameters, no random state.
+    Where a tensor lives makes no difference. Raises ModelError for one on the meta device.
     """
     modules, sha = Modules.of(modules), hashlib.sha256()
     for module in sorted(modules):
@@ -231,6 +233,10 @@ def _feed(sha: Any, name: str, item: Any) -> None:
             _feed(sha, f"{name}.{number}", part)
         return
     tensor = item if isinstance(item, Tensor) else torch.tensor(item)
+    if tensor.is_meta:
+        raise ModelError(
+            f"{name} is on the meta device, which holds no values", "make it on a real one to compare bits"
+        )
     tensor = tensor.detach().cpu().contiguous().resolve_conj().resolve_neg()
     sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
     sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")

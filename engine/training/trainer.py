@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from engine.errors import HistoryError
 from engine.experiments.data import BatchLoader
 from engine.program.batches import tensors_in
+from engine.program.devices import Unsure, accelerators_of, prefer_determinism
 from engine.program.groups import Groups
 from engine.program.loaders import check_loader, count_batches, skip
 from engine.program.program import Outcome, Program, Supervised
@@ -56,6 +57,12 @@ class Trainer:
         self._epoch_random: RandomState | None = None
         self._epoch_held: Held | None = None
         self.at_work = OwnRandomness()
+        self.accelerators = accelerators_of(tensor for _, tensor in states.named_tensors(self.modules))
+        self.on_unsure: Callable[[str], None] = lambda operation: None  # of one that is not deterministic, once
+        self._unsure: AbstractContextManager[None] = nullcontext()
+        if self.accelerators:
+            prefer_determinism()
+            self._unsure = Unsure(lambda operation: self.on_unsure(operation))
         self._captured_random: RandomState | None = None  # of the state captured last
         self._seconds, self._batches_timed = 0.0, 0
         self.parameter_names = frozenset(name for name, _ in self.modules.named_parameters())
@@ -154,7 +161,7 @@ class Trainer:
         began = time.perf_counter()
         batch = self.load()
         rates = self.groups.rates()
-        with users_code("training on a batch"), self.beside:
+        with users_code("training on a batch"), self._unsure, self.beside:
             outcome = self.program.train(batch)
         self._seconds += time.perf_counter() - began
         self._batches_timed += 1
@@ -172,7 +179,7 @@ class Trainer:
         rates, losses = self.groups.rates(), self.program.loss_modules
         onlooker = Onlooker(tape, naming, self.modules, self.optimizers, budget, wanted, losses)
         onlooker.load(loaded, inputs, targets)
-        with users_code("training on a batch"), onlooker:
+        with users_code("training on a batch"), self._unsure, onlooker:
             outcome = self.program.train(loaded)
         onlooker.finish(outcome.losses)
         tape.inputs = tuple(tensor for _, tensor in tensors_in(loaded)) if inputs is None else inputs

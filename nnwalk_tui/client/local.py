@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from engine.protocol.frames import alike
 from engine.protocol.messages import Arrange, Do, Look, ToEngine
 from engine.protocol.replies import Answer, Frame
 from engine.protocol.views import Snapshot
@@ -62,7 +63,7 @@ class Local:
 
     def serve(self) -> None:
         """Send the next frame if one is asked for and it differs from the last."""
-        if self._look is not None and (seen := self.run.see(self._look)) != self._sent:
+        if self._look is not None and not alike(seen := self.run.see(self._look), self._sent):
             self._look, self._sent = None, seen
             self.tell(Frame(seen))
 

@@ -13,6 +13,7 @@ import pytest
 from engine.errors import ModelError
 from engine.launch import open_script
 from engine.protocol.recipe import Script
+from engine.recordings.recording import read_recording
 from engine.session import Session
 from tests.support.users_models import MODELS
 
@@ -83,3 +84,53 @@ def test_what_the_model_prints_is_not_among_the_answers(path: Path) -> None:
     answers: list[Any] = [json.loads(line) for line in made.stdout.splitlines()]
     assert [answer["command"] for answer in answers] == ["step 2"]
     assert "a line of the user's" in made.stderr
+
+
+def arguing(tmp_path: Path) -> Path:
+    """A file that parses its arguments, as scripts do."""
+    file = tmp_path / "arguing.py"
+    file.write_text(
+        "import argparse\n"
+        "import torch\n"
+        "def main():\n"
+        "    parser = argparse.ArgumentParser()\n"
+        "    parser.add_argument('--lr', type=float, required=True)\n"
+        "    rate = parser.parse_args().lr\n"
+        "    model = torch.nn.Linear(3, 2)\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), rate)\n"
+        "    return model, torch.nn.MSELoss(), optimizer, [(torch.ones(4, 3), torch.zeros(4, 2))] * 3\n"
+    )
+    return file
+
+
+def test_a_script_s_arguments_are_given_kept_and_exported(tmp_path: Path) -> None:
+    script = Script(str(arguing(tmp_path)), "main", arguments=("--lr", "0.25"))
+    before = list(sys.argv)
+    session = open_script(script)
+    assert session.learning_rate == 0.25
+    assert sys.argv == before
+    session.step()
+    session.do(f"save {tmp_path / 'run.json'}")
+    kept = read_recording(tmp_path / "run.json").script
+    assert kept == script
+    session.do(f"export script {tmp_path / 'plain.py'}")
+    assert "sys.argv[1:] = ['--lr', '0.25']" in (tmp_path / "plain.py").read_text()
+
+
+def test_arguments_that_are_missing_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"give its arguments after --, as in: nnwalk-tui run FILE.py:FUNCTION -- "):
+        open_script(Script(str(arguing(tmp_path)), "main"))
+
+
+def test_more_things_than_the_model_takes_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "weighted.py"
+    file.write_text(
+        "import torch\n"
+        "def main():\n"
+        "    model = torch.nn.Linear(3, 2)\n"
+        "    batches = [(torch.ones(4, 3), torch.zeros(4, 2), torch.ones(4))] * 3\n"
+        "    return model, torch.nn.MSELoss(), torch.optim.SGD(model.parameters(), 0.1), batches\n"
+    )
+    said = open_script(Script(str(file), "main")).do("step").error
+    assert said.startswith("the loader yields 3 things, and the model does not take 2 of them")
+    assert "a step(batch) of your own" in said

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, TensorDataset
 
 from engine.errors import HistoryError, ModelError
 from engine.program.groups import Groups
@@ -89,6 +89,27 @@ def sampled() -> Supervised:
     return program
 
 
+class PackagedSampler(Sampler[int]):
+    """As torchdata's: of a package, with a generator of its own that each epoch draws its order from."""
+
+    __module__ = "msgspec"
+
+    def __init__(self, count: int) -> None:
+        self.count, self.own = count, torch.Generator().manual_seed(1)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(torch.randperm(self.count, generator=self.own).tolist())
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def packaged() -> Supervised:
+    program, data = carrying(), rows()
+    program.loader = DataLoader(data, 8, sampler=PackagedSampler(len(data)))
+    return program
+
+
 def counting() -> Program:
     """A step whose counter, queue and average are only within its reach."""
     torch.manual_seed(0)
@@ -115,7 +136,7 @@ def counting() -> Program:
     return Program(Modules.of(model), {"": optimizer}, DataLoader(rows(), 8), step)
 
 
-@pytest.mark.parametrize("make", [carrying, hidden_scheduler, noisy, sampled, counting])
+@pytest.mark.parametrize("make", [carrying, hidden_scheduler, noisy, sampled, packaged, counting])
 def test_going_back_and_on_again_ends_in_the_same_bits(make: Callable[[], Program]) -> None:
     session = Session.of(make(), epochs=4)
     session.goto("end")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, load_model
+from torch import nn
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment, open_script
@@ -96,3 +98,31 @@ def test_an_edit_that_plain_code_cannot_make_is_named(tmp_path: Path) -> None:
     answer = session.do(f"export script {tmp_path / 'plain.py'}")
     assert "cannot be written as plain code" in answer.error
     assert not (tmp_path / "plain.py").exists()
+
+
+def tied() -> nn.Module:
+    first, second = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    second.weight = first.weight
+    return nn.Sequential(first, nn.ReLU(), second)
+
+
+def test_exported_weights_name_a_shared_tensor_as_safetensors_does(tmp_path: Path) -> None:
+    model = tied()
+    session = Session(model, nn.MSELoss(), torch.optim.SGD(model.parameters(), 0.1), [(torch.ones(2, 3),) * 2] * 2)
+    session.step()
+    assert not session.do(f"export weights {tmp_path / 'w.safetensors'}").error
+    other = tied()
+    assert not any(load_model(other, tmp_path / "w.safetensors"))  # neither missing nor unexpected
+    assert torch.equal(other.state_dict()["2.weight"], model.state_dict()["0.weight"])
+    with safe_open(tmp_path / "w.safetensors", "pt") as file:
+        assert file.metadata() == {"2.weight": "0.weight"}
+
+
+def test_a_dtype_that_safetensors_lacks_is_named_with_the_parameter(tmp_path: Path) -> None:
+    model = nn.Linear(3, 2, dtype=torch.complex128)
+    batch = torch.ones(2, 3, dtype=torch.complex128), torch.zeros(2, 2)
+    loss = lambda output, targets: (output.abs() - targets).square().mean()  # noqa: E731
+    session = Session(model, loss, torch.optim.Adam(model.parameters(), 0.1), [batch])
+    session.step()
+    said = session.do(f"export weights {tmp_path / 'w.safetensors'}").error
+    assert said == "weight is torch.complex128, which safetensors does not know — torch.save keeps it"

@@ -81,7 +81,7 @@ def halves() -> Session:
 
     def step(batch: Tensor) -> Tensor:
         optimizer.zero_grad()
-        loss = model(batch).pow(2).mean()
+        loss: Tensor = model(batch).pow(2).mean()
         loss.backward()
         optimizer.step()
         return loss

@@ -228,10 +228,13 @@ def spec_of(optimizer: Stepped, group: int = 0) -> OptimizerSpec | None:
     The rule is that of the options in use: momentum, Nesterov, AMSGrad, weight decay and the like. None for an
     optimizer that is not in the table: a class outside torch.optim may do anything, even if derived from one there.
     """
-    kind = type(optimizer)
+    return spec_for(type(optimizer), optimizer.param_groups[group])
+
+
+def spec_for(kind: type, options: Mapping[str, Any]) -> OptimizerSpec | None:
+    """The same for a class and the options of a parameter group, as they were at some update."""
     if not kind.__module__.startswith("torch.optim."):
         return None
-    options = optimizer.param_groups[group]
     row = _row_for(kind.__name__, options)
     return row and msgspec.structs.replace(row, rule=(*_lines_before(row, options), *_rule_in_use(row, options)))
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from torch import Tensor
 
-from engine.experiments.optimizers import spec_of
+from engine.experiments.optimizers import spec_for
 from engine.lookup.moment import Moment
 from engine.panes.between import between_rule
 from engine.protocol.positions import Phase
 from engine.protocol.views import Term
+from engine.tape.calls import Edge, edges, rule_of
 from engine.tape.naming import Naming
+from engine.tape.rules.numbers import argument
+from engine.tape.rules.rule import Right, Rule
 from engine.tape.tape import Event, Tape, Value
 
 NEW_LINE = Term("\n")
-_SLOT = re.compile(r"\{(d?)(out|\d)(\.T)?\}")
+_SLOT = re.compile(r"\{(?P<name>[^}]+?)(?P<turned>\.T)?\}")
+_LISTED = 4  # gradients and inputs
 
 
 def title(naming: Naming, tape: Tape, event: Event) -> str:
@@ -40,19 +43,23 @@ def _module(naming: Naming, event: Event) -> str:
     return next((name for name in naming.networks if path == name or path.startswith(f"{name}.")), "")
 
 
-def rules(moment: Moment, tape: Tape, event: Event) -> tuple[list[Term], str, list[Term]]:
-    """The event's rule, and the other direction's with its name; none where there is no other direction."""
+def rules(moment: Moment, tape: Tape, event: Event, *, plain: bool = False) -> tuple[list[Term], str, list[Term]]:
+    """The event's rule, and the other direction's with its name; none where there is no other direction.
+
+    `plain`: what goes in and comes out is named, and no formula.
+    """
     if event.phase is Phase.LOAD:
         return _loaded(event), "", []
     if event.phase is Phase.UPDATE:
-        return _update_rule(moment, event), "", []
+        return _update_rule(moment, tape, event), "", []
     if event.phase is Phase.BETWEEN and event.changed:
         return between_rule(event), "", []
     if event.phase is Phase.BACKWARD:
-        forward = [] if event.twin is None else forward_rule(event.twin)
-        return backward_rule(event), "forward", forward
+        forward = [] if event.twin is None else forward_rule(tape, event.twin, plain=plain)
+        return backward_rule(tape, event, plain=plain), "forward", forward
     twin = next((e for e in tape.events if e.twin is event), None)
-    return forward_rule(event), "backward" if twin else "", backward_rule(twin) if twin else []
+    back = backward_rule(tape, twin, plain=plain) if twin else []
+    return forward_rule(tape, event, plain=plain), "backward" if twin else "", back
 
 
 def _loaded(event: Event) -> list[Term]:
@@ -64,8 +71,8 @@ def _loaded(event: Event) -> list[Term]:
     return terms
 
 
-def _update_rule(moment: Moment, event: Event) -> list[Term]:
-    spec = spec_of(moment.values.optimizers[event.optimizer])
+def _update_rule(moment: Moment, tape: Tape, event: Event) -> list[Term]:
+    spec = spec_for(type(tape.before.optimizers[event.optimizer].of), event.settings)
     name = moment.naming.short_name[event.parameter]
     shape = _shape(event.inputs[0].shape)
     if spec is None:
@@ -83,65 +90,101 @@ def _symbols(line: str, named: dict[str, Term]) -> list[Term]:
     return [named.get(piece, Term(piece)) for piece in pieces if piece]
 
 
-def forward_rule(event: Event) -> list[Term]:
-    """What a forward event computes, with the shapes of its factors."""
-    template = event.op.forward
-    if not template:
-        inputs = ", ".join(f"{{{i}}}" for i, value in enumerate(event.inputs[:4]) if not value.buffer)
-        template = f"{{out}} = {event.op.name}({inputs})"
-    if len(event.inputs) < 3:
-        template = template.replace(" + {2}", "")
-    return _fill(template, event)
+def forward_rule(tape: Tape, event: Event, *, plain: bool = False) -> list[Term]:
+    """What a forward event computes, with the shapes of its factors; `plain` names what goes in alone, as no rule."""
+    rule, call = (None, None) if plain else rule_of(tape, event)
+    left = _named(event.outputs[0]) if event.outputs else Term("nothing")
+    if rule is None or call is None:
+        return [left, Term(f" = {event.op.name}("), *_listed(event), Term(")")]
+    return [left, Term(" = "), *_filled(rule.forward, rule, event), *_where(rule, [rule.forward], event)]
 
 
-def backward_rule(event: Event) -> list[Term]:
+def _listed(event: Event) -> list[Term]:
+    terms: list[Term] = []
+    for value in [value for value in event.inputs[:_LISTED] if not value.buffer]:
+        terms += [Term(", ")] if terms else []
+        terms.append(_named(value))
+    return terms
+
+
+def backward_rule(tape: Tape, event: Event, *, plain: bool = False) -> list[Term]:
     """What a backward event computes: the gradient towards each input that one goes to."""
     twin = event.twin
     if twin is None:
         return [Term(f"{event.op.name} passes its gradient on")]
-    flowing = {i for i, (_, gradient) in enumerate(event.gradients_out) if gradient is not None}
-    rules = [rule for place, rule in twin.op.backward if place in flowing]
-    if not rules:
-        names = [f"{{d{i}}}" for i in sorted(flowing) if i < len(twin.inputs)]
-        rules = [f"{', '.join(names) or 'gradients'} = {twin.op.name}′({{dout}})"]
+    rule = None if plain else rule_of(tape, twin, event)[0]
     terms: list[Term] = []
-    for rule in rules:
+    told = []
+    for edge in _as_written(rule, list(edges(rule, event))):
         terms += [NEW_LINE] if terms else []
-        terms += _fill(rule, twin)
+        terms += [_named(edge.target, "d", edge.turned), Term(" = ")]
+        if rule is None or not edge.right:
+            terms += [Term(f"{twin.op.name}′("), _slot("dout", "", rule, twin), Term(")")]
+        else:
+            terms += _filled(edge.right, rule, twin)
+            told.append(edge.right)
+    return terms + (_where(rule, told, twin) if rule is not None else [])
+
+
+def _as_written(rule: Rule | None, found: list[Edge]) -> list[Edge]:
+    """In the order in which the rule has them; the first of a long list."""
+    if rule is not None:
+        order = [name.removesuffix(".T") for name in rule.backward]
+        found.sort(key=lambda edge: order.index(edge.argument) if edge.argument in order else len(order))
+    return found[:_LISTED]
+
+
+def _where(rule: Rule, told: list[Right], event: Event) -> list[Term]:
+    """A line for each name that these texts use, and one for what the formula does not say."""
+    texts, used = [text_of(right) for right in told], list[tuple[str, str]]()
+    for name, definition in reversed(rule.where):
+        if any(f"{{{name}}}" in text or f"{{{name}.T}}" in text for text in texts):
+            texts.append(definition)
+            used.insert(0, (name, definition))
+    terms: list[Term] = []
+    for name, definition in used:
+        terms += [NEW_LINE, Term(f"{name} = "), *_filled(definition, rule, event)]
+    if rule.note and told:
+        terms += [NEW_LINE, *(Term(term.text) for term in _filled(rule.note, rule, event))]
     return terms
 
 
-def _fill(template: str, event: Event) -> list[Term]:
-    if "{n}" in template:
-        count = _averaged(event)
-        template = template.replace(" / {n}", f" / {count}" if count > 1 else "")
-    terms: list[Term] = []
-    end = 0
+def text_of(right: Right) -> str:
+    """The text of a right side, whichever it is."""
+    return right if isinstance(right, str) else right.text
+
+
+def _filled(right: Right, rule: Rule, event: Event) -> list[Term]:
+    template, terms, end = text_of(right), list[Term](), 0
     for slot in _SLOT.finditer(template):
         if slot.start() > end:
             terms.append(Term(template[end : slot.start()]))
-        terms.append(_slot(event, *slot.groups()))
+        terms.append(_slot(slot["name"], slot["turned"] or "", rule, event))
         end = slot.end()
     return [*terms, Term(template[end:])] if end < len(template) else terms
 
 
-def _averaged(event: Event) -> int:
-    """Of how many numbers each result of the event is the mean."""
-    given, made = (math.prod(value.shape) for value in (event.inputs[0], event.outputs[0]))
-    return given // max(1, made)
+def _slot(name: str, turned: str, rule: Rule | None, event: Event) -> Term:
+    """What stands for {name}: a value with its shape, a number as it is, a name of the rule's own."""
+    if name in ("out", "dout"):
+        return _named(event.outputs[0], name.removesuffix("out"), bool(turned))
+    found = event.arguments.get(name)
+    if isinstance(found, Value):
+        return _named(found, "", bool(turned))
+    if name in event.arguments:
+        return Term(argument(found))
+    if name.startswith("out"):
+        made = event.outputs[int(name[3:])]
+        return _named(made) if made.name else Term("place" if made.dtype == "int64" else "mask")
+    return Term(name + ("ᵀ" if turned else ""))
 
 
-def _slot(event: Event, gradient: str, which: str, transposed: str | None) -> Term:
-    values = event.outputs[:1] if which == "out" else event.inputs[int(which) : int(which) + 1]
-    if not values:
-        return Term("c")
-    value = values[0]
+def _named(value: Value, before: str = "", turned: bool = False) -> Term:
     name, shape = value.name or "·", value.shape
-    name = {"A[0]": "A[0]", "c": "c"}.get(name, name)
-    if transposed:
+    if turned:
         name = name.removesuffix("ᵀ") if name.endswith("ᵀ") else name + "ᵀ"
         shape = (*shape[:-2], *shape[:-3:-1])
-    return Term(gradient + name, _shape(shape))
+    return Term(before + name, _shape(shape))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

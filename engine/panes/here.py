@@ -1,4 +1,7 @@
-"""The event under the cursor: its rule, the other direction's, and one value worked out."""
+"""The event under the cursor: its rule, the other direction's, and one value worked out.
+
+A rule that does not give what the tape holds is not shown.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def here_view(moment: Moment, picked: tuple[int, int]) -> Here | None:
 
 def _view(moment: Moment, tape: Tape, number: int, picked: tuple[int, int]) -> Here:
     event = tape.events[number - 1]
-    rule, other_title, other = rules(moment, tape, event)
+    numbers = worked(moment, tape, event, picked)
+    rule, other_title, other = rules(moment, tape, event, plain=not numbers.agrees)
     return Here(
         number,
         len(tape),
@@ -33,5 +37,5 @@ def _view(moment: Moment, tape: Tape, number: int, picked: tuple[int, int]) -> H
         rule,
         other_title,
         other,
-        worked(moment, tape, event, picked),
+        numbers.lines,
     )

@@ -16,10 +16,11 @@ from engine.lookup.values import Values
 from engine.panes.examples import class_name
 from engine.panes.stretches import changes_of, in_stretch
 from engine.panes.tensor import example_at
-from engine.panes.worked import number, subscript
+from engine.panes.worked import subscript
 from engine.protocol.messages import NeuronsLook
 from engine.protocol.views import NeuronColumn, NeuronsView
 from engine.tape.naming import LayerInfo
+from engine.tape.rules.numbers import number
 from engine.tape.tape import Tape
 from engine.training.classes import are_classes, target_classes
 

@@ -14,7 +14,19 @@ from engine.tape.backward import Pass, Step, is_function
 from engine.tape.log import Log
 from engine.tape.naming import Naming
 from engine.tape.operations import FOLDED, Operation, operation
-from engine.tape.raw import AtenOp, Between, Entered, Left, OpRow, Stepped, Version, storage_of, tensors_in, written
+from engine.tape.raw import (
+    AtenOp,
+    Between,
+    Entered,
+    Left,
+    OpRow,
+    Stepped,
+    Version,
+    arguments,
+    storage_of,
+    tensors_in,
+    written,
+)
 from engine.tape.sources import line_of
 from engine.tape.tape import Event, Loss, Tape, Value
 from engine.tape.tracked import Tracked
@@ -133,6 +145,8 @@ class Builder:
         masked = any(value.name == "mask" for value in inputs)
         op = operation("dropout") if info.operation.name == "mul" and masked else info.operation
         event = Event(phase, op, info.aten, layer, row.path, inputs=inputs)
+        if not info.folded:
+            event.arguments = arguments(info, row.args, row.kwargs, inputs)
         if info.written:
             self._stored.difference_update(storage_of(tensor) for tensor in written(info, row.args, row.kwargs))
         outs = tensors_in((row.out,))
@@ -263,7 +277,7 @@ class Builder:
     def _as_it_was(self, tensor: Tensor, value: Value, storage: int) -> Tensor:
         """The tensor as it was when this place of the log was written."""
         root = value.root()
-        if root.parameter:
+        if root.parameter and storage == storage_of(self._tracked.parameters[root.parameter]):  # else it is a copy
             return self._of_parameter(tensor, root.parameter)
         made = value.event is not None
         for place, kept in self._log.saved.get(storage, ()):

@@ -6,6 +6,7 @@ A `Log` is a list of rows. Most are operations, as plain tuples (see `OpRow`): a
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ class AtenOp(NamedTuple):
     written: tuple[int | str, ...]  # the arguments that it writes into, by place and by keyword
     detach: bool
     skipped: bool  # it is about no tensor: the profiler's marks
+    parameters: tuple[tuple[str, Any], ...]  # each with its default; None for what must be given
 
 
 class OpRow(NamedTuple):
@@ -116,10 +118,29 @@ def describe(func: Any) -> AtenOp:
             written = tuple(
                 place for place, a in enumerate(func._schema.arguments) if a.name in ("running_mean", "running_var")
             )
-        info = _OPS[func] = AtenOp(
-            aten, operation(aten), aten in FOLDED, aten in VIEWS, written, aten == "detach", library == "profiler"
-        )
+        parameters = tuple((a.name, a.default_value) for a in func._schema.arguments)
+        folded, view, skipped = aten in FOLDED, aten in VIEWS, library == "profiler"
+        info = _OPS[func] = AtenOp(aten, operation(aten), folded, view, written, aten == "detach", skipped, parameters)
     return info
+
+
+def arguments(info: AtenOp, args: Any, kwargs: Any, tensors: Iterable[Any]) -> dict[str, Any]:
+    """The arguments of a call by the schema's names, with what stands for each tensor in the order of `tensors_in`.
+
+    A list of tensors is there as a tuple, and each of them as `name[0]`, `name[1]`, …
+    """
+    standing = iter(tensors)
+    names = [name for name, _ in info.parameters]
+    found = dict(info.parameters)
+    for name, item in (*zip(names, args, strict=False), *(kwargs or {}).items()):
+        if isinstance(item, Tensor):
+            found[name] = next(standing)
+        elif isinstance(item, list | tuple) and any(isinstance(each, Tensor) for each in item):
+            found[name] = tuple(next(standing) if isinstance(each, Tensor) else each for each in item)
+            found |= {f"{name}[{place}]": each for place, each in enumerate(found[name])}
+        else:
+            found[name] = item
+    return found
 
 
 def written(info: AtenOp, args: Any, kwargs: Any) -> list[Tensor]:

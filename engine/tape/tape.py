@@ -65,6 +65,7 @@ class Event:
     number: int = 0
     inputs: tuple[Value, ...] = ()
     outputs: tuple[Value, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)  # by the names of the operator's schema; tensors as Values
     gradients_in: tuple[Tensor | None, ...] = ()
     gradients_out: tuple[tuple[Value | None, Tensor | None], ...] = ()
     twin: Event | None = None

@@ -27,6 +27,7 @@ from engine.protocol.messages import TensorLook
 from engine.protocol.positions import Phase
 from engine.protocol.views import Statistics, TensorView
 from engine.statistics import statistics
+from engine.tape.calls import made
 from engine.tape.tape import Event
 
 _BINS = 48
@@ -201,7 +202,9 @@ def _product(moment: Moment, event: Event) -> tuple[str, Tensor | None]:
     if event.phase is Phase.BACKWARD:
         gradient = next((g for _, g in event.gradients_out if g is not None), None)
         return writes(event).partition(", ")[0], gradient
-    return writes(event).partition(", ")[0], next((v.tensor for v in event.outputs if v.tensor is not None), None)
+    tape = moment.tape
+    outputs = () if tape is None else (made(tape, value, event.number) for value in event.outputs)
+    return writes(event).partition(", ")[0], next((tensor for tensor in outputs if tensor is not None), None)
 
 
 def _other(moment: Moment, held: Held, look: TensorLook) -> Held:

@@ -16,7 +16,7 @@ from engine.lookup.moment import Moment
 from engine.panes.between import between_numbers
 from engine.panes.updates import update_numbers
 from engine.protocol.positions import Phase
-from engine.tape.calls import edges, rule_of
+from engine.tape.calls import edges, made, rule_of
 from engine.tape.rules.evaluation import MissingError, Worked, work_out
 from engine.tape.rules.numbers import number
 from engine.tape.rules.rule import Call, Index, Right, Rule
@@ -65,7 +65,7 @@ def subscript(number: int) -> str:
 
 def _forward(tape: Tape, event: Event, picked: tuple[int, int]) -> Numbers:
     out = event.outputs[0] if event.outputs else None
-    held = None if out is None else out.tensor
+    held = None if out is None else made(tape, out, event.number)
     if out is None or held is None or not _is_shown(held):
         return Numbers([])
     rule, call = rule_of(tape, event)

@@ -174,7 +174,7 @@ class Builder:
 
     def _made(self, event: Event, info: AtenOp, inputs: tuple[Value, ...], tensor: Tensor) -> Value:
         known = self._known.get(id(tensor))
-        if known is not None and known[1].parameter:
+        if known is not None and (known[1].parameter or known[1].buffer):  # written in place: a version of it
             return known[1]
         value = Value(layer=event.layer)
         value.event = event

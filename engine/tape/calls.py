@@ -69,9 +69,14 @@ def _numbers(tape: Tape, event: Event, backward: Event | None, name: str) -> Ten
         return arrived[place] if place < len(arrived) else None
     if name.startswith("out") and name not in event.arguments:
         place = int(name[3:] or 0)
-        return event.outputs[place].tensor if place < len(event.outputs) else None
+        return made(tape, event.outputs[place], event.number) if place < len(event.outputs) else None
     value = event.arguments.get(name)
     return value_then(tape, value, event.number) if isinstance(value, Value) else None
+
+
+def made(tape: Tape, value: Value, number: int) -> Tensor | None:
+    """What a value held when event `number` had written it; None where that is not kept."""
+    return value_then(tape, value, number + 1)
 
 
 def value_then(tape: Tape, value: Value, number: int) -> Tensor | None:

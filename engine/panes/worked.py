@@ -77,6 +77,19 @@ def _forward(tape: Tape, event: Event, picked: tuple[int, int]) -> Numbers:
     return Numbers([*symbolic, *found.lines], found.agrees)
 
 
+def formula_at(tape: Tape, event: Event, index: Index) -> str:
+    """The right side of a forward event's rule with the numbers of one element; "" where that is not what was made."""
+    rule, call = rule_of(tape, event)
+    held = made(tape, event.outputs[0], event.number) if event.outputs else None
+    if rule is None or held is None or len(index) != held.dim():
+        return ""
+    try:
+        found = work_out(rule, call, "out", rule.forward, index)
+    except MissingError:
+        return ""
+    return found.text if agree(found, float(held[index]), _rounding(held, call)) else ""
+
+
 def _backward(tape: Tape, event: Event, picked: tuple[int, int]) -> Numbers:
     twin = event.twin
     if twin is None:

@@ -16,6 +16,7 @@ from engine.lookup.everywhere import first_bad
 from engine.lookup.moment import Moment
 from engine.lookup.nonfinite import Made, bad_before
 from engine.panes.equations import title
+from engine.panes.worked import formula_at
 from engine.protocol.positions import Phase
 from engine.statistics import is_bad, plain
 from engine.tape.tape import Event, Tape
@@ -116,11 +117,9 @@ def _worked(case: Case) -> str:
         return ""
     event, numbers = case.made.event, [_number(value) for value in case.given.values()]
     place = f"at [{','.join(str(index + 1) for index in case.at)}]: " if case.at else ""
-    rule = event.op.forward.partition(" = ")[2] if event.twin is None and event.phase is not Phase.UPDATE else ""
-    for slot, number in enumerate(numbers):
-        rule = rule.replace(f"{{{slot}}}", number)
-    if rule and "{" not in rule and "Σ" not in rule:
-        return f"{place}{rule} = {_number(case.out)}"
+    formula = formula_at(case.tape, event, case.at) if event.twin is None and event.phase is not Phase.UPDATE else ""
+    if formula:
+        return f"{place}{formula} = {_number(case.out)}"
     listed = ", ".join(f"{_shown(case, name)} {number}" for name, number in zip(case.given, numbers, strict=True))
     return f"{place}{listed} → {_number(case.out)}"
 

@@ -1,12 +1,14 @@
 """Everything on screen at one position, as one frozen view: only the panes that somebody looks at are computed.
 
-A new pane is a row of VIEWS; what it keeps from one frame to the next is a field of the Viewer.
+A field of the Snapshot is a view. It is made by `NAME_view(moment, look)` of the module NAME beside this one, unless it
+has a row of OTHERWISE; what a pane keeps from one frame to the next is a field of the Viewer.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -22,13 +24,11 @@ from engine.panes.gradients import gradients_view
 from engine.panes.graph import graph_view
 from engine.panes.here import here_view
 from engine.panes.landscape import Landscape
-from engine.panes.layers import layers_view
 from engine.panes.loss import loss_view
 from engine.panes.neurons import neurons_view
 from engine.panes.plots import Plots
-from engine.panes.tape import tape_view
 from engine.panes.tensor import Inspected, tensor_view
-from engine.protocol.messages import Look
+from engine.protocol.messages import VIEWS, Look
 from engine.protocol.positions import Status
 from engine.protocol.views import Run, Snapshot
 
@@ -60,11 +60,11 @@ class Viewer:
         self.landscape.active = "landscape" in look.panes
         views: dict[str, Any] = {}
         failed: dict[str, str] = {}
-        for name in VIEWS:
+        for name in MAKERS:
             if name not in look.panes:
                 continue
             try:
-                views[name] = VIEWS[name](self, moment, look)
+                views[name] = MAKERS[name](self, moment, look)
             except EngineError:
                 raise
             except Exception as error:  # one pane's, whatever it is: the others are shown
@@ -106,11 +106,11 @@ class Viewer:
             self.failed(f"{words}\n{traceback.format_exc()}".rstrip())
 
 
-VIEWS: dict[str, Callable[[Viewer, Moment, Look], object]] = {
-    "tape": lambda viewer, moment, look: tape_view(moment, look),
+Maker = Callable[[Viewer, Moment, Look], object]
+
+OTHERWISE: dict[str, Maker] = {  # those that are told less, or more
     "here": lambda viewer, moment, look: here_view(moment, viewer.picked),
     "graph": lambda viewer, moment, look: graph_view(moment, look.graph),
-    "layers": lambda viewer, moment, look: layers_view(moment, look),
     "gradients": lambda viewer, moment, look: gradients_view(moment, look.gradients),
     "distribution": lambda viewer, moment, look: distribution_view(moment, look.gradients),
     "curves": lambda viewer, moment, look: loss_view(moment, look.plot, look.columns, viewer.plots),
@@ -121,6 +121,14 @@ VIEWS: dict[str, Callable[[Viewer, Moment, Look], object]] = {
     "neurons": lambda viewer, moment, look: neurons_view(moment, look.neurons, viewer.picked),
     "landscape": lambda viewer, moment, look: viewer.landscape.view(moment, look.landscape),
 }
+
+
+def _maker(name: str) -> Maker:
+    make = getattr(import_module(f"engine.panes.{name}"), f"{name}_view")
+    return lambda viewer, moment, look: make(moment, look)
+
+
+MAKERS = {name: OTHERWISE.get(name) or _maker(name) for name in VIEWS}
 
 
 def _facts(moment: Moment) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
 from engine.protocol.commands import AnyCommand
 from engine.protocol.recipe import Job
+from engine.protocol.views import Snapshot
 
 
 class Do(msgspec.Struct, frozen=True, tag="do"):
@@ -88,10 +89,17 @@ class GradientLook(msgspec.Struct, frozen=True):
     bins: int = 0  # … in so many bins
 
 
+VIEWS = tuple(  # what can be looked at: the parts of a Snapshot that are None where nobody does
+    name
+    for name, hint in get_type_hints(Snapshot).items()
+    if any(isinstance(kind, type) and issubclass(kind, msgspec.Struct) for kind in get_args(hint))
+)
+
+
 class Look(msgspec.Struct, frozen=True, tag="look"):
     """The screen has painted, and wants to see these panes of the next snapshot."""
 
-    panes: list[str]  # of: tape here graph layers gradients distribution curves batch tensor neurons landscape
+    panes: list[str]  # of VIEWS
     columns: int = 100  # buckets of the curves
     plot: PlotLook = PlotLook()
     digits: int = 16  # examples of the batch, or pictures

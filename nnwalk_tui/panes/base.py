@@ -71,13 +71,14 @@ class Pane(Widget, can_focus=True):
     pane_title: ClassVar[str] = ""  # the name, if it says nothing else
     number: ClassVar[str] = ""  # the digit that goes there; "" where none does
     about: ClassVar[str] = ""
-    looks: ClassVar[frozenset[str]] = frozenset()
+    looks: ClassVar[frozenset[str]] = frozenset()  # views; if it says nothing else, the one of its name
     bordered: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.pane_name = cls.__module__.rpartition(".")[2]
         cls.pane_title = vars(cls).get("pane_title", cls.pane_name)
+        cls.looks = vars(cls).get("looks", frozenset({cls.pane_name} & set(Snapshot.__struct_fields__)))
         cls.number = BY_NAME[cls.pane_name].key if cls.pane_name in BY_NAME else ""
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
@@ -105,7 +106,8 @@ class Pane(Widget, can_focus=True):
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The part of a snapshot that is drawn; None where the engine has not sent it."""
-        raise NotImplementedError
+        found: object | None = getattr(snapshot, self.pane_name)
+        return found
 
     def parts(self) -> frozenset[str]:
         """The panes of a Look that this one is drawn from now."""

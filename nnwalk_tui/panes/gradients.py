@@ -32,7 +32,6 @@ class GradientsPane(Pane):
         "‖Δ‖/‖θ‖: how far the update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; "
         "↑ ↓ choose one, h: histogram, over time"
     )
-    looks = frozenset({"gradients"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)

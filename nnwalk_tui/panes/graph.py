@@ -50,7 +50,6 @@ class GraphPane(Pane):
         "△ not yet, ╌ gets none; v layers or single operations, + - unfold and fold a module, / searches, f follows, "
         "< > pan"
     )
-    looks = frozenset({"graph"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)

@@ -16,7 +16,6 @@ class HerePane(Pane):
     about = (
         "the rule of the event that was just done, shapes under its factors, the other direction, one value worked out"
     )
-    looks = frozenset({"here"})
 
     def part(self, snapshot: Snapshot) -> object | None:
         """The event; another one is read from its start."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.protocol.messages import LandscapeLook
-from engine.protocol.views import LandscapeView, Snapshot
+from engine.protocol.views import LandscapeView
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import landscape as render
 from nnwalk_tui.render.text import Line
@@ -29,7 +29,6 @@ class LandscapePane(Pane):
         ("slash", "choose", "Along another parameter"),
     ]
     about = "this batch's ℒ around its parameters: ◉ here, ┄ the slope, ◀ ▶ where the step leads; • the way taken"
-    looks = frozenset({"landscape"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
@@ -42,10 +41,6 @@ class LandscapePane(Pane):
     def along(self, parameter: str) -> None:
         """Show it along a parameter."""
         self._set(kind="parameter", parameter=parameter)
-
-    def part(self, snapshot: Snapshot) -> object | None:
-        """The landscape."""
-        return snapshot.landscape
 
     def status(self) -> str:
         """Which it is, and how near."""

@@ -29,7 +29,6 @@ class NeuronsPane(Pane):
         "neurons as bright as the picked example's activations; the picked neuron's weights: orange solid +, blue "
         "dashed −, thick where strong; grey: the strongest others, in colour; Enter, then arrows pick a neuron"
     )
-    looks = frozenset({"neurons"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)

@@ -28,7 +28,6 @@ class TapePane(Pane):
         ("f", "fold", "Bookkeeping, too"),
     ]
     about = "this batch's events in the order of execution; ▶ the cursor; ↑ ↓ choose a line, Enter goes there; f: all"
-    looks = frozenset({"tape"})
 
     @dataclass
     class Chosen(Message):

@@ -38,7 +38,6 @@ class TensorPane(Pane):
         ("s", "save", "Save as .npy, .safetensors, .csv"),
     ]
     about = "any tensor at the cursor, places from 1; ▸ the picked example, ! NaN or infinity, 0 exactly; v heat map"
-    looks = frozenset({"tensor"})
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.launch import open_script
-from engine.panes.viewer import VIEWS
 from engine.program.program import Supervised
-from engine.protocol.messages import GradientLook, Look, PlotLook
+from engine.protocol.messages import VIEWS, GradientLook, Look, PlotLook
 from engine.protocol.positions import Unit
 from engine.protocol.recipe import Script
 from engine.session import Session

@@ -35,7 +35,7 @@ def broken(*given: object) -> object:
 
 def test_a_pane_that_cannot_be_made_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     session = one_batch()
-    monkeypatch.setitem(viewer.VIEWS, "here", broken)
+    monkeypatch.setitem(viewer.MAKERS, "here", broken)
     told: list[str] = []
     session.viewer.failed = told.append
     for _ in range(2):

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from engine.protocol.commands import Back, Goto, Names, RunOn, Set, Step
-from engine.protocol.messages import Do, Interrupt, Look, ToEngine
+from engine.protocol.messages import VIEWS, Do, Interrupt, Look, ToEngine
 from engine.protocol.positions import Position, Status
 from engine.protocol.replies import Answer, Failed, Frame, Progress
 from engine.protocol.transport import EngineEnd, connect, read_opening
@@ -66,7 +66,7 @@ class FakeRun:
     def see(self, look: Look) -> Snapshot:
         """What the panes that are looked at see."""
         full = fakes.backward()
-        parts = {name: getattr(full, name) if name in look.panes else None for name in fakes.VIEWS}
+        parts = {name: getattr(full, name) if name in look.panes else None for name in VIEWS}
         if "tape" in look.panes:
             parts["tape"] = fake_views.tape(self.event % EVENTS)
         return msgspec.structs.replace(

@@ -6,6 +6,7 @@ import math
 
 import msgspec
 
+from engine.protocol.messages import VIEWS
 from engine.protocol.positions import Position, Status
 from engine.protocol.views import (
     BatchView,
@@ -18,8 +19,6 @@ from engine.protocol.views import (
     TensorView,
 )
 from tests.support import fake_views as views
-
-VIEWS = tuple(field.name for field in msgspec.structs.fields(Snapshot) if field.default is None)  # what panes look at
 
 
 def backward() -> Snapshot:

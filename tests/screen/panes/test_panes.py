@@ -13,6 +13,7 @@ from rich.console import Console
 from textual.geometry import Region
 from textual.strip import Strip
 
+from engine.protocol.messages import VIEWS
 from engine.protocol.views import BatchView, LossView, Snapshot
 from nnwalk_tui.colours import theme
 from nnwalk_tui.panes.base import Pane
@@ -371,4 +372,4 @@ async def test_no_pane_s_name_or_number_is_another_s() -> None:
     numbers = [kind.number for kind in FRAMED if kind.number]
     assert sorted(numbers) == list("1234567")
     assert all(kind.about and kind.pane_title for kind in ALL)
-    assert all(kind.looks <= set(fakes.VIEWS) for kind in ALL)
+    assert all(kind.looks <= set(VIEWS) for kind in ALL)

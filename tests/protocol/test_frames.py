@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from engine.panes.viewer import VIEWS
 from engine.protocol.frames import alike
-from engine.protocol.messages import Look
+from engine.protocol.messages import VIEWS, Look
 from engine.protocol.views import Statistics
 from engine.session import Session
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyte
 
 _TICK = 0.02  # seconds of a slow line's reads
-PATIENCE = 60.0  # seconds; a busy machine takes long to import torch
+PATIENCE = 180.0  # seconds; a busy machine takes long to import torch
 
 
 class Program:

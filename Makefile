@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CODE := $(wildcard engine nnwalk_tui tests benchmarks screenshots)
 # Tests with a terminal, processes and patience of their own; they are not run beside others.
-ALONE := tests/screen/test_terminal.py tests/screen/test_terminals.py tests/screen/test_app.py tests/screen/client \
+ALONE := tests/screen/test_terminal.py tests/screen/test_terminals.py tests/screen/client \
   tests/recordings/test_resume.py
 PYTHON ?= python3 python3.13 python3.12 python3.11
 

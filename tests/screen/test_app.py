@@ -1,27 +1,21 @@
-"""The application: every key, with an engine in the test's own process and with a real one."""
+"""The application: every key, with an engine in the test's own process."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from engine.protocol.recipe import Job
 from engine.protocol.replies import Answer, Failed, Log, Progress
 from nnwalk_tui.actions import KEYS
 from nnwalk_tui.app import MOST_PENDING, NNWalkApp
-from nnwalk_tui.client.spawned import Spawned
 from nnwalk_tui.client.target import EngineDied
 from nnwalk_tui.panes.tape import TapePane
 from nnwalk_tui.screens.help import HelpScreen
-from tests.support.stage import PATIENCE, stage, until
+from tests.support.stage import stage
 
 SIZES = [(80, 24), (120, 40), (200, 60), (40, 10), (20, 5)]
 
@@ -325,26 +319,6 @@ async def test_a_flood_of_output_is_taken_in_one_go(tmp_path: Path) -> None:
         assert on.log.endswith("line 19999")
 
 
-async def test_a_killed_engine_process_is_named_and_restarted(tmp_path: Path) -> None:
-    client = Spawned(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
-    client.start()
-    app = NNWalkApp(client, state=tmp_path)
-    try:
-        async with app.run_test(size=(80, 24)) as pilot:
-            await until(pilot, lambda: app.snapshot is not None)
-            assert client._engine is not None
-            os.kill(client._engine._process.pid, signal.SIGKILL)
-            await until(pilot, lambda: app.talk.over != "")
-            assert "the engine ended: killed by signal 9" in app.main.command_line.status
-            assert app.snapshot is not None
-            await pilot.press("r")
-            await until(pilot, lambda: app.talk.over == "" and app.snapshot is not None)
-            await pilot.press("o")
-            await until(pilot, lambda: app.snapshot is not None and app.snapshot.position.event == 1)
-    finally:
-        client.close()
-
-
 def screen_rows(app: NNWalkApp) -> list[str]:
     """The screen as text."""
     return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
@@ -353,22 +327,3 @@ def screen_rows(app: NNWalkApp) -> list[str]:
 def test_the_screen_process_never_imports_torch() -> None:
     code = "import nnwalk_tui.app, sys; print({'torch', 'torchvision', 'numpy'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
-
-
-def test_leaving_ends_both_processes_within_a_second(tmp_path: Path) -> None:
-    client = Spawned(Job(), [sys.executable, "-m", "tests.support.fake_engine"])
-    client.start()
-    assert client._engine is not None
-    process = client._engine._process
-
-    async def leave() -> None:
-        app = NNWalkApp(client, state=tmp_path)
-        async with app.run_test() as pilot:
-            await until(pilot, lambda: app.snapshot is not None)
-            await pilot.press("space", "q")
-
-    asyncio.run(leave())
-    began = time.monotonic()
-    client.close()
-    assert time.monotonic() - began < 1.0
-    assert process.wait(PATIENCE) is not None

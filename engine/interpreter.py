@@ -15,7 +15,6 @@ from torch import Tensor
 
 from engine.course.compute import compute
 from engine.course.formula import refused
-from engine.course.pointing import place_of_factor
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
 from engine.debugger import Debugger
@@ -25,6 +24,7 @@ from engine.files import write_file
 from engine.lookup.answers import readable
 from engine.lookup.expressions import evaluate
 from engine.lookup.functions import FUNCTIONS
+from engine.lookup.pointing import place_of_factor
 from engine.panes.layers import layer_views
 from engine.panes.tensor import place_of
 from engine.panes.tensor_files import write_tensor

@@ -22,6 +22,7 @@ from engine.lookup.bounds import Budget, check_depth, written
 from engine.lookup.functions import FUNCTIONS, Function, everywhere, state_function
 from engine.lookup.names import BARE, INDEXED, Ref
 from engine.lookup.values import Values
+from engine.lookup.words import ALIASES, nearest, quoted, split_quotes
 
 _LONGEST = 1000  # characters
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -56,12 +57,13 @@ _SIGNS = {
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ADDRESS = re.compile(r"\b(d?)([xzawb])([₀-₉]+)(?:[,،]([₀-₉]+))?\[(\d+)\](?:\((\d+)\))?")
 _PATH = re.compile(r"\bpath\s*([=!]=)\s*([\w.]+)")  # of a module: layer1.0.conv1
-_DOTTED = re.compile(r"(?<![\w.'\"])\w+(?:\.\w+)+(?!['\"])")
 _ALL = "__everywhere__"
 
 
-def parse(text: str, names: list[str], row_of: Callable[[int], int] = lambda example: example) -> ast.expr:
-    """The syntax tree of an expression; `names` are the dotted parameter names that it may use.
+def parse(
+    text: str, is_named: Callable[[str], bool], row_of: Callable[[int], int] = lambda example: example
+) -> ast.expr:
+    """The syntax tree of an expression, in which `is_named` tells what something in the run is called.
 
     `row_of` says in which row of the batch an example of the data set stands, both from 1.
 
@@ -69,7 +71,7 @@ def parse(text: str, names: list[str], row_of: Callable[[int], int] = lambda exa
     """
     if len(text) > _LONGEST:
         raise ExpressionError(f"the expression is {len(text)} characters long", f"the most is {_LONGEST}")
-    source = _plain(text, names, row_of)
+    source = _plain(text, is_named, row_of)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's advice on how to write Python
@@ -86,9 +88,9 @@ def parse(text: str, names: list[str], row_of: Callable[[int], int] = lambda exa
 def evaluate(text: str, values: Values) -> Any:
     """The value of an expression at the cursor: a number, a truth value, a string or a Tensor.
 
-    Raises ExpressionError or NotComputedYetError, naming the word that is wrong and listing what exists.
+    Raises ExpressionError or NotComputedYetError, naming the word that is wrong and those nearest to it.
     """
-    return evaluate_tree(parse(text, values.dotted_names(), values.row_of), values)
+    return evaluate_tree(parse(text, values.is_named, values.row_of), values)
 
 
 def evaluate_tree(tree: ast.expr, values: Values) -> Any:
@@ -101,22 +103,17 @@ def evaluate_tree(tree: ast.expr, values: Values) -> Any:
         raise ExpressionError(f"“{written(tree)}” cannot be computed: {reason}", "check its numbers") from None
 
 
-def _plain(text: str, names: list[str], row_of: Callable[[int], int]) -> str:
-    text = _ADDRESS.sub(lambda match: _address(match, row_of), text)
+def _plain(text: str, is_named: Callable[[str], bool], row_of: Callable[[int], int]) -> str:
     text = _PATH.sub(r"path \1 '\2'", text)
+    pieces = split_quotes(quoted(text, is_named))
+    return "".join(piece if piece[:1] in ("'", '"') else _in_signs(piece, row_of) for piece in pieces)
+
+
+def _in_signs(text: str, row_of: Callable[[int], int]) -> str:
+    text = _ADDRESS.sub(lambda match: _address(match, row_of), text)
     for sign, plain in _SIGNS.items():
         text = text.replace(sign, plain)
-    known = set(names)
-    text = _DOTTED.sub(lambda match: _quoted(match.group(), known), text)
-    for name in sorted((n for n in names if "." in n and not _DOTTED.fullmatch(n)), key=len, reverse=True):
-        text = re.sub(rf"(?<![\w.'\"]){re.escape(name)}(?![\w.'\"])", lambda match: f"'{match.group()}'", text)
     return re.sub(r"\(\s*\*\s*\)", f"({_ALL})", text)
-
-
-def _quoted(word: str, names: set[str]) -> str:
-    """A parameter's dotted name as a string, transposed or not; any other word as it is."""
-    bare = word.removesuffix(".T")
-    return f"'{word}'" if word in names else f"'{bare}'.T" if bare in names else word
 
 
 def _address(match: re.Match[str], row_of: Callable[[int], int]) -> str:
@@ -174,25 +171,26 @@ class _Evaluator(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, str):
-            return Ref(node.value) if node.value in self._values.naming.layer_of else node.value
+            return self._values.ref(node.value) or node.value
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise ExpressionError(f"“{node.value!r}” is not a number", "use numbers and names")
         return node.value if isinstance(node.value, float) or abs(node.value) < 2**53 else float(node.value)
 
     def visit_Name(self, node: ast.Name) -> Any:
-        name = node.id
+        name = ALIASES.get(node.id, node.id)
         if name in self._values.scalars:
             return self._scalar(name)
         if name in BARE or name in self._values.naming.layer_of or name.removeprefix("d") in BARE:
             return Ref(name)
         if name in ("inf", "nan"):
             return float(name)
+        if ref := self._values.ref(name):
+            return ref
         if name in INDEXED:
             raise ExpressionError(f"{name} needs a layer", f"for example {name}[1]")
         if name in FUNCTIONS:
             raise ExpressionError(f"{name} is a function", f"for example {name}(W[1])")
-        known = ", ".join(self._values.names())
-        raise ExpressionError(f"there is no “{name}”", f"names are {known}; functions are {', '.join(FUNCTIONS)}")
+        raise ExpressionError(f"there is no “{name}”", nearest(name, [*self._values.names(), *FUNCTIONS]))
 
     def _scalar(self, name: str) -> Any:
         value = self._values.scalars[name]()
@@ -325,7 +323,7 @@ class _Evaluator(ast.NodeVisitor):
         symbols = optimizer_symbols(self._values)
         if name in symbols:
             return state_function(name)
-        raise ExpressionError(f"there is no function “{name}”", f"functions are {', '.join((*FUNCTIONS, *symbols))}")
+        raise ExpressionError(f"there is no function “{name}”", nearest(name, [*FUNCTIONS, *symbols]))
 
 
 _VISITS: dict[type[ast.AST], Callable[[_Evaluator, Any], Any]] = {

@@ -61,13 +61,7 @@ def _delta(values: Values, ref: Ref) -> Tensor:
 
 
 def _gradient(values: Values, ref: Ref) -> Tensor:
-    return values.get(Ref(f"d{ref.name}") if values.parameter_name(ref) is None else _as_gradient(values, ref))
-
-
-def _as_gradient(values: Values, ref: Ref) -> Ref:
-    name = values.parameter_name(ref)
-    short = next((s for s, full in values.naming.full_name.items() if full == name), None)
-    return Ref(f"d{short}") if short else Ref(f"d:{name}")
+    return values.get(Ref(f"d{ref.name}", ref.name))
 
 
 def _dead(value: Any) -> float:

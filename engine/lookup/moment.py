@@ -140,7 +140,7 @@ class Moment:
 
     def get(self, name: str) -> Tensor:
         """The tensor that a name means here. Raises NotComputedYetError, saying when, or ExpressionError."""
-        return self.values.get(Ref(name))
+        return self.values.get(self.values.ref(name) or Ref(name))
 
     def scalar(self, name: str) -> Scalar:
         """A plain number, or a word of the place; None where it is not known here."""

@@ -6,6 +6,7 @@ says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -15,13 +16,16 @@ from torch.optim import Optimizer
 
 from engine.errors import ExpressionError, NotComputedYetError
 from engine.lookup.names import SYMBOLS, Ref
+from engine.lookup.words import nearest
 from engine.program.modules import Modules
+from engine.protocol.positions import Phase
 from engine.tape.naming import Naming
-from engine.tape.tape import Loss, Tape, Value
+from engine.tape.tape import Event, Loss, Tape, Value, named_values
 from engine.tape.versions import Later
 from engine.training.state import State, optimizer_parameters
 
 Scalar = float | int | str | None
+_EVENT = re.compile(r"out\[(\d+)\]")
 
 
 class Values:
@@ -77,21 +81,39 @@ class Values:
         found = [*self.scalars, *self.naming.full_name, *(f"d{name}" for name in self.naming.full_name)]
         for layer in self.naming.layers:
             found += [f"Z[{layer.index}]", f"A[{layer.index}]", f"dZ[{layer.index}]", f"dA[{layer.index}]"]
+        for name in [*([] if self.naming.course else self.naming.layer_of), *self._tape_names()]:
+            found += [name, f"d{name}"]
+        return list(dict.fromkeys([*found, *self.naming.buffers, "X", "Y"]))
+
+    def _tape_names(self) -> dict[str, Value]:
         tape = self.tape
-        if tape is not None:
-            found += [n for value in tape.named() for n in (value.name, f"d{value.name}") if "ℒ" not in n]
-        if not self.naming.course:
-            found += self.naming.layer_of
-        return list(dict.fromkeys([*found, "X", "Y"]))
+        return {} if tape is None else named_values(tape)
+
+    def ref(self, name: str) -> Ref | None:
+        """The reference that a name is, as any pane writes it; None where nothing is called so."""
+        if self._is_plain(name):
+            return Ref(name)
+        of = name[1:].removeprefix(":") if name.startswith("d") else ""
+        return Ref(name, of) if of and of not in self.naming.buffers and self._is_plain(of) else None
+
+    def _is_plain(self, name: str) -> bool:
+        naming = self.naming
+        known = name in naming.full_name or name in naming.layer_of or name in naming.buffers
+        return known or name in self._tape_names()
+
+    def is_named(self, name: str) -> bool:
+        """Whether something is called so."""
+        return self.ref(name) is not None
+
+    def is_of_tape(self, name: str) -> bool:
+        """Whether it is a value of a batch, or the gradient of one, that only a tape holds."""
+        ref = self.ref(name)
+        return ref is not None and self.parameter_name(ref) is None and ref.name not in self.naming.buffers
 
     def parameter_name(self, ref: Ref) -> str | None:
         """The full name of the parameter that a reference means, gradient or not."""
         base = ref.base
         return self.naming.full_name.get(base) or (base if base in self.naming.layer_of else None)
-
-    def dotted_names(self) -> list[str]:
-        """The names of parameters that expressions may use as they are; a course network's have symbols instead."""
-        return [] if self.naming.course else list(self.naming.layer_of)
 
     def at(self, tape: Tape, done: int) -> Values:
         """The values of a batch when so many of its events are done."""
@@ -268,16 +290,24 @@ class Values:
         self._check_layer(ref)
         tape = self._needs_tape(ref.name)
         name = {"X": "A[0]", "L": "ℒ"}.get(ref.base, ref.base)
-        if name.startswith("out["):
-            number = int(name[4:-1])
+        if found := _EVENT.fullmatch(name):
+            number = int(found[1])
             if not 1 <= number <= len(tape):
                 raise ExpressionError(f"there is no event {number}", f"this batch has events 1 to {len(tape)}")
-            outputs = tape.events[number - 1].outputs
-            return outputs[0] if outputs else None
-        found = tape.values.get(name)
-        if found is None and name.startswith("A[") and self._passes_through(name):
+            return self._output(tape.events[number - 1])
+        named = named_values(tape).get(name)
+        if named is None and name.startswith("A[") and self._passes_through(name):
             return tape.values.get("Z" + name[1:])
-        return found
+        return named
+
+    def _output(self, event: Event) -> Value | None:
+        if event.phase in (Phase.BACKWARD, Phase.UPDATE):
+            made = event.parameter and self.naming.short_name[event.parameter]
+            names = made or ", ".join(
+                f"d{v.root().name}" for v, gradient in event.gradients_out if v and gradient is not None
+            )
+            raise ExpressionError(f"event {event.number}, {event.phase} {event.op.name}, makes {names}", "ask for that")
+        return event.outputs[0] if event.outputs else None
 
     def gradient(self, ref: Ref) -> Tensor:
         """ℒ's gradient towards a value of the forward pass."""
@@ -364,7 +394,7 @@ class Values:
             raise ExpressionError(f"there is no layer {place} for {ref.name}", f"layers are 1 to {layers}")
 
     def _unknown(self, ref: Ref) -> None:
-        raise ExpressionError(f"there is no {ref.name} in this model", f"names are {', '.join(self.names()[:40])}")
+        raise ExpressionError(f"there is no {ref.name} in this model", nearest(ref.name, self.names()))
 
     def explain_scalar(self, name: str) -> NoReturn:
         """Raise NotComputedYetError, saying when a plain number will be known."""

@@ -194,12 +194,12 @@ def _shape(shape: tuple[int, ...]) -> str:
 def reads(event: Event) -> str:
     """The names that an event reads, for the tape."""
     if event.phase is Phase.BACKWARD:
-        return ", ".join(f"d{v.name}" for v in (event.twin.outputs[:1] if event.twin else ()))
+        return ", ".join(f"d{v.name}" for v in (event.twin.outputs[:1] if event.twin else ()) if v.name)
     if event.phase is Phase.UPDATE:
         return event.inputs[0].name + f", d{event.inputs[0].name}"
     if event.changed:
         return ", ".join(f"d{name}" for name in event.changed)
-    named = [v for v in event.inputs if v.name not in ("", "c", "mask") and not v.buffer]
+    named = [v for v in event.inputs if not v.nameless and not v.buffer]
     named.sort(key=lambda value: (bool(value.root().parameter), -len(value.shape)))  # A[0], W[1], b[1]
     return ", ".join(dict.fromkeys(v.root().name if v.root().parameter else v.name for v in named))
 
@@ -207,7 +207,8 @@ def reads(event: Event) -> str:
 def writes(event: Event) -> str:
     """The names that an event writes, for the tape."""
     if event.phase is Phase.BACKWARD:
-        return ", ".join(f"d{_untransposed(v)}" for v, gradient in event.gradients_out if v and gradient is not None)
+        given = [_untransposed(value) for value, gradient in event.gradients_out if value and gradient is not None]
+        return ", ".join(f"d{name}" for name in given if name)
     if event.changed:
         return ", ".join(f"d{name}" for name in event.changed)
     return ", ".join(v.name for v in event.outputs if v.name)

@@ -148,7 +148,7 @@ class _Builder:
     def _is_shown(self, value: Value) -> bool:
         if self._single:
             return not value.buffer
-        return value.name not in ("c", "mask", "") and not value.buffer
+        return not value.nameless and not value.buffer
 
     def _kind(self, value: Value) -> str:
         if value.parameter:

@@ -30,7 +30,7 @@ class Plots:
         if text in NAMED:
             return
         values = moment.values
-        tree = parse(text, values.dotted_names(), values.row_of)
+        tree = parse(text, values.is_named, values.row_of)
         with suppress(NotComputedYetError):  # it will be
             _one_number(evaluate_tree(tree, values), text)
         self.trees[text] = tree

@@ -249,7 +249,7 @@ def place_of(moment: Moment, text: str) -> PlaceView:
     Raises ExpressionError where it cannot be computed, now or later in the batch.
     """
     values = moment.values
-    tree = parse(text, values.dotted_names(), values.row_of)
+    tree = parse(text, values.is_named, values.row_of)
     base, found = _element_of(tree)
     try:
         value = evaluate(base, values)

@@ -69,7 +69,7 @@ def _code(session: Debugger, edit: Edit, expression: str) -> str:
     """An expression of parameters and numbers as Python, with indices from 0."""
     values = session.values()
     try:
-        return _translate(session, parse(expression, values.dotted_names(), values.row_of))
+        return _translate(session, parse(expression, values.is_named, values.row_of))
     except (EngineError, KeyError):
         raise CommandError(
             f"“{edit.text}”, made after batch {edit.iteration}, cannot be written as plain code",

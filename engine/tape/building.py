@@ -33,6 +33,7 @@ from engine.tape.tracked import Tracked
 from engine.tape.versions import GONE, LEFT
 
 _PARTIAL_VIEWS = {"select", "slice", "split", "split_with_sizes", "chunk", "narrow", "unbind"}
+_SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 _FOLDED_NODES = {"CloneBackward0", "AccumulateGrad"}
 _REENTRANT = {"CheckpointFunctionBackward"}  # whose inner operations are the model's own
 
@@ -53,6 +54,7 @@ class Builder:
         self._pending: list[Event] = []
         self._by_sequence: dict[int, Event] = {}
         self._last_backward: Event | None = None
+        self._given: dict[str, int] = {}  # how often a name was
         self._layer = 0
         self._place = 0  # in the log
         self._functions: dict[int, Any] = {}  # sequence number → Python Function's node
@@ -142,7 +144,7 @@ class Builder:
         layer = 0
         if phase is Phase.FORWARD:
             self._layer = layer = self._naming.layer_at(row.path) or self._layer
-        masked = any(value.name == "mask" for value in inputs)
+        masked = any(value.name.startswith("mask") and value.nameless for value in inputs)
         op = operation("dropout") if info.operation.name == "mul" and masked else info.operation
         event = Event(phase, op, info.aten, layer, row.path, inputs=inputs)
         if not info.folded:
@@ -180,19 +182,35 @@ class Builder:
         value.event = event
         first = inputs[0] if inputs else None
         if info.view and first is not None:
-            value.base, value.name = first, _view_name(info.aten, first.name)
-        elif info.aten == "bernoulli_" or (info.aten == "div_" and first is not None and first.name == "mask"):
-            value.name = "mask"
+            value.base, value.name = first, self._view_name(info.aten, first)
+        elif info.aten == "bernoulli_" or (info.aten == "div_" and first is not None and first.name.startswith("mask")):
+            value.name = self._numbered("mask")
         elif info.operation.activation and first is not None and first.root().symbol in ("Z", "N"):
             self._name(value, "A", first.root().layer)
         self._introduce(tensor, value, hold=True)
         return value
 
+    def _view_name(self, aten: str, of: Value) -> str:
+        if aten in ("t", "transpose"):
+            return of.name.removesuffix("ᵀ") if of.name.endswith("ᵀ") else of.name + "ᵀ"
+        if aten not in _PARTIAL_VIEWS:
+            return of.name
+        return self._numbered(
+            of.name.rstrip(_SUBSCRIPTS) if of.name.rstrip(_SUBSCRIPTS).endswith("[…]") else f"{of.name}[…]"
+        )
+
+    def _numbered(self, name: str) -> str:
+        """A name that is given to one value alone: c, c₂, c₃."""
+        self._given[name] = number = self._given.get(name, 0) + 1
+        return name if number == 1 else name + "".join(_SUBSCRIPTS[int(digit)] for digit in str(number))
+
     def _detached(self, row: OpRow, tensors: list[Tensor]) -> None:
         source = self._known.get(id(tensors[0]))
         if source is None or not (source[1].name or tensors[0].requires_grad):
             return  # zeros and the like, of torch's own
-        value = Value(source[1].name or "c", layer=source[1].layer, base=source[1], event=source[1].event)
+        value = Value(
+            source[1].name or self._numbered("c"), layer=source[1].layer, base=source[1], event=source[1].event
+        )
         if tensors[0].requires_grad:
             value.cut, value.cut_at = "detach", line_of(row.place)
         self._introduce(row.out, value, hold=True)
@@ -253,7 +271,7 @@ class Builder:
 
     def _value_of(self, tensor: Tensor) -> Value:
         known = self._known.get(id(tensor))
-        return known[1] if known else self._introduce(tensor, Value("c"), hold=True)
+        return known[1] if known else self._introduce(tensor, Value(self._numbered("c")), hold=True)
 
     def _introduce(self, tensor: Tensor, value: Value, *, hold: bool = False) -> Value:
         value.shape, value.dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
@@ -462,9 +480,3 @@ def _norm(between: Between) -> float | None:
     """The norm that gradients are clipped by: of torch's own function, the last that is taken."""
     taken = [row.out for row in between.rows if isinstance(row, OpRow) and row.info.aten == "linalg_vector_norm"]
     return float(taken[-1]) if taken and between.kind == "clip" else None
-
-
-def _view_name(aten: str, name: str) -> str:
-    if aten == "t" or aten == "transpose":
-        return name.removesuffix("ᵀ") if name.endswith("ᵀ") else name + "ᵀ"
-    return f"{name}[…]" if aten in _PARTIAL_VIEWS and not name.endswith("[…]") else name

@@ -44,6 +44,11 @@ class Value:
     cut: str = ""  # "detach" or "no_grad", where no gradient comes back through it
     cut_at: str = ""  # FILE:LINE of it
 
+    @property
+    def nameless(self) -> bool:
+        """Whether it has no name that says anything: a constant, the mask of a dropout."""
+        return self.name.rstrip("₀₁₂₃₄₅₆₇₈₉") in ("", "c", "mask")
+
     def root(self) -> Value:
         """The value that this is, or is a view of."""
         value = self
@@ -226,3 +231,31 @@ class Tape:
 
     def _of_optimizer(self, state: State, key: tuple[str, str]) -> dict[str, Any]:
         return state.optimizers[key[0]].state.get(self.places[key], {})
+
+
+def named_values(tape: Tape) -> dict[str, Value]:
+    """Every value that any event reads or makes, and what each module gives, by name; of several, the first."""
+    return tape.once("every name", lambda: _named_values(tape))
+
+
+def _named_values(tape: Tape) -> dict[str, Value]:
+    found = dict(tape.values)
+    modules: dict[str, Value] = {}
+    for event in tape.events:
+        for part in (*event.folded, event):
+            for value in (*part.inputs, *part.outputs):
+                if value.name and not (value.parameter or value.buffer):
+                    found.setdefault(value.name, value)
+            if part.phase is Phase.FORWARD and part.outputs and not part.outputs[0].root().parameter:
+                _give(modules, part)
+    return {**modules, **found}
+
+
+def _give(modules: dict[str, Value], event: Event) -> None:
+    """The last value made in a module is what it gives, unless one of its own has a symbol: an LSTM's steps, Z[1]."""
+    path = event.path
+    while path:
+        made, known = event.outputs[0], modules.get(path)
+        if known is None or made.symbol or not (known.symbol and known.event and known.event.path == path):
+            modules[path] = made
+        path = path.rpartition(".")[0]

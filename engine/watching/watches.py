@@ -31,7 +31,7 @@ from engine.tape.tape import Tape
 from engine.watching.cause import nonfinite_words
 
 PLACES = frozenset(("phase", "op", "layer", "path", "event"))
-_FORWARD_SYMBOLS = frozenset(("Z", "A", "N", "D", "dZ", "dA", "dN", "dD", "out", "X", "Y", "L", "dL", "dX"))
+_FORWARD_SYMBOLS = frozenset(("Z", "A", "N", "D", "dZ", "dA", "dN", "dD", "out", "dout", "X", "Y", "L", "dL", "dX"))
 
 ADVICE = {
     "nan": "watch nan(*) stops at the operation that makes the first one; O and o walk on from here",
@@ -58,7 +58,7 @@ class Condition:
 
     def __init__(self, text: str, values: Values) -> None:
         self.text = text
-        self.tree = parse(text, values.dotted_names(), values.row_of)
+        self.tree = parse(text, values.is_named, values.row_of)
         terms = _conjuncts(self.tree)
         self._place_terms = [term for term in terms if _names(term) & PLACES]
         self._batch_terms = [term for term in terms if not _names(term) & PLACES]
@@ -67,6 +67,7 @@ class Condition:
         self.is_nan_everywhere = self.looks_everywhere and isinstance(self.tree, ast.Call)
         self.on_place = bool(self._place_terms)
         self.needs_tape = bool(_names(self.tree) & _FORWARD_SYMBOLS) or "grad" in self.functions
+        self.needs_tape |= any(map(values.is_of_tape, _written_names(self.tree)))
         scalar_only = not self.functions and not any(isinstance(node, ast.Subscript) for node in ast.walk(self.tree))
         self.on_scalars = scalar_only and not self.on_place and _names(self.tree) <= frozenset(values.scalars)
         self.parameters = parameters_read(self.tree, values)
@@ -233,6 +234,13 @@ def _names(tree: ast.AST) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+def _written_names(tree: ast.AST) -> set[str]:
+    """Names that stand by themselves, plain or in quotes, rather than beside a place: `op == relu`."""
+    beside = {id(side) for _, sides in _compared_places(tree) for side in sides}
+    words = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in beside]
+    return {node.value for node in words if isinstance(node.value, str)} | {node.id for node in _free_names(tree)}
+
+
 def _free_names(tree: ast.AST) -> list[ast.Name]:
     """The names that stand for a value of their own: not those of functions or layers, nor words beside a place."""
     bound = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -304,7 +312,7 @@ def parameters_read(tree: ast.AST, values: Values) -> set[str]:
         elif isinstance(node, ast.Name):
             ref = Ref(node.id)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            ref = Ref(node.value)
+            ref = values.ref(node.value)
         name = None if ref is None or ref.is_gradient else values.parameter_name(ref)
         found |= {name} if name else set()
     return found

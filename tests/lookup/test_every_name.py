@@ -1,0 +1,114 @@
+"""Whatever a pane names can be asked for, in every command that takes a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.launch import open_script
+from engine.protocol.messages import GradientLook, GraphLook, Look
+from engine.protocol.positions import Phase
+from engine.protocol.recipe import Script
+from engine.session import Session
+from tests.support.programs import PROGRAMS
+from tests.support.sessions import small
+from tests.support.zoo import ZOO, make
+
+_ROWS = 5000
+
+
+def opened(name: str) -> Session:
+    if name in ZOO:
+        return make(name).session()
+    return open_script(Script(str(PROGRAMS[name].file), name, 3))
+
+
+def shown(session: Session) -> list[str]:
+    """The names that tape, graph, layers and gradients show at the cursor."""
+    found: list[str] = []
+    for level in ("ops", "layers"):
+        look = Look(
+            ["tape", "graph", "layers", "gradients"],
+            rows=_ROWS,
+            folded=level == "ops",
+            graph=GraphLook(rows=_ROWS, level=level),
+            gradients=GradientLook(rows=_ROWS),
+        )
+        view = session.viewer.see(look)
+        assert view.tape is not None
+        assert view.graph is not None
+        assert view.layers is not None
+        assert view.gradients is not None
+        found += [name for row in view.tape.rows for name in (*row.reads.split(", "), *row.writes.split(", "))]
+        found += [node.label for node in (*view.graph.nodes, *view.graph.others)]
+        found += [f"{symbol}[{layer.index}]" for layer in view.layers.rows for symbol in layer.shapes]
+        found += [name for row in view.gradients.rows for name in (row.name, f"d{row.name}")]
+    return list(dict.fromkeys(name for name in found if name))
+
+
+@pytest.mark.parametrize("name", [*ZOO, *PROGRAMS])
+def test_every_name_that_is_shown_can_be_printed_or_says_why_not(name: str) -> None:
+    session = opened(name)
+    session.step()
+    wrong = {}
+    for each in shown(session):
+        answer = session.do(f"print {each}")
+        if answer.error and not ("no gradient" in answer.error or "gradient goes to" in answer.error):
+            wrong[each] = answer.error
+    assert wrong == {}
+
+
+def test_names_are_unique_and_each_gives_the_values_of_its_own_shape() -> None:
+    session = make("transformer").session()
+    session.step()
+    tape = session.tape()
+    assert tape is not None
+    owners: dict[str, object] = {}
+    for event in tape.events:
+        for value in event.outputs:
+            if event.phase in (Phase.FORWARD, Phase.LOSS) and value.name and not value.parameter:
+                assert owners.setdefault(value.name, value) is value, value.name
+                found: Any = session.do(f"stats {value.name}").value
+                assert found["shape"] == list(value.shape)
+
+
+@pytest.mark.parametrize(
+    "named", ["drnn.weight_ih_l0", "d:rnn.weight_ih_l0", "dout[2]", "out[2]", "Z[1][…]", "rnn", "drnn"]
+)
+def test_every_command_takes_every_name(named: str, tmp_path: Path) -> None:
+    session = make("lstm").session()
+    session.step()
+    for command in ("print norm({})", "stats {}", "plot norm({})", "place {}", f"write {{}} {tmp_path / 'a.npy'}"):
+        assert not session.do(command.format(named)).error, command
+    assert not session.do(f"watch norm({named}) > 1e9").error
+    assert not session.do("run 1").error
+    hit = session.run(2, until=f"norm({named}) >= 0")
+    assert hit is not None
+    assert hit.position.iteration == 3
+    assert named.replace("d:", "d") in session.values().names()
+
+
+@pytest.mark.parametrize(("word", "means"), [("acc", "accuracy"), ("η", "learning_rate"), ("lr", "learning_rate")])
+def test_the_words_of_the_header_are_words_of_the_language(word: str, means: str) -> None:
+    session = small()
+    session.step()
+    assert session.do(f"print {word}").value == session.do(f"print {means}").value is not None
+
+
+def test_losses_go_by_the_names_that_the_header_has() -> None:
+    session = opened("gan")
+    session.step()
+    for name in session.timeline.loss_names:
+        assert session.do(f"print {name}").value == session.moment.losses[name]
+
+
+@pytest.mark.parametrize("wrong", ["wieght", "W", "nrom(W[1])", "dZ[9]", "d0.wieght"])
+def test_a_wrong_name_gets_the_three_nearest(wrong: str) -> None:
+    session = opened("one_cycle")
+    session.step()
+    error = session.do(f"print {wrong}").error
+    assert error
+    assert len(error) < 160
+    assert error.count(",") <= 4

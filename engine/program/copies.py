@@ -29,10 +29,15 @@ def copied(item: Any) -> Any:
     return type(item)(map(copied, item)) if type(item) in (list, tuple, set, frozenset) else item
 
 
+def is_parameter(item: Any) -> bool:
+    """Whether this is a tensor that is trained, of a module or not: put back in place, since an optimizer holds it."""
+    return isinstance(item, nn.Parameter) or (isinstance(item, Tensor) and item.requires_grad and item.is_leaf)
+
+
 def is_value(item: Any) -> bool:
     """Whether this is copied whole: a tensor or array that is no data set, or a container of plain values."""
     if isinstance(item, Tensor):
-        return item.numel() <= MOST_COPIED and not isinstance(item, nn.Parameter)
+        return item.numel() <= MOST_COPIED and not is_parameter(item)
     if isinstance(item, np.ndarray):
         return item.size <= MOST_COPIED and item.dtype != object
     if isinstance(item, np.generic):

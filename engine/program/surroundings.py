@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Sampler
 
-from engine.program.copies import PLAIN, alike, copied, generator_state, is_value, put_into, set_generator
+from engine.program.copies import PLAIN, alike, copied, generator_state, is_parameter, is_value, put_into, set_generator
 
 _DEEPEST = 8
 _MOST_FOLLOWED = 256  # parts of one container
@@ -132,6 +132,8 @@ class _Walk:
             self.seen.add(id(item))
             if (state := generator_state(item)) is not None:
                 self.copies[name] = Copy(state, own=item)
+            elif is_parameter(item) and not self.data:
+                self.copies[name] = Copy(copied(item), own=item)
             elif _is_container(item) and self.data and len(item) > _MOST_FOLLOWED:
                 pass
             elif is_value(item):
@@ -175,7 +177,9 @@ def _inside(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
     if isinstance(item, Optimizer):
         keys = [key for key in vars(item) if key not in _OPTIMIZER_OWN and not key.startswith(_OPTIMIZER_NOTES)]
         own = [(f".{key}", key, vars(item)[key]) for key in keys]
-        return [*own, *_hooks(item, _OPTIMIZER_HOOKS), *_of_class(type(item))]
+        trained = [p for group in item.param_groups for p in group["params"]]
+        named = [(f" parameter {n}", None, parameter) for n, parameter in enumerate(trained, 1)]
+        return [*own, *named, *_hooks(item, _OPTIMIZER_HOOKS), *_of_class(type(item))]
     if isinstance(item, list | tuple | deque):
         return [(f"[{i}]", i, part) for i, part in enumerate(item)] if len(item) <= _MOST_FOLLOWED else []
     if isinstance(item, dict):

@@ -16,6 +16,7 @@ import engine
 _TORCH = str(Path(torch.__file__).parent)
 _OWN = str(Path(engine.__file__).parent)
 _MODELS = f"{_OWN}/experiments/models.py"  # ours, and yet what is debugged
+_BETWEEN = f"{_OWN}/program/backwards.py"  # ours, between the user's call and torch's
 
 CLIPS = {
     inspect.unwrap(function).__code__
@@ -36,8 +37,8 @@ def is_users(code: CodeType) -> bool | None:
         return _verdicts[code]
     except KeyError:
         name = code.co_filename
-        theirs: bool | None = not name.startswith((_TORCH, "<"))
-        if name.startswith(_OWN) and name != _MODELS:
+        theirs: bool | None = not name.startswith((_TORCH, _BETWEEN, "<"))
+        if name.startswith(_OWN) and name not in (_MODELS, _BETWEEN):
             theirs = None
         return _verdicts.setdefault(code, theirs)
 

@@ -172,3 +172,39 @@ def test_numbers_that_a_step_returns_are_losses_where_a_backward_pass_began_from
     tape = session.tape()
     assert tape is not None
     assert list(tape.losses) == ["near", "far"]
+
+
+def bare(hidden: bool) -> Program:
+    """A step that trains tensors of no module; `hidden` ones are where nobody calls them anything."""
+    torch.manual_seed(0)
+    model, first = nn.Linear(3, 3), torch.randn(4, 3, requires_grad=True)
+    held = {"deep": {"down": first}}
+    optimizer = torch.optim.SGD([first, *model.parameters()], 0.1)
+
+    def step(batch: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = model(batch @ (held["deep"]["down"] if hidden else first)).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    if hidden:
+        del first
+    return Program(Modules.of(model), {"": optimizer}, [torch.ones(5, 4) * n for n in range(1, 7)], step)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_parameters_of_no_module_are_recorded_in_every_batch(hidden: bool) -> None:
+    session = Session.of(bare(hidden))
+    session.goto("end")
+    last = session.digest()
+    session.goto("start")
+    for _ in range(6):
+        assert not session.do("step op 3").error
+        assert not session.do("step batch").error
+    session.goto("end")
+    assert session.digest() == last
+    tape = session.tape()
+    assert tape is not None
+    used = {value.name for event in tape.events for value in event.inputs}
+    assert ("first" in used) is not hidden

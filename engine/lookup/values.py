@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from engine.errors import ExpressionError, NotComputedYetError
 from engine.lookup.names import SYMBOLS, Ref
+from engine.lookup.reasons import why_no_gradient, why_no_gradient_to, why_not_updated
 from engine.lookup.words import nearest
 from engine.program.modules import Modules
 from engine.protocol.positions import Phase
@@ -249,7 +250,9 @@ class Values:
         number = tape.updated(full_name, self.done) or tape.updates().get(full_name)
         short = self.naming.short_name[full_name]
         if number is None:
-            raise NotComputedYetError(f"{short} is not updated in this batch", "it has no gradient, or is frozen")
+            optimizer = self.optimizer_of(full_name)
+            reason = why_not_updated(tape, full_name, self._live(full_name), optimizer and optimizer[0])
+            raise NotComputedYetError(f"{short} is not updated in this batch", reason)
         self._check_done(number, f"the change of {short}")
         return tape.versions.before(full_name, number), tape.versions.get(full_name, number)
 
@@ -263,10 +266,12 @@ class Values:
             self._check_done(later.event, f"the gradient of {short}")
             raise
         except KeyError:
-            raise NotComputedYetError(
-                f"no gradient reaches {short}", "it is frozen, or ℒ does not depend on it"
-            ) from None
+            reason = why_no_gradient(tape, full_name, self._live(full_name))
+            raise NotComputedYetError(f"no gradient reaches {short}", reason) from None
         return found
+
+    def _live(self, full_name: str) -> Tensor | None:
+        return dict(self.modules.named_parameters()).get(full_name)
 
     def parameter_gradients(self) -> list[Tensor]:
         """Every gradient towards a parameter that is computed at the cursor."""
@@ -321,9 +326,8 @@ class Values:
             self._unknown(ref)
         assert value is not None
         if value.gradient is None and not value.gradient_event:
-            raise ExpressionError(
-                f"no gradient goes to {ref.base}", "it depends on no parameter, or ℒ does not depend on it"
-            )
+            reason = why_no_gradient_to(self._needs_tape(ref.name), value)
+            raise ExpressionError(f"no gradient goes to {ref.base}", reason)
         self._check_done(value.gradient_event, ref.name)
         if value.gradient is None:
             self._tape_now = self._refresh(frozenset(range(value.gradient_event - 1, value.gradient_event + 2)))

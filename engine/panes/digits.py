@@ -115,7 +115,8 @@ def _averages(moment: Moment, tape: Tape | None, averages: Averages) -> Found:
 
 
 def _class_means(moment: Moment, inputs: Tensor, targets: Tensor) -> list[Named]:
-    scores = torch.zeros(len(targets), 2) if targets.dim() == 1 else torch.zeros(targets.shape)
+    shape = (len(targets), max(2, int(targets.max()) + 1)) if targets.dim() == 1 else targets.shape
+    scores = torch.zeros(shape)
     if not are_classes(scores, targets):
         raise ExpressionError("the targets are no classes", "averages are of classes")
     labels = target_classes(targets)

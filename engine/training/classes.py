@@ -38,7 +38,10 @@ def accuracy(output: Any, targets: Any) -> float | None:
     """Fraction of examples whose predicted class is the target's; None where these are not classes."""
     output = output if isinstance(output, Tensor) else first_tensor(output)
     if _numpy_counts(output, targets):
-        right = np.count_nonzero(output.numpy(force=True).argmax(1) == targets.numpy(force=True))
+        classes = targets.numpy(force=True)
+        if classes.max() >= output.shape[1]:
+            return None  # numbers of something else: an example's place, a word in it
+        right = np.count_nonzero(output.numpy(force=True).argmax(1) == classes)
         return int(right) / len(targets)
     if not are_classes(output, targets):
         return None
@@ -70,7 +73,7 @@ def are_classes(output: Any, targets: Any) -> bool:
         return False
     width = output.shape[1] if output.dim() == 2 else 1
     if targets.dim() == 1 and not targets.is_floating_point():
-        return width > 1
+        return width > 1 and int(targets.max()) < width
     return targets.dim() <= 2 and targets.numel() == output.numel() and _binary(targets, one_hot=width > 1)
 
 

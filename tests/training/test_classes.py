@@ -40,3 +40,10 @@ def test_the_first_tensor_of_a_models_output_counts() -> None:
 )
 def test_what_is_no_classes_has_none(output: object, targets: Tensor) -> None:
     assert accuracy(output, targets) is None
+
+
+def test_indices_beyond_the_outputs_are_no_classes() -> None:
+    """The places of examples in their data set, beside their likeness to each other."""
+    output, places = torch.randn(4, 4), torch.tensor([3, 17, 0, 40])
+    assert accuracy(output, places) is None
+    assert accuracy(output.bfloat16(), places) is None

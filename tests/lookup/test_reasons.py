@@ -55,7 +55,7 @@ def line_of(text: str) -> str:
         return f"test_reasons.py:{next(number for number, line in enumerate(file, 1) if text in line)}"
 
 
-CUTS = {
+CUTS: dict[Callable[[Tensor], Tensor], str] = {
     detached: f"cut by detach at {line_of('hidden.detach())')}",
     without_graph: f"cut by no_grad at {line_of('        return torch.relu(hidden)')}",
     as_indices: f"cut by argmax, whose result is int64 at {line_of('hidden.argmax(1)')}",

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from engine.training.state import State
 
 _CHECKPOINTS_SHARE = 0.9
+_RECENT = 64  # states of batches last visited, or as many as lie between two checkpoints
 _FIRST_INTERVAL = 56  # batches: a checkpoint costs a small network 1 % of them, and 8,000 of Adam's fit the budget
 
 
@@ -54,7 +55,13 @@ class History:
     def room_for_recent(self) -> int:
         """How many states of the batches last visited can be held at once."""
         held = self._recent or self._checkpoints
-        return max(2, (self.budget - self._checkpoint_bytes) // next(reversed(held.values())).bytes)
+        fitting = (self.budget - self._checkpoint_bytes) // next(reversed(held.values())).bytes
+        return max(2, min(fitting, self._most_recent))
+
+    @property
+    def _most_recent(self) -> int:
+        """More would take fresh memory for each state, which costs more than to fill it."""
+        return max(_RECENT, self.interval)
 
     def at(self, iteration: int) -> State | None:
         """The state at an iteration, if it is held."""
@@ -97,7 +104,7 @@ class History:
     def _limit(self) -> None:
         while self._checkpoint_bytes > self.budget * _CHECKPOINTS_SHARE and len(self._checkpoints) > 2:
             self._thin()
-        while self.bytes > self.budget and len(self._recent) > 2:
+        while len(self._recent) > (self._most_recent if self.bytes <= self.budget else 2):
             _, dropped = self._recent.popitem(last=False)
             self._recent_bytes -= dropped.bytes
 

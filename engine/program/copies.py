@@ -34,6 +34,15 @@ def is_parameter(item: Any) -> bool:
     return isinstance(item, nn.Parameter) or (isinstance(item, Tensor) and item.requires_grad and item.is_leaf)
 
 
+def bytes_of(item: Any) -> int:
+    """Bytes of the tensors in it."""
+    if isinstance(item, Tensor):
+        return item.numel() * item.element_size()
+    if isinstance(item, dict):
+        return sum(map(bytes_of, item.values()))
+    return sum(map(bytes_of, item)) if isinstance(item, list | tuple) else 0
+
+
 def is_value(item: Any) -> bool:
     """Whether this is copied whole: a tensor or array that is no data set, or a container of plain values."""
     if isinstance(item, Tensor):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from itertools import chain
+from operator import attrgetter, methodcaller
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -18,6 +20,7 @@ class Modules(Mapping[str, nn.Module]):
 
     def __init__(self, modules: Mapping[str, nn.Module]) -> None:
         self._modules = dict(modules)
+        self._found: Found | None = None
 
     @classmethod
     def of(cls, modules: nn.Module | Mapping[str, nn.Module]) -> Modules:
@@ -37,19 +40,19 @@ class Modules(Mapping[str, nn.Module]):
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Full name and parameter, each once, in the order of the modules."""
-        return self._once(lambda module: module.named_parameters())
+        return iter(self.found().parameters.items())
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Each parameter once."""
-        return (parameter for _, parameter in self.named_parameters())
+        return iter(self.found().parameters.values())
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Full name and buffer, those that are not saved with the model included."""
-        return self._once(lambda module: module.named_buffers())
+        return iter(self.found().buffers.items())
 
     def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
         """Path and module, the named ones themselves included."""
-        return self._once(lambda module: module.named_modules())
+        return iter(self.found().modules.items())
 
     def second_names(self) -> dict[str, str]:
         """Further full names of shared parameters and buffers, and the name that each goes by."""
@@ -64,18 +67,58 @@ class Modules(Mapping[str, nn.Module]):
 
     def modules(self) -> Iterator[nn.Module]:
         """Each module once."""
-        return (module for _, module in self.named_modules())
+        return iter(self.found().modules.values())
 
-    def _once(self, found: Callable[[nn.Module], Iterable[tuple[str, _T]]]) -> Iterator[tuple[str, _T]]:
-        if list(self._modules) == [""]:  # torch has seen to it
-            yield from found(self._modules[""])
-            return
-        seen: set[int] = set()
-        for name, module in self._modules.items():
-            for inner, item in found(module):
-                if id(item) not in seen:
-                    seen.add(id(item))
-                    yield _joined(name, inner), item
+    def found(self) -> Found:
+        """All of these; found anew only where a part has come, gone or been replaced, since a walk takes its time."""
+        if self._found is None or not self._found.holds():
+            self._found = Found(self._modules)
+        return self._found
+
+
+class Found:
+    """The parts of some modules by their full names, each once.
+
+    `names` has the parameters' names by their ids; `empty` names the buffers that are None.
+    """
+
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        self.modules = dict(_once(modules, lambda module: module.named_modules()))
+        self.parameters = dict(_once(modules, lambda module: module.named_parameters()))
+        self.buffers = dict(_once(modules, lambda module: module.named_buffers()))
+        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        self.empty = frozenset(
+            _joined(path, name)
+            for path, module in self.modules.items()
+            for name, buffer in module._buffers.items()
+            if buffer is None
+        )
+        self._keys, self._values = self._members()
+        self._ids = [*map(id, self._values)]
+
+    def holds(self) -> bool:
+        """Whether the modules have these parts still, under these names."""
+        keys, values = self._members()
+        return keys == self._keys and [*map(id, values)] == self._ids
+
+    def _members(self) -> tuple[list[tuple[str, ...]], list[Any]]:
+        members = [*chain.from_iterable(map(_MEMBERS, self.modules.values()))]
+        return [*map(tuple, members)], [*chain.from_iterable(map(_VALUES, members))]
+
+
+_MEMBERS = attrgetter("_parameters", "_buffers", "_modules")
+_VALUES = methodcaller("values")
+
+
+def _once(
+    modules: Mapping[str, nn.Module], found: Callable[[nn.Module], Iterable[tuple[str, _T]]]
+) -> Iterator[tuple[str, _T]]:
+    seen: set[int] = set()
+    for name, module in modules.items():
+        for inner, item in found(module):
+            if id(item) not in seen:
+                seen.add(id(item))
+                yield _joined(name, inner), item
 
 
 def _joined(name: str, inner: str) -> str:

@@ -13,7 +13,6 @@ import sys
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Sampler
 
-from engine.program.copies import PLAIN, alike, copied, generator_state, is_parameter, is_value, put_into, set_generator
+from engine.program.copies import PLAIN, copied, generator_state, is_parameter, is_value
+from engine.program.held import Copy, Held
+from engine.program.plan import Plan
 
 _DEEPEST = 8
 _MOST_FOLLOWED = 256  # parts of one container
@@ -36,44 +37,12 @@ _TORCH_STATEFUL = (
     *("torch.optim.lr_scheduler", "torch.optim.swa_utils"),
     *("torch.amp", "torch.cuda.amp", "torch.utils.data"),
 )
+_NOT_LOOKED_INTO = (types.ModuleType, type, types.BuiltinFunctionType, types.MethodType, Tensor, np.ndarray)
 _NOT_THE_USERS = tuple(
     str(Path(file).parent)
     for file in (torch.__file__, np.__file__, random.__file__, str(Path(__file__).parent))
     if file is not None
 )
-
-
-@dataclass(frozen=True)
-class Copy:
-    """What was found at a name: a `value` to be put under `key` of `holder`, or, with `own`, the state of `own`.
-
-    `own` is a random generator, a tensor that is written in place, or something with `state_dict`.
-    """
-
-    value: Any
-    holder: Any = None
-    key: Any = None
-    own: Any = None
-    container: Any = None  # the list or dict itself, which others may hold, too
-
-
-class Held:
-    """Copies of all that was found, by name, and fingerprints of what could not be copied."""
-
-    def __init__(self, copies: dict[str, Copy], noted: dict[str, str]) -> None:
-        self.copies = copies
-        self.noted = noted
-
-    def tensors(self) -> Iterator[Any]:
-        """What takes room."""
-        return (copy.value for copy in self.copies.values())
-
-    def differing(self, other: Held) -> list[str]:
-        """Names of what is not alike in both."""
-        here, there = self.copies, other.copies
-        changed = [name for name in here if name in there and not alike(here[name].value, there[name].value)]
-        noted = [name for name in self.noted if other.noted.get(name, self.noted[name]) != self.noted[name]]
-        return [*changed, *noted, *(name for name in (*here, *there) if (name in here) != (name in there))]
 
 
 class Surroundings:
@@ -92,9 +61,17 @@ class Surroundings:
     ) -> None:
         self._roots, self._known = dict(roots), {id(item) for item in known}
         self._loaders, self._stateful = dict(loaders or {}), dict(stateful or {})
+        self._plan: Plan | None = None
 
     def capture(self) -> Held:
         """Copies of all that is found now."""
+        held = None if self._plan is None else self._plan.capture()
+        if held is None:
+            self._plan = self._walked()
+            held = self._plan.held
+        return held
+
+    def _walked(self) -> Plan:
         walk = _Walk(self._known)
         for name, item in self._stateful.items():
             walk.copies[f"state {name}"] = Copy(copied(item.state_dict()), own=item)
@@ -104,15 +81,15 @@ class Surroundings:
         walk.data = True
         for name, loader in self._loaders.items():
             walk.into(name, loader, 0)
-        return Held(walk.copies, walk.noted)
+        return Plan(walk.copies, walk.noted, walk.dicts, walk.places, walk.lists)
 
     def restore(self, held: Held) -> None:
         """Put everything back; what has come into being since is taken away again."""
         for name, copy in self.capture().copies.items():
             if name not in held.copies and copy.own is None:
-                _take_away(copy)
+                copy.take_away()
         for copy in held.copies.values():
-            _put_back(copy)
+            copy.put_back()
 
 
 class _Walk:
@@ -120,7 +97,10 @@ class _Walk:
 
     def __init__(self, known: set[int]) -> None:
         self.copies: dict[str, Copy] = {}
-        self.noted: dict[str, str] = {}
+        self.noted: dict[str, Any] = {}
+        self.dicts: list[tuple[Any, Mapping[Any, Any]]] = []  # what decides what is within reach, and whose it is
+        self.places: list[tuple[Any, Any]] = []
+        self.lists: list[Any] = []
         self.seen: set[int] = set()
         self.data = False  # whether this is about a loader, whose tensors are no state
         self._known = known
@@ -150,10 +130,31 @@ class _Walk:
             self.copies[name] = Copy(copied(item.state_dict()), own=item)
         inside = _inside(item)
         if inside is None:
-            self.noted[name] = _fingerprint(item)
+            self.noted[name] = item
             return
+        self._watch(item)
         for label, key, part in inside:
             self._follow(f"{name}{label}", part, item, key, depth)
+
+    def _watch(self, item: Any) -> None:
+        """Note where a change may bring something else within reach."""
+        if isinstance(item, types.FunctionType):
+            self.places += [(item, name) for name in dict.fromkeys(_names(item.__code__)) if _is_users(item)]
+        elif isinstance(item, types.CellType):
+            self.places.append((item, "cell_contents"))
+        elif isinstance(item, list | tuple | deque):
+            self.lists += [item] if len(item) <= _MOST_FOLLOWED else []
+        elif isinstance(item, dict):
+            self.dicts += [(item, item)] if len(item) <= _MOST_FOLLOWED else []
+        elif hasattr(item, "__dict__") and not isinstance(item, _NOT_LOOKED_INTO):
+            self.dicts.append((item, vars(item)))
+            if isinstance(item, nn.Module):
+                kinds = ("_modules", *_MODULE_HOOKS, *(() if id(item) in self._known else ("_parameters", "_buffers")))
+                self.dicts += [(None, getattr(item, kind)) for kind in kinds]
+            if isinstance(item, Optimizer):
+                self.dicts += [(None, getattr(item, kind, {})) for kind in _OPTIMIZER_HOOKS]
+            if _is_users(type(item)):
+                self.dicts.append((type(item), vars(type(item))))
 
     def _tensors_of(self, name: str, module: nn.Module) -> None:
         """Of a module that the program does not name: an average, a target network."""
@@ -184,7 +185,7 @@ def _inside(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
         return [(f"[{i}]", i, part) for i, part in enumerate(item)] if len(item) <= _MOST_FOLLOWED else []
     if isinstance(item, dict):
         return [(f"[{key!r}]", key, part) for key, part in item.items()] if len(item) <= _MOST_FOLLOWED else []
-    if isinstance(item, types.ModuleType | type | types.BuiltinFunctionType | Tensor | np.ndarray):
+    if isinstance(item, _NOT_LOOKED_INTO):
         return []
     if isinstance(item, DataLoader):
         wanted = ("sampler", "batch_sampler", "dataset", "generator")
@@ -256,47 +257,3 @@ def _has_tensors(item: Any) -> bool:
         return True
     parts = item.values() if isinstance(item, dict) else item if _is_container(item) else ()
     return any(map(_has_tensors, parts))
-
-
-def _put_back(copy: Copy) -> None:
-    own, value = copy.own, copied(copy.value)
-    if isinstance(own, Tensor):
-        with torch.no_grad():
-            own.copy_(value)
-    elif generator_state(own) is not None:
-        set_generator(own, value)
-    elif own is not None:
-        own.load_state_dict(value)
-    else:
-        _put(copy.holder, copy.key, value if copy.container is None else put_into(copy.container, value))
-
-
-def _put(holder: Any, key: Any, value: Any) -> None:
-    if isinstance(holder, types.FunctionType):
-        holder.__globals__[key] = value
-    elif isinstance(holder, types.CellType):
-        holder.cell_contents = value
-    elif isinstance(holder, dict) or (isinstance(holder, list | deque) and key < len(holder)):
-        holder[key] = value
-    elif hasattr(holder, "__dict__") and not isinstance(holder, types.MethodType):
-        vars(holder)[key] = value
-
-
-def _take_away(copy: Copy) -> None:
-    if isinstance(copy.holder, dict):
-        copy.holder.pop(copy.key, None)
-    elif not isinstance(copy.holder, types.FunctionType) and hasattr(copy.holder, "__dict__"):
-        vars(copy.holder).pop(copy.key, None)
-
-
-def _fingerprint(item: Any) -> str:
-    """Something that differs where an object that cannot be copied has gone on."""
-    if isinstance(item, Iterator):
-        frame = getattr(item, "gi_frame", None)
-        names = {} if frame is None else {k: v for k, v in frame.f_locals.items() if isinstance(v, PLAIN)}
-        return f"{type(item).__name__} {id(item)} {getattr(frame, 'f_lasti', '')} {names}"
-    tell = getattr(item, "tell", None)
-    try:
-        return f"{type(item).__name__} {tell() if callable(tell) else ''}"
-    except Exception:  # of a stranger's object
-        return type(item).__name__

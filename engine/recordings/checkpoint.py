@@ -26,9 +26,9 @@ from engine.experiments.experiment import Experiment
 from engine.files import keep
 from engine.history.series import BorderRates
 from engine.history.timeline import Timeline
-from engine.program.copies import alike
+from engine.program.copies import alike, bytes_of
 from engine.program.devices import devices_there
-from engine.program.surroundings import Held
+from engine.program.held import Held
 from engine.protocol.recipe import Edit, Script
 from engine.training.randomness import RandomState
 from engine.training.state import OptimizerState, State, size_of
@@ -243,7 +243,7 @@ def _take(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> bool
         tuple(about.requires_grad),
         about.batch_size,
         about.epoch_batch_size,
-        size_of([named, gradients, *(saved.state for saved in optimizers.values())]),
+        size_of(sum(map(bytes_of, (named, gradients, *(saved.state for saved in optimizers.values()))))),
     )
     for name, tensor in _of_kind("s.", tensors).items():
         timeline.series.take(name, tensor.tolist())

@@ -41,6 +41,7 @@ class Graph:
         self.following: dict[Any, tuple[tuple[Any, int], ...]] = {}
         self.roots = [(root.grad_fn, root.output_nr) for root in roots]
         self.arrivals: dict[tuple[Any, int], int] = {}
+        self.leaves: list[tuple[Any, Tensor]] = []  # AccumulateGrad nodes and their variables
         arrivals, following = self.arrivals, self.following
         stack: list[Any] = []
         for edge in self.roots:
@@ -50,15 +51,15 @@ class Graph:
             node = stack.pop()
             if node in following:
                 continue
+            if type(node) is _ACCUMULATE:
+                following[node] = ()
+                self.leaves.append((node, node.variable))
+                continue
             edges = following[node] = node.next_functions
             for edge in edges:
                 if edge[0] is not None:
                     arrivals[edge] = arrivals.get(edge, 0) + 1
                     stack.append(edge[0])
-
-    def leaves(self) -> Iterator[tuple[Any, Tensor]]:
-        """AccumulateGrad nodes and their variables."""
-        return ((node, node.variable) for node in self.following if type(node) is _ACCUMULATE)
 
     def execution(self) -> Iterator[Any]:
         """Nodes as the engine executes them: the last made first, of those that have all their gradients."""
@@ -93,7 +94,7 @@ class Pass:
         self._steps: list[Step | Version] | None = None
         self._graph: Graph | None = None
         self._edges: dict[tuple[Any, int], int] = {}  # place in `captured`
-        self._sent: dict[int, tuple[int | None, ...]] = {}  # by id, of those nodes that a hook was on
+        self._sent: dict[int, dict[int, int | None]] = {}  # by id, of those nodes that a hook was on, by next edge
         self._nodes: list[Any] = []
 
     def own(self, storage: int) -> None:
@@ -109,7 +110,7 @@ class Pass:
         self._graph = graph
         edges = list(graph.arrivals)
         self._edges = {edge: place for place, edge in enumerate(edges)}
-        handles = [self._watch(node) for node in graph.following if self._meets_others(node)]
+        handles = [self._watch(node, apart) for node in graph.following if (apart := self._meeting_others(node))]
         tensors, gradients, keep, *_ = call
         try:
             found = engine(
@@ -128,24 +129,21 @@ class Pass:
         if sent:
             shift = len(found)
             self.captured += sent
-            self._sent = {
-                node: tuple(None if place is None else place + shift for place in places)
-                for node, places in self._sent.items()
-            }
+            for places in self._sent.values():
+                places.update((edge, place + shift) for edge, place in places.items() if place is not None)
         self._fill(graph)
 
-    def _meets_others(self, node: Any) -> bool:
+    def _meeting_others(self, node: Any) -> list[int]:
+        """The next edges at which what is captured is not what this node sent."""
         arrivals, edges = self._graph.arrivals, self._graph.following[node]  # type: ignore[union-attr]
-        for edge in edges:
-            if edge[0] is not None and arrivals[edge] > 1:
-                return True
-        return is_function(node)
+        found = [place for place, edge in enumerate(edges) if edge[0] is not None and arrivals[edge] > 1]
+        return list(range(len(edges))) if is_function(node) else found
 
-    def _watch(self, node: Any) -> Any:
+    def _watch(self, node: Any, apart: list[int]) -> Any:
         key = id(node)  # of a node that the graph holds: a hook that held it would keep it for ever
 
         def report(left: tuple[Tensor | None, ...], arrived: Any) -> None:
-            self._sent[key] = self._keep(left)
+            self._sent[key] = dict(zip(apart, self._keep(tuple(left[place] for place in apart)), strict=True))
 
         return node.register_hook(report)
 
@@ -163,7 +161,7 @@ class Pass:
         if len(set(identities)) < len(identities):
             seen = set[int]()
             shared = {each for each in identities if each in seen or seen.add(each)}  # type: ignore[func-returns-value]
-        for leaf, variable in graph.leaves():
+        for leaf, variable in graph.leaves:
             gradient = self.captured[self._edges[leaf, 0]]
             if gradient is not None:
                 variable.grad = own_gradient(gradient, variable, id(gradient) in shared)
@@ -216,8 +214,9 @@ class Pass:
                 if node in self.versions:
                     yield self.versions[node]
                 continue
-            sent = self._sent.get(id(node))
-            left = tuple(self._edges.get(edge) for edge in graph.following[node]) if sent is None else sent
+            sent = self._sent.get(id(node), {})
+            edges = enumerate(graph.following[node])
+            left = tuple(sent[place] if place in sent else self._edges.get(edge) for place, edge in edges)
             yield Step(node, self._places(node), left)
 
     def _places(self, node: Any) -> tuple[int | None, ...]:
@@ -231,15 +230,18 @@ def is_function(node: Any) -> bool:
 
 def quick(graph: Graph) -> bool:
     """Whether the engine's capture does all that the plain pass would, as far as the graph tells."""
+    for _, variable in graph.leaves:
+        hooked = variable._backward_hooks or getattr(variable, "_post_accumulate_grad_hooks", None)
+        if variable.grad is not None or hooked:
+            return False
     for node, edges in graph.following.items():
-        if type(node) is _ACCUMULATE:
-            variable = node.variable
-            hooked = variable._backward_hooks or getattr(variable, "_post_accumulate_grad_hooks", None)
-            if variable.grad is not None or hooked:
-                return False
-        elif not any(edge[0] is not None for edge in edges) or node.name() in _REENTRANT:
+        if type(node) is not _ACCUMULATE and (not any(map(_is_somewhere, edges)) or node.name() in _REENTRANT):
             return False
     return True
+
+
+def _is_somewhere(edge: tuple[Any, int]) -> bool:
+    return edge[0] is not None
 
 
 def own_gradient(gradient: Tensor, variable: Tensor, shared: bool) -> Tensor:

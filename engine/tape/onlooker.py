@@ -50,7 +50,7 @@ class Onlooker:
     ) -> None:
         self.tape = tape
         self._naming, self._budget, self._wanted = naming, budget, wanted
-        self._tracked = Tracked(naming.modules, optimizers)
+        self._tracked = Tracked(Modules.of(modules), optimizers)
         self._log = Log(self._tracked)
         self._optimizers, self._roots = list(optimizers.values()), list(modules.values())
         self._losses = {id(module) for loss in loss_modules for module in loss.modules()}
@@ -235,7 +235,7 @@ class Onlooker:
         self._tracked.noticed(step for step in passed.steps() if isinstance(step, Version))
 
     def _name_leaves(self, graph: Graph, frames: list[Any]) -> None:
-        for _, leaf in graph.leaves():
+        for _, leaf in graph.leaves:
             if not self._tracked.name_of(leaf):
                 name = variable_of(leaf, frames)
                 if name and name not in self._tracked.parameters and name not in self._tracked.loose:

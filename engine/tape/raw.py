@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.protocol.positions import Phase
 from engine.tape.operations import FOLDED, VIEWS, Operation, operation
-from engine.tape.sources import CLIPS, is_users
+from engine.tape.sources import CLIPS, VERDICTS, is_users
 
 Place = tuple[CodeType, int]  # the user's code object and its last instruction: a line, once it is asked for
 
@@ -184,7 +184,7 @@ def sequence_now() -> int:
 def users_place(frame: FrameType | None, base: FrameType | None) -> Place | None:
     """The nearest place in the user's code, from a frame outwards as far as `base`; None where there is none."""
     while frame is not None and frame is not base:
-        verdict = is_users(frame.f_code)
+        verdict = VERDICTS[frame.f_code]
         if verdict:
             return frame.f_code, frame.f_lasti
         if verdict is None:

@@ -28,19 +28,25 @@ CLIPS = {
     )
 }
 
-_verdicts: dict[CodeType, bool | None] = {}
 
-
-def is_users(code: CodeType) -> bool | None:
+class _Verdicts(dict[CodeType, bool | None]):
     """Whether code is the user's; None for the engine's own, outside of which no user's line is the one looked for."""
-    try:
-        return _verdicts[code]
-    except KeyError:
+
+    def __missing__(self, code: CodeType) -> bool | None:
         name = code.co_filename
         theirs: bool | None = not name.startswith((_TORCH, _BETWEEN, "<"))
         if name.startswith(_OWN) and name not in (_MODELS, _BETWEEN):
             theirs = None
-        return _verdicts.setdefault(code, theirs)
+        self[code] = theirs
+        return theirs
+
+
+VERDICTS = _Verdicts()
+
+
+def is_users(code: CodeType) -> bool | None:
+    """Whether code is the user's; None for the engine's own."""
+    return VERDICTS[code]
 
 
 def line_of(place: tuple[CodeType, int] | None) -> str:

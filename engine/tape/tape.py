@@ -13,6 +13,7 @@ from engine.protocol.positions import Phase, Unit
 from engine.protocol.views import Statistics
 from engine.tape.operations import Operation
 from engine.tape.versions import Versions
+from engine.training.classes import accuracy
 from engine.training.state import State
 
 _T = TypeVar("_T")
@@ -110,9 +111,8 @@ class Tape:
         self.inputs: tuple[Tensor, ...] = ()
         self.targets: Tensor | None = None
         self.output: Tensor | None = None
-        self.indices: list[int] = []
+        self.rows: Tensor | None = None  # places in the data set, from 1, of the examples
         self.loss = float("nan")
-        self.accuracy: float | None = None  # of the predictions that the loss was taken on; None for no classes
         self.bytes = 0
         self._computed: dict[str, Any] = {}  # norms, ratios and the like
         self.example_losses: list[float] | None = None  # computed on demand, as is
@@ -158,6 +158,16 @@ class Tape:
             self._computed[key] = compute()
         found: _T = self._computed[key]
         return found
+
+    @property
+    def indices(self) -> list[int]:
+        """Places in the data set, from 1, of the examples; empty where the loader does not tell."""
+        return self.once("indices", lambda: [] if self.rows is None else list(self.rows.tolist()))
+
+    @property
+    def accuracy(self) -> float | None:
+        """Of the predictions that the loss was taken on; None for no classes."""
+        return self.once("accuracy", lambda: accuracy(self.output, self.targets))
 
     @property
     def size(self) -> int:

@@ -6,12 +6,13 @@ batch holds what was there; the last time, the state after it will.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
+from engine.program.modules import Modules
 from engine.tape.backward import Pass
 from engine.tape.raw import Update, Version, storage_of
 
@@ -19,11 +20,12 @@ from engine.tape.raw import Update, Version, storage_of
 class Tracked:
     """The tensors of a program that outlive a batch, and what they came to hold so far in this one."""
 
-    def __init__(self, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> None:
-        self._modules = modules  # each one, by its path
-        self.parameters: dict[str, Tensor] = _members(modules, lambda module: module._parameters)
-        self.buffers: dict[str, Tensor] = _members(modules, lambda module: module._buffers)
-        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+    def __init__(self, modules: Modules, optimizers: Mapping[str, Optimizer]) -> None:
+        self._modules = modules
+        found = modules.found()
+        self.parameters: Mapping[str, Tensor] = found.parameters
+        self.buffers: Mapping[str, Tensor] = found.buffers
+        self.names = found.names
         self.loose: dict[str, Tensor] = {}  # leaves that no module holds, by the user's name
         self._optimizers = dict(optimizers)
         self.optimizer_names = {id(optimizer): name for name, optimizer in optimizers.items()}
@@ -186,25 +188,11 @@ class Tracked:
     def replaced_buffers(self) -> list[Version]:
         """Versions of buffers that appeared, or became another tensor, without a write."""
         found = []
-        for name, buffer in _members(self._modules, lambda module: module._buffers).items():
+        for name, buffer in self._modules.named_buffers():
             if self.buffers.get(name) is not buffer:
                 version = self.latest[name] = Version(name)
                 found.append(version)
         return found
-
-
-def _members(
-    modules: Mapping[str, nn.Module], found: Callable[[nn.Module], Mapping[str, Tensor | None]]
-) -> dict[str, Tensor]:
-    """As `named_parameters` and `named_buffers`, which look for the modules anew each time."""
-    members: dict[str, Tensor] = {}
-    seen = set[int]()
-    for path, module in modules.items():
-        for name, item in found(module).items():
-            if item is not None and id(item) not in seen:
-                seen.add(id(item))
-                members[f"{path}.{name}" if path else name] = item
-    return members
 
 
 def copied(state: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 from engine.errors import ModelError
 from engine.program.copies import alike as alike
 from engine.program.copies import copied
+from engine.program.held import Held
 from engine.program.modules import Modules
-from engine.program.surroundings import Held
+from engine.training.memory import Copies, Memory
 from engine.training.randomness import RandomState
 
 _WITH_HOLES = 1.25
@@ -58,7 +59,8 @@ class State:
     requires_grad: tuple[bool, ...]
     batch_size: int | None  # of a loader whose batch size can change: what its next epoch will have
     epoch_batch_size: int | None  # what this epoch has
-    bytes: int = field(default=0)
+    bytes: int = 0
+    copies: Copies | None = None  # whose memory this is
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -75,11 +77,34 @@ def named_tensors(modules: Modules) -> Iterator[tuple[str, Tensor]]:
     yield from modules.named_buffers()
 
 
+class Capture(NamedTuple):
+    """Copies of all tensors of a program: its own by name, carried-over gradients, and its optimizers' states."""
+
+    tensors: dict[str, Tensor]
+    gradients: dict[str, Tensor]
+    optimizers: dict[str, OptimizerState]
+    copies: Copies
+
+
+def capture_all(memory: Memory, modules: Modules, optimizers: Mapping[str, Optimizer], gradients: bool) -> Capture:
+    """Copies of everything, into one block of memory."""
+    own = dict(named_tensors(modules))
+    carried = {name: p.grad for name, p in modules.named_parameters() if p.grad is not None} if gradients else {}
+    kept = {name: _kept(optimizer) for name, optimizer in optimizers.items()}
+    of_optimizers = [item for state in kept.values() for _, _, item in state if isinstance(item, Tensor)]
+    copies = memory.copies([*own.values(), *carried.values(), *of_optimizers])
+    copy = iter(copies.tensors)
+    return Capture(
+        dict(zip(own, copy, strict=False)),
+        dict(zip(carried, copy, strict=False)),
+        {name: _optimizer_state(optimizers[name], state, copy) for name, state in kept.items()},
+        copies,
+    )
+
+
 def capture_tensors(modules: Modules | nn.Module) -> dict[str, Tensor]:
     """Copies of parameters, then buffers."""
-    modules = Modules.of(modules)
-    with torch.no_grad():
-        return {name: tensor.detach().clone() for name, tensor in named_tensors(modules)}
+    return {name: tensor.detach().clone() for name, tensor in named_tensors(Modules.of(modules))}
 
 
 def capture_buffers(modules: Modules) -> dict[str, Tensor]:
@@ -89,18 +114,7 @@ def capture_buffers(modules: Modules) -> dict[str, Tensor]:
 
 def empty_buffers(modules: Modules) -> frozenset[str]:
     """Full names of the buffers that are None."""
-    return frozenset(
-        f"{path}.{name}" if path else name
-        for path, module in modules.named_modules()
-        for name, buffer in module._buffers.items()
-        if buffer is None
-    )
-
-
-def capture_gradients(modules: Modules) -> dict[str, Tensor]:
-    """Copies of the gradients that there are."""
-    named = modules.named_parameters()
-    return {name: parameter.grad.detach().clone() for name, parameter in named if parameter.grad is not None}
+    return modules.found().empty
 
 
 def restore_tensors(modules: Modules, tensors: Mapping[str, Tensor], empty: Iterable[str] = ()) -> None:
@@ -159,11 +173,25 @@ def optimizer_parameters(optimizer: Optimizer) -> list[nn.Parameter]:
 
 def capture_optimizer(optimizer: Optimizer) -> OptimizerState:
     """A copy of the optimizer's state, by the parameter's index, and of the hyper-parameters of each group."""
-    state = {
-        index: {key: copied(item) for key, item in optimizer.state[parameter].items()}
-        for index, parameter in enumerate(optimizer_parameters(optimizer))
-        if optimizer.state.get(parameter)
-    }
+    kept = _kept(optimizer)
+    return _optimizer_state(optimizer, kept, (copied(item) for _, _, item in kept if isinstance(item, Tensor)))
+
+
+def _kept(optimizer: Optimizer) -> list[tuple[int, str, Any]]:
+    """What an optimizer keeps: index of the parameter, key and item."""
+    state = optimizer.state
+    return [
+        (index, key, item)
+        for index, parameter in enumerate(optimizer_parameters(optimizer) if state else ())
+        for key, item in state.get(parameter, {}).items()
+    ]
+
+
+def _optimizer_state(optimizer: Optimizer, kept: list[tuple[int, str, Any]], copy: Iterator[Tensor]) -> OptimizerState:
+    """Of what it keeps, with the next of the copies for each tensor."""
+    state: dict[int, dict[str, Any]] = {}
+    for index, key, item in kept:
+        state.setdefault(index, {})[key] = next(copy) if isinstance(item, Tensor) else copied(item)
     groups = [{key: copied(item) for key, item in g.items() if key != "params"} for g in optimizer.param_groups]
     return OptimizerState(optimizer, state, groups)
 
@@ -184,17 +212,9 @@ def restore_optimizer(saved: OptimizerState) -> None:
 # ── sizes and sums ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def size_of(parts: Iterable[Any]) -> int:
-    """Bytes that a state takes: those of its tensors, and what is lost between them (measured: up to a fifth)."""
-    return int(sum(_bytes(part) for part in parts) * _WITH_HOLES) + _REST
-
-
-def _bytes(item: Any) -> int:
-    if isinstance(item, Tensor):
-        return item.numel() * item.element_size()
-    if isinstance(item, dict):
-        return sum(map(_bytes, item.values()))
-    return sum(map(_bytes, item)) if isinstance(item, list | tuple) else 0
+def size_of(tensors: int) -> int:
+    """Bytes that a state takes: those of its tensors, and what is lost between them."""
+    return int(tensors * _WITH_HOLES) + _REST
 
 
 def digest(

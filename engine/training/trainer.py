@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -16,18 +17,22 @@ from engine.experiments.data import BatchLoader
 from engine.program.batches import tensors_in
 from engine.program.devices import Unsure, accelerators_of, prefer_determinism
 from engine.program.groups import Groups
+from engine.program.held import Held
 from engine.program.loaders import check_loader, count_batches, skip
 from engine.program.program import Outcome, Program, Supervised
-from engine.program.surroundings import Held, Surroundings
+from engine.program.surroundings import Surroundings
 from engine.tape.naming import Naming
 from engine.tape.onlooker import Onlooker
 from engine.tape.tape import Tape
 from engine.training import state as states
 from engine.training.calendar import Calendar
 from engine.training.classes import accuracy, first_tensor
+from engine.training.memory import Memory
 from engine.training.randomness import OwnRandomness, RandomState
 from engine.training.state import State
 from engine.users_code import users_code
+
+_TRAINING, _REQUIRES_GRAD = attrgetter("training"), attrgetter("requires_grad")
 
 
 class Result(NamedTuple):
@@ -57,6 +62,7 @@ class Trainer:
         self._epoch_random: RandomState | None = None
         self._epoch_held: Held | None = None
         self.at_work = OwnRandomness()
+        self._memory = Memory()
         self.accelerators = accelerators_of(tensor for _, tensor in states.named_tensors(self.modules))
         self.on_unsure: Callable[[str], None] = lambda operation: None  # of one that is not deterministic, once
         self._unsure: AbstractContextManager[None] = nullcontext()
@@ -189,8 +195,7 @@ class Trainer:
     def _describe(self, tape: Tape, outcome: Outcome) -> None:
         loss = outcome.losses.get("") if len(outcome.losses) != 1 else next(iter(outcome.losses.values()))
         tape.loss = float("nan") if loss is None else loss.item()
-        tape.output, tape.targets, tape.indices = first_tensor(outcome.output), outcome.targets, self.indices()
-        tape.accuracy = accuracy(outcome.output, outcome.targets)
+        tape.output, tape.targets, tape.rows = first_tensor(outcome.output), outcome.targets, self._rows()
 
     def load(self) -> Any:
         """The next mini-batch, of the next epoch where one ends; the rate is set, and gradients may go."""
@@ -215,10 +220,10 @@ class Trainer:
         self.program.zero_grad()
         return item
 
-    def indices(self) -> list[int]:
-        """Places in the data set, from 1, of the examples loaded last; empty where the loader does not tell."""
-        indices = getattr(self._iterator, "indices", None)
-        return [] if indices is None else list(indices.tolist())
+    def _rows(self) -> Tensor | None:
+        """Places in the data set, from 1, of the examples loaded last; None where the loader does not tell."""
+        rows = getattr(self._iterator, "indices", None)
+        return rows if isinstance(rows, Tensor) else None
 
     def _begin_epoch(self) -> None:
         if self.epoch_is_done:
@@ -232,29 +237,28 @@ class Trainer:
 
     def capture(self) -> State:
         """A copy of everything, at the border between two batches."""
-        tensors = states.capture_tensors(self.modules)
-        optimizers = {name: states.capture_optimizer(optimizer) for name, optimizer in self.optimizers.items()}
-        gradients = states.capture_gradients(self.modules) if self.program.keeps_gradients else {}
+        taken = states.capture_all(self._memory, self.modules, self.optimizers, self.program.keeps_gradients)
         held = self._surroundings.capture()
         self._captured_random = RandomState.capture(self.generator).unless_same(self._captured_random)
-        taken = [tensors, gradients, *(saved.state for saved in optimizers.values()), *held.tensors()]
+        parts = self.modules.found()
         return State(
             self.epoch,
             self.batch,
             self.iteration,
-            tensors,
-            states.empty_buffers(self.modules),
-            gradients,
-            optimizers,
+            taken.tensors,
+            parts.empty,
+            taken.gradients,
+            taken.optimizers,
             held,
             self._captured_random,
             self._epoch_random if self._iterator is not None else None,
             self._epoch_held if self._iterator is not None else None,
-            tuple(module.training for module in self.modules.modules()),
-            tuple(parameter.requires_grad for parameter in self.modules.parameters()),
+            tuple(map(_TRAINING, parts.modules.values())),
+            tuple(map(_REQUIRES_GRAD, parts.parameters.values())),
             self.batch_size,
             self.epoch_batch_size,
-            states.size_of(taken),
+            states.size_of(taken.copies.bytes + held.bytes),
+            taken.copies,
         )
 
     def loader_held(self) -> Held:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.program.held import Held
 from engine.program.modules import Modules
-from engine.program.surroundings import Held
 from engine.protocol.positions import Phase
 from engine.tape.naming import Naming
 from engine.tape.onlooker import Onlooker

@@ -84,7 +84,7 @@ def session(
     inputs, targets = data or examples()
     model = model or MLP(LAYERS, "relu", "softmax")
     loader = BatchLoader(inputs, targets, batch_size, seed=0)
-    return Session(
+    run = Session(
         model,
         nn.CrossEntropyLoss(),
         optimizer_for(model, optimizer),
@@ -92,3 +92,5 @@ def session(
         epochs=epochs,
         history_bytes=history_bytes,
     )
+    run.trainer.at_work.have_process()  # as in the engine's process
+    return run

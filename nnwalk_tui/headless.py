@@ -81,6 +81,7 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen =
     with contextlib.redirect_stdout(sys.stderr):
         try:
             session, recording = open_job(job, progress)
+            session.trainer.at_work.have_process()
             if recording is not None:
                 said = restore(session, recording, [Path(job.recording).with_suffix(".safetensors")])
                 opened = Answer(0, f"open {job.recording}", session.position, value=said, text=said)
@@ -117,6 +118,7 @@ class _Screen:
         if self._off_screen is None:
             from nnwalk_tui.off_screen import OffScreen
 
+            self._session.trainer.at_work.share_process()  # a screen draws random numbers for its links
             self._off_screen = OffScreen(SessionRun(self._session), self._settings)
         return self._off_screen
 

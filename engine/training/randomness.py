@@ -107,6 +107,11 @@ class OwnRandomness:
         self._own.restore()
         self.alone = True
 
+    def share_process(self) -> None:
+        """From here on others draw from the generators as well, while the run is not at work."""
+        self._own = RandomState.capture()
+        self.alone = False
+
     @contextmanager
     def aside(self) -> Iterator[None]:
         """What is computed inside has nothing to do with the run, and leaves its generators where they are."""

@@ -152,6 +152,7 @@ class _Walk:
                 kinds = ("_modules", *_MODULE_HOOKS, *(() if id(item) in self._known else ("_parameters", "_buffers")))
                 self.dicts += [(None, getattr(item, kind)) for kind in kinds]
             if isinstance(item, Optimizer):
+                self.lists += [item.param_groups, *(group["params"] for group in item.param_groups)]
                 self.dicts += [(None, getattr(item, kind, {})) for kind in _OPTIMIZER_HOOKS]
             if _is_users(type(item)):
                 self.dicts.append((type(item), vars(type(item))))

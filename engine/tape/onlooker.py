@@ -199,7 +199,7 @@ class Onlooker:
         self._log.rows.extend(self._tracked.reassigned())
         self._log.rows.append(passed)
         self._tracked.passes.append(passed)
-        named = all(self._tracked.name_of(leaf) for _, leaf in graph.leaves())
+        named = all(self._tracked.name_of(leaf) for _, leaf in graph.leaves)
         if named and not (create_graph or inputs) and self._may_be_quick() and quick(graph):
             passed.capture(graph, engine, call)
             for leaf, version in passed.versions.items():

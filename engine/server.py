@@ -7,8 +7,11 @@ screen's end of the connection closes, however the screen died.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
+import traceback
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -21,16 +24,19 @@ from engine.protocol.grammar import Looking
 from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open
 from engine.protocol.positions import Position
 from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, Failed, Frame, Log, Opened, Progress
+from engine.protocol.replies import Answer, Failed, Frame, Log, Opened, Progress, Unsaved
 from engine.protocol.transport import EngineEnd, Opening, connect, read_opening
 from engine.protocol.views import Snapshot
 from engine.recordings.autosave import Autosave, checkpoint_path
 from engine.recordings.restore import restore
 from engine.session import Session
+from engine.users_code import message_of
 
 _POLL_EVERY = 0.004  # seconds between looks at the connection while training
 _SLICE = 0.02  # seconds of work that a landscape takes between looks at the connection
+_SAVE_AGAIN = 2.0  # seconds between two tries to save a run that could not be saved
 _FRAME_EVERY = 0.1  # seconds between frames of a run
+_GRACE = 0.5  # seconds that the engine has to end by itself when the screen is gone
 _PROGRESS_AFTER = 0.3  # seconds that a jump may take in silence
 _PROGRESS_EVERY = 0.05  # seconds between two words about it
 
@@ -44,11 +50,13 @@ class Server:
         self._asides: deque[Do] = deque()  # questions to be answered in the middle of a run
         self._look: Look | None = None
         self._sent: Snapshot | None = None
+        self._cut_short: set[int] = set()  # runs that were interrupted before they began, by their requests' numbers
         self._stop = False
         self._running = False
         self._polled = self._framed = self._began = self._told = 0.0
         self._progress: Progress | None = None
         self._autosave: Autosave | None = None
+        self._told_unsaved = ""
         self._layout: dict[str, Any] | None = None
         self._next: Job | None = None
         self._broken: tuple[Position, str] | None = None  # the place and branch whose batch cannot be recorded
@@ -60,8 +68,8 @@ class Server:
             self._serve_job(job)
             assert self._next is not None
             job, self._next = self._next, None
-            self._sent = self._progress = self._autosave = self._layout = self._broken = None
-            self._stop = False
+            self._progress = self._autosave = self._layout = self._broken = None
+            self._sent, self._stop = None, False
             self._channel.send(Opened())
 
     def _serve_job(self, job: Job) -> None:
@@ -91,6 +99,7 @@ class Server:
         if job.autosave:
             self._autosave = Autosave(session, Path(job.autosave))
             self._autosave.now()
+            self._tell_unsaved()
         self._end_progress()
         return session
 
@@ -100,6 +109,8 @@ class Server:
             if session.viewer.landscape.pending and not self._channel.waiting():
                 self._stop = False
                 session.viewer.work(_SLICE)
+            elif self._unsaved and not self._channel.waiting(_SAVE_AGAIN):
+                self._save(session)
             else:
                 self._receive()
                 if self._next is not None:
@@ -110,7 +121,8 @@ class Server:
         self._carry_out(session, self._queue.popleft())
 
     def _carry_out(self, session: Session, request: Do) -> None:
-        self._stop = False
+        self._stop = request.id in self._cut_short
+        self._cut_short.discard(request.id)
         self._began = time.monotonic()
         self._running = isinstance(request.command, ask.RunOn)
         answer = session.obey(request)
@@ -125,10 +137,17 @@ class Server:
     def _save(self, session: Session, *, now: bool = True) -> None:
         if self._autosave is None:
             return
-        problem = self._autosave.problem
         (self._autosave.now if now else self._autosave.sometimes)()
-        if self._autosave.problem != problem:
-            self._channel.send(Log(self._autosave.problem))
+        self._tell_unsaved()
+
+    @property
+    def _unsaved(self) -> str:
+        return "" if self._autosave is None else self._autosave.problem
+
+    def _tell_unsaved(self) -> None:
+        if self._unsaved != self._told_unsaved:
+            self._told_unsaved = self._unsaved
+            self._channel.send(Unsaved(self._unsaved))
 
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -139,6 +158,7 @@ class Server:
                 self._look = message
             case Interrupt():
                 self._stop = True
+                self._cut_short |= {waiting.id for waiting in self._queue if isinstance(waiting.command, ask.RunOn)}
             case Arrange(layout):
                 self._layout = layout
             case Do():
@@ -147,6 +167,7 @@ class Server:
                 self._next, self._stop, self._look = job, True, None
                 self._queue.clear()
                 self._asides.clear()
+                self._cut_short.clear()
 
     def _take(self, request: Do) -> None:
         if isinstance(request.command, ask.Pause):
@@ -235,10 +256,22 @@ def main() -> None:
     """Entry point of the engine process."""
     opening: Opening = read_opening(sys.stdin.buffer)
     channel = connect(opening)
+    channel.when_gone(_end_soon)
     try:
         Server(channel).serve(opening.job)
-    except (EOFError, OSError):
+    except EOFError:
         return  # the screen is gone
+    except Exception as error:  # the engine's own fault, or the system's: it is told before the process ends by it
+        channel.send(Failed(f"the engine failed: {type(error).__name__}: {message_of(error)}", traceback.format_exc()))
+        sys.exit(1)
+
+
+def _end_soon() -> None:
+    """End with the screen, in the middle of the user's code, too, which may sleep, and with what it has started."""
+    time.sleep(_GRACE)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 if __name__ == "__main__":

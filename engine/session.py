@@ -26,6 +26,7 @@ from engine.program.program import Program, Supervised
 from engine.protocol.command_table import parse
 from engine.protocol.messages import Do
 from engine.protocol.replies import Answer
+from engine.users_code import message_of
 
 
 class Session(Debugger):
@@ -76,7 +77,7 @@ class Session(Debugger):
             details = error.details if isinstance(error, ModelError) else ""
             return Answer(id, text, self.position, error=str(error), details=details)
         except Exception as error:  # the engine's own fault: it is told whole, and the run is there still
-            said = f"this is an error of nnwalk-tui itself: {type(error).__name__}: {error}"
+            said = f"this is an error of nnwalk-tui itself: {type(error).__name__}: {message_of(error)}"
             return Answer(id, text, self.position, error=said, details=traceback.format_exc())
         value, said = outcome.value, outcome.text
         warning = "; ".join(filter(None, [*self.notices, self.timeline.divergence]))

@@ -9,6 +9,7 @@ import torch
 
 from engine.errors import HistoryError, ModelError
 
+_MESSAGE, _LAST, _TRACEBACK = 500, 5_000, 50_000  # characters of an exception that are told, on screen and in the log
 _NOT_THE_USERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), "<frozen importlib")
 
 
@@ -19,9 +20,21 @@ def _users_frames(error: BaseException) -> list[traceback.FrameSummary]:
     return frames if first is None else frames[first:]
 
 
+def message_of(error: BaseException) -> str:
+    """What an exception says, not at any length; its own code may fail at saying it."""
+    try:
+        return _shortened(str(error), _MESSAGE)
+    except Exception as another:
+        return f"(what it says cannot be told: {type(another).__name__})"
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+
+
 def _users_traceback(error: BaseException) -> str:
     lines = ["Traceback (most recent call last):\n", *traceback.format_list(_users_frames(error))]
-    return "".join([*lines, *traceback.format_exception_only(error)])
+    return _shortened("".join(lines), _TRACEBACK) + _shortened("".join(traceback.format_exception_only(error)), _LAST)
 
 
 def _users_line(error: BaseException) -> str:
@@ -55,13 +68,13 @@ class users_code:  # noqa: N801 – it reads as the word of a with statement
         if isinstance(error, Exception):  # the user's code may raise anything at all
             place = f", at {line}" if (line := _users_line(error)) else ""
             raise ModelError(
-                f"{self._what} raised {type(error).__name__}: {error}{place}",
+                f"{self._what} raised {type(error).__name__}: {message_of(error)}{place}",
                 "the traceback is in the log",
                 _users_traceback(error),
             ) from error
         if isinstance(error, SystemExit):
             raise ModelError(
-                f"{self._what} called sys.exit({error.code}), at {_users_line(error)}",
+                f"{self._what} called sys.exit({message_of(error)}), at {_users_line(error)}",
                 _exit_cure(error),
                 _users_traceback(error),
             ) from error

@@ -123,8 +123,10 @@ class NNWalkApp(App[None]):
         """Listen to the engine and to signals."""
         self.navigator.show_unit()
         self.status.show()
-        self.set_interval(0.25, self.status.show)
-        self.set_interval(0.5, self._leave_with_the_terminal)
+        self._ticking = self.set_interval(0.25, self._tick)
+        self.talk.when_restless = self._ticking.resume
+        if isinstance(self._driver, PacedDriver):
+            self._driver.when_gone(partial(self.exit, return_code=128 + signal.SIGHUP))
         if not self.is_headless:
             for sign in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(sign, partial(self.exit, return_code=128 + sign))
@@ -145,9 +147,11 @@ class NNWalkApp(App[None]):
         self.classroom.open_first()
         self._script.go_on()
 
-    def _leave_with_the_terminal(self) -> None:
-        if isinstance(self._driver, PacedDriver) and self._driver.hung_up:
-            self.exit(return_code=128 + signal.SIGHUP)
+    def _tick(self) -> None:
+        """Say how long something takes, while there is something that does."""
+        self.status.show()
+        if not self.talk.restless:
+            self._ticking.pause()
 
     def on_unmount(self) -> None:
         """Listen no more."""
@@ -190,7 +194,7 @@ class NNWalkApp(App[None]):
 
     def _may_walk(self, command: Command) -> bool:
         """Whether a key's command may go on its way: a step ends a run, and keys held down must not pile up."""
-        if not isinstance(command, WALKS):
+        if not isinstance(command, WALKS) or self.snapshot is None:  # all that is typed ahead at the start is done
             return True
         if self.talk.waiting >= MOST_PENDING:
             return False

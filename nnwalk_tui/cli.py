@@ -13,11 +13,11 @@ import msgspec
 from engine.errors import EngineError, ModelError
 from engine.experiments.experiment import MODELS, Experiment, resolve
 from engine.protocol.recipe import Job, Script
-from engine.recordings.recording import check_recording, read_recording
+from engine.recordings.recording import Recording, check_recording, read_recording
 from nnwalk_tui import __version__
 from nnwalk_tui.config.settings import Chosen, chosen
 from nnwalk_tui.options import Program, ScriptName, experiment_options, program_options
-from nnwalk_tui.terminal import before_the_screen, can_show_screen
+from nnwalk_tui.terminal import before_the_screen, can_show_screen, guard_output
 
 _USAGE = 2
 _ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lesson_command"}
@@ -120,16 +120,38 @@ def open_recording(recording: str, script: Script | None, **options: Any) -> Non
 
 
 @commands.command("resume", short_help="the run that was interrupted last")
+@click.argument("name", default="")
+@click.option("--list", "as_list", is_flag=True, help="Print the runs that are kept, the last first.")
 @program_options
-def resume(**options: Any) -> None:
-    """Go on with the last run that was left, lost its line, or was killed."""
-    from nnwalk_tui.runs import last_run
+def resume(name: str, as_list: bool, **options: Any) -> None:
+    """Go on with the last run that was left, lost its line, or was killed; or with that of a NAME in the list.
 
-    path = last_run()
-    if path is None:
-        raise click.UsageError("there is no run to resume: start one with nnwalk-tui")
-    job = Job(recording=str(path), script=read_recording(path).script)
-    sys.exit(_start(job, Program.of(options)))
+    One that cannot be read is named, and the one before it is taken.
+    """
+    from nnwalk_tui.runs import readable_runs
+
+    program = Program.of(options)
+    kept = ((path, found) for path, found in readable_runs() if name in ("", path.stem))
+    for path, found in kept:
+        if isinstance(found, EngineError):
+            click.echo(f"nnwalk-tui: left aside: {found}", err=True)
+        elif as_list:
+            click.echo(f"{path.stem}  {_brief(found)}")
+        else:
+            sys.exit(_start(Job(recording=str(path), script=found.script), program))
+    if not as_list:
+        there_is = f"there is no run “{name}”: nnwalk-tui resume --list" if name else "there is no run to resume"
+        raise click.UsageError(f"{there_is}; start one with nnwalk-tui")
+
+
+def _brief(recording: Recording) -> str:
+    """A recording in a line: what is trained, and how far it is."""
+    what = recording.experiment.model if recording.experiment else ""
+    if recording.script is not None:
+        what = f"{recording.script.path}:{recording.script.function}"
+    here = next(branch for branch in recording.branches if branch.name == recording.current)
+    branches = f", {len(recording.branches)} branches" if len(recording.branches) > 1 else ""
+    return f"{what}  batch {here.cursor[0]} of {here.batches} that were run{branches}"
 
 
 def _start(job: Job, program: Program) -> int:
@@ -150,9 +172,10 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
     """Open the screen, which starts the engine when it has painted itself."""
     from nnwalk_tui.client.spawned import Spawned
     from nnwalk_tui.headless import script_lines
-    from nnwalk_tui.runs import new_run
+    from nnwalk_tui.runs import Kept
 
-    target = Spawned(msgspec.structs.replace(job, autosave=new_run()))
+    kept_run = Kept(job.recording)  # its lock lasts as long as this process
+    target = Spawned(msgspec.structs.replace(job, autosave=kept_run.path))
     before_the_screen()
     try:
         script = [*script_lines(program.commands, program.script_file, None)]
@@ -167,6 +190,7 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
 
 def main() -> None:
     """Entry point of `nnwalk-tui`."""
+    guard_output()
     try:
         commands(prog_name="nnwalk-tui")
     except EngineError as error:

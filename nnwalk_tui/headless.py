@@ -6,7 +6,6 @@ It runs the engine in its own process, imported when it is called; `lessons/head
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from engine.protocol.replies import Answer
 from engine.protocol.views import Snapshot
 from nnwalk_tui import actions
 from nnwalk_tui.config.settings import USUAL, Chosen, Settings
+from nnwalk_tui.terminal import json_line, plain
 
 if TYPE_CHECKING:
     from engine.session import Session
@@ -181,9 +181,10 @@ def _as_json(answer: Answer) -> str:
         line["warning"] = answer.warning
     if answer.hit is not msgspec.UNSET:
         line["hit"] = for_json(msgspec.to_builtins(answer.hit))
-    return json.dumps(line, ensure_ascii=False)
+    return json_line(line)
 
 
 def _progress(label: str, done: int, total: int) -> None:
     share = f"{100 * done // total}%" if total else f"{done}"
-    print(f"\r{label} {share}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+    assert sys.__stderr__ is not None  # the guarded one lets no carriage return out
+    print(f"\r{plain(label)} {share}", end="" if done < total else "\n", file=sys.__stderr__, flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summar
 from nnwalk_tui.lessons.trust import reach_of, reaches
 from nnwalk_tui.options import looks_options
 from nnwalk_tui.render.text import wrap
-from nnwalk_tui.terminal import before_the_screen, can_show_screen
+from nnwalk_tui.terminal import before_the_screen, can_show_screen, json_line
 
 Say = Callable[[str], None]  # prints a line
 
@@ -111,7 +110,7 @@ def _check(path: Path, by_running: bool, trust: bool, say: Say) -> int:
 def _terms(words: str, as_json: bool, say: Say) -> None:
     if as_json:
         for term in find_terms(words):
-            say(json.dumps(msgspec.to_builtins(term), ensure_ascii=False))
+            say(json_line(msgspec.to_builtins(term)))
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for line in terms_text(words).splitlines():
@@ -123,7 +122,7 @@ def _list(folder: Path, as_json: bool, say: Say) -> None:
     width, section = (max(map(len, texts)) for texts in zip(*((e.slug, e.section) for e in every), strict=True))
     for each in every:
         if as_json:
-            say(json.dumps(_about(each), ensure_ascii=False))
+            say(json_line(_about(each)))
         else:
             say(f"{each.slug:<{width}}  §{each.section:<{section}} {each.minutes:>2} min  {each.title}")
 
@@ -158,7 +157,7 @@ def _report(folder: Path, as_json: bool, say: Say) -> None:
                 "right_at_first_try": len(first),
                 "tries": {name: known.tries for name, known in visited.questions.items()},
             }
-            say(json.dumps(line, ensure_ascii=False))
+            say(json_line(line))
         else:
             asked, was_right, at_once = asked + len(each.questions), was_right + len(right), at_once + len(first)
             score = f"{len(right)}/{len(each.questions)} right, {len(first)} at the first try"

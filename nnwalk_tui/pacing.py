@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from textual.app import App
 
 
-_IDLE = 0.1  # seconds between two looks at whether the driver stops
 _AFTER = 0.002  # seconds, to be surely past a delay
 ESC = "\x1b"  # alone it is a key, with more it begins one
 
@@ -37,20 +36,33 @@ class PacedDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self.outlet = Outlet(cast("TextIO", self._file))
         self._file = cast("Any", self.outlet)
+        self._woken, self._waker = os.pipe()  # ends the wait for keys
+        self._gone = False
+        self._leave: Callable[[], None] = lambda: None
 
-    @property
-    def hung_up(self) -> bool:
-        """Whether the terminal is gone."""
-        return is_gone(self.fileno)
+    def when_gone(self, leave: Callable[[], None]) -> None:
+        """Call `leave`, in the application's loop, when the terminal is gone."""
+        self._leave = leave
+        if self._gone or is_gone(self.fileno):
+            leave()
+
+    def disable_input(self) -> None:
+        """Stop reading keys, which waits for nothing else."""
+        os.write(self._waker, b".")
+        super().disable_input()
+        os.read(self._woken, 1)
 
     def run_input_thread(self) -> None:
         """Read keys until the driver stops, or the terminal is gone."""
-        parser, decode, wait = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode, _IDLE
+        parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
+        wait: float | None = None
         while not self.exit_event.is_set():
             text = ""
-            if select.select([self.fileno], [], [], wait)[0]:
+            if self.fileno in select.select([self.fileno, self._woken], [], [], wait)[0]:
                 data = _read(self.fileno)
                 if not data:
+                    self._gone = True
+                    self._loop.call_soon_threadsafe(self._leave)
                     return
                 text = decode(data)
             if text:  # to the parser, nothing is the end
@@ -58,7 +70,7 @@ class PacedDriver(LinuxDriver):
                     self.process_message(message)
             for message in parser.tick():
                 self.process_message(message)
-            wait = constants.ESCAPE_DELAY + _AFTER if text.endswith(ESC) else _IDLE
+            wait = constants.ESCAPE_DELAY + _AFTER if text.endswith(ESC) else None
 
     def write(self, data: str) -> None:
         """Hand over data to the writing thread."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 import termios
 from collections.abc import Mapping, MutableMapping
-from typing import Literal
+from typing import Any, Literal, TextIO, cast
 
 MANY_COLOURS = ("256", "direct", "kitty", "alacritty", "ghostty", "wezterm")
 
@@ -35,6 +36,48 @@ def before_the_screen(environ: MutableMapping[str, str] = os.environ) -> None:
     """
     environ.setdefault("ESCDELAY", "50")
     gc.disable()
+
+
+class PlainOutput:
+    """Standard output or error without control characters but newlines and tabs, which a name or message may carry.
+
+    A carriage return ends a line: a progress bar that some code draws is a line for each of its states.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write what can be read of a text."""
+        self._file.write(plain(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def plain(text: str) -> str:
+    """A text, several lines perhaps, that steers no terminal."""
+    if text.isprintable():
+        return text
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in lines)
+
+
+def guard_output() -> None:
+    """Let no control character out by way of print."""
+    if sys.stdout is not None:
+        sys.stdout = cast("TextIO", PlainOutput(sys.stdout))
+    if sys.stderr is not None:
+        sys.stderr = cast("TextIO", PlainOutput(sys.stderr))
+
+
+def json_line(value: object) -> str:
+    """A value as one line of JSON; what cannot be printed is escaped, so nothing of it is lost."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
 
 
 def is_gone(fileno: int) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from engine.errors import DataError
 
 UNSIGNED_BYTE = 8
+_MOST = 2**30  # bytes of an array; all of MNIST's are 47 million
 SUBSET_HINT = "or use the bundled digits (--data subset), which need nothing"
 
 
@@ -26,8 +27,8 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
     Raises DataError naming the file where it cannot be read, is not such a file, or is not as long as its header says.
     """
-    content = _read(path)
     start = 4 + 4 * dimensions
+    content = _read(path, start)
     if len(content) < start:
         raise _damaged(path, f"is truncated: it has {len(content)} bytes, its header alone wants {start}")
     expected = _magic(dimensions)
@@ -38,6 +39,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             f"images have {_magic(3).hex()}, labels {_magic(1).hex()}; are two files swapped? {SUBSET_HINT}",
         )
     shape = struct.unpack(f">{dimensions}I", content[4:start])
+    if math.prod(shape) > _MOST:
+        text = " × ".join(map(str, shape))
+        raise _damaged(path, f"is too large: its header says {text}, more than {_MOST:,} bytes")
+    content = _read(path, start + math.prod(shape) + 1)  # no more than it says: a small gzip file may expand to much
     _check_length(path, len(content) - start, shape)
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
@@ -46,10 +51,11 @@ def _magic(dimensions: int) -> bytes:
     return bytes((0, 0, UNSIGNED_BYTE, dimensions))
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
+    """The first bytes of a file, so many if it has them."""
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return file.read(most)
     except EOFError:
         raise _damaged(path, "is truncated: its gzip stream ends too early") from None
     except (gzip.BadGzipFile, zlib.error) as error:
@@ -66,7 +72,7 @@ def _check_length(path: Path, length: int, shape: tuple[int, ...]) -> None:
     if length < wanted:
         raise _damaged(path, f"is truncated: its header says {text}, which is {wanted} bytes, but {length} follow")
     if length > wanted:
-        raise _damaged(path, f"is too long: its header says {text}, which is {wanted} bytes, but {length} follow")
+        raise _damaged(path, f"is too long: its header says {text}, which is {wanted} bytes, but more follow")
 
 
 def _damaged(path: Path, problem: str) -> DataError:

@@ -81,8 +81,14 @@ class Log(msgspec.Struct, frozen=True, tag="log"):
     text: str
 
 
+class Unsaved(msgspec.Struct, frozen=True, tag="unsaved"):
+    """Why the run cannot be kept up to date on disk; "" once it can again."""
+
+    problem: str
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The engine could not start its run."""
+    """The engine could not start its run, or cannot go on."""
 
     error: str
     details: str = ""
@@ -92,4 +98,4 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     """What follows is of the job that was asked for last."""
 
 
-FromEngine = Answer | Frame | Progress | Log | Failed | Opened
+FromEngine = Answer | Frame | Progress | Log | Unsaved | Failed | Opened

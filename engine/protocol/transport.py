@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
 from typing import Any, BinaryIO, Generic, TypeVar
 
@@ -45,9 +47,13 @@ class Channel(Generic[Sent, Received]):
         self._decoder = msgspec.msgpack.Decoder(received)
 
     def send(self, message: Sent) -> None:
-        """Send one message. Raises OSError when the other end is gone."""
+        """Send one message. Raises EOFError when the other end is gone."""
+        encoded = self._encoder.encode(message)
         with self._sending:
-            self._connection.send_bytes(self._encoder.encode(message))
+            try:
+                self._connection.send_bytes(encoded)
+            except OSError as gone:
+                raise EOFError("the other end of the connection has closed") from gone
 
     def receive(self) -> Received:
         """Wait for the next message. Raises EOFError when the other end has closed, however it ended."""
@@ -58,12 +64,23 @@ class Channel(Generic[Sent, Received]):
             raise EOFError("the other end of the connection has closed") from gone
         return message
 
-    def waiting(self) -> bool:
-        """Whether a message (or the news that the other end has closed) can be received without waiting."""
+    def waiting(self, seconds: float = 0.0) -> bool:
+        """Whether a message (or the news that the other end has closed) can be received, now or in so many seconds."""
         try:
-            return self._connection.poll()
+            return self._connection.poll(seconds)
         except OSError as gone:
             raise EOFError("the other end of the connection has closed") from gone
+
+    def when_gone(self, then: Callable[[], None]) -> None:
+        """Call `then`, from a thread, when the other end has closed: also while nobody receives."""
+        watch = select.poll()
+        watch.register(self._connection.fileno(), getattr(select, "POLLRDHUP", 0))  # a hang-up is always told
+
+        def wait() -> None:
+            watch.poll()
+            then()
+
+        threading.Thread(target=wait, daemon=True, name="hang-up").start()
 
     def close(self) -> None:
         """Hang up: `receive` raises EOFError at both ends.

@@ -210,6 +210,9 @@ class Trainer:
                     f"the loader ended after {self.batch} of {self.calendar.batches(self.epoch)} batches",
                     "give a loader that yields the same number of batches each epoch",
                 ) from None
+            except BaseException:
+                self.owner = None  # its iterator is spent, or has gone on: the next batch begins from a held state
+                raise
         self.batch += 1
         self.iteration += 1
         if self.schedule is not None:

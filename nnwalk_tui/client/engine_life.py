@@ -27,6 +27,9 @@ from nnwalk_tui.client.ending import ending, out_of_memory_kills
 from nnwalk_tui.client.target import EngineDied, FromTarget
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 108, on macOS 104
+HUNG_UP = "it closed its connection to the screen, and was killed for it"
+_LONGEST = 65_536  # bytes of a line of output; what is longer is several
+_SHOWN = 5_000  # characters of one that are kept
 LAST_WORDS = 1.0  # seconds that messages and output may take to arrive after the process ended
 
 
@@ -38,6 +41,7 @@ class EngineLife:
         self._closing = threading.Event()
         self._ended = threading.Event()
         self._sending = threading.Lock()
+        self._hung_up = False
         self._channel: ScreenEnd | None = None
         self._unsent: list[ToEngine] = []
         self._folder = tempfile.mkdtemp(prefix="nnwalk-")
@@ -56,7 +60,7 @@ class EngineLife:
             if self._channel is None:
                 self._unsent.append(message)
                 return
-            with contextlib.suppress(OSError):  # the engine is gone: its end is reported by _await_end
+            with contextlib.suppress(EOFError):  # the engine is gone: its end is reported by _await_end
                 self._channel.send(message)
 
     def close(self) -> None:
@@ -83,7 +87,7 @@ class EngineLife:
         """What the engine or the user's code prints, native code too, becomes Log messages."""
         assert self._process.stdout is not None
         with self._process.stdout as output:
-            for line in output:
+            while line := output.readline(_LONGEST):
                 self._deliver(Log(_last_state(line.decode(errors="replace"))))
 
     def _read_messages(self) -> None:
@@ -95,8 +99,9 @@ class EngineLife:
             while True:
                 self._deliver(channel.receive())
         except EOFError:
-            if not self._ended.wait(LAST_WORDS):
-                self._signal(signal.SIGKILL)  # it hung up and yet lives on: nobody can talk to it any more
+            if not self._ended.wait(LAST_WORDS):  # it lives on, and nobody can talk to it any more
+                self._hung_up = True
+                self._signal(signal.SIGKILL)
 
     def _accept(self) -> ScreenEnd | None:
         """The connected engine, or None when it ended before it connected."""
@@ -113,14 +118,14 @@ class EngineLife:
     def _open(self, channel: ScreenEnd) -> None:
         with self._sending:
             self._channel = channel
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(EOFError):
                 for message in self._unsent:
                     channel.send(message)
             self._unsent.clear()
 
     def _await_end(self) -> None:
         status = self._process.wait()
-        reason = ending(status, self._killed_before, out_of_memory_kills())
+        reason = HUNG_UP if self._hung_up else ending(status, self._killed_before, out_of_memory_kills())
         self._ended.set()
         self._knock()
         self._message_thread.join(LAST_WORDS)
@@ -174,4 +179,5 @@ def _start(command: list[str], opening: Opening) -> subprocess.Popen[bytes]:
 
 def _last_state(line: str) -> str:
     """What a terminal would be left showing of a line: of a progress bar, its last state."""
-    return line.rstrip("\r\n").rpartition("\r")[2]
+    last = line.rstrip("\r\n").rpartition("\r")[2]
+    return last if len(last) <= _SHOWN else f"{last[:_SHOWN]}… ({len(last):,} characters)"

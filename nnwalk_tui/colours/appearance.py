@@ -9,7 +9,7 @@ from textual.filter import LineFilter, Monochrome
 from textual.theme import Theme
 
 from nnwalk_tui.colours import theme
-from nnwalk_tui.colours.filters import AsciiFilter, NoColourFilter
+from nnwalk_tui.colours.filters import AsciiFilter, NoColourFilter, PlainFilter
 from nnwalk_tui.colours.schemes import DARK, SCHEMES, Scheme
 
 
@@ -34,7 +34,7 @@ class Appearance:
         """Textual's filters and the terminal's needs."""
         kept = [each for each in usual if not isinstance(each, Monochrome)]
         colour: list[LineFilter] = [] if len(kept) == len(usual) else [NoColourFilter()]
-        return [*kept, *colour, *([AsciiFilter()] if self._ascii else [])]
+        return [PlainFilter(), *kept, *colour, *([AsciiFilter()] if self._ascii else [])]
 
     def _use(self, scheme: Scheme) -> None:
         theme.use(ascii=self._ascii, colours=self._colours, scheme=scheme)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -11,6 +12,23 @@ from nnwalk_tui.colours.theme import DEFAULT, to_ascii
 
 _NONE = Style.from_color(DEFAULT, DEFAULT)
 _REVERSED = _NONE + Style(reverse=True)
+
+
+class PlainFilter(LineFilter):
+    """No control character: names, messages and log lines come from files and from code that others wrote.
+
+    The one place that every line passes, on its way to the terminal or into a picture.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments, as wide as they were."""
+        if all(segment.text.isprintable() or segment.control for segment in segments):
+            return segments
+        return [s if s.control else Segment(_plain_text(s.text), s.style) for s in segments]
+
+
+def _plain_text(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " * cell_len(sign) for sign in text)
 
 
 class AsciiFilter(LineFilter):

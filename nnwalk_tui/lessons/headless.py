@@ -5,7 +5,6 @@ Runs the engine in its own process, like nnwalk_tui.headless.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from nnwalk_tui.lessons.document import Call, Computed, Lesson, Question, Script
 from nnwalk_tui.lessons.pieces import part_of
 from nnwalk_tui.lessons.questions import formula_command, judge, right_answer
 from nnwalk_tui.lessons.trust import is_ours, reach, reach_of
+from nnwalk_tui.terminal import json_line
 
 if TYPE_CHECKING:
     from engine.protocol.replies import Answer
@@ -142,7 +142,7 @@ def run_lesson(lesson: Lesson, as_json: bool, *, trust: bool = False) -> int:
     run = _Run(lesson, trust)
     for line in run.lines():
         whole = {"lesson": lesson.slug, **line}
-        print(json.dumps(for_json(whole), ensure_ascii=False) if as_json else _readable(line), flush=True)
+        print(json_line(for_json(whole)) if as_json else _readable(line), flush=True)
     return _FAILED if run.failed else 0
 
 

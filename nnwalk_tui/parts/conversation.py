@@ -15,7 +15,7 @@ from engine.protocol.commands import Back, Goto, Names, RunOn, Step
 from engine.protocol.grammar import Command
 from engine.protocol.messages import Do, Interrupt, Look
 from engine.protocol.positions import Status as RunStatus
-from engine.protocol.replies import Answer, Failed, Frame, Log, Progress
+from engine.protocol.replies import Answer, Failed, Frame, Log, Progress, Unsaved
 from engine.protocol.views import Snapshot
 from nnwalk_tui import actions
 from nnwalk_tui.client.target import EngineDied, FromTarget, Target, check
@@ -62,6 +62,8 @@ class Conversation:
         self.snapshot: Snapshot | None = None
         self.progress: Progress | None = None
         self.names: list[str] = []  # that `print` knew when a command was typed last
+        self.when_restless: Callable[[], None] = lambda: None
+        self._unsaved = ""  # why the run cannot be kept
         self.over = ""  # why there is no engine to talk to; "" while there is one
         self._main, self._status, self._script = main, status, script
         self._wake, self._when_sent, self.confirm = wake, when_sent, confirm
@@ -108,6 +110,8 @@ class Conversation:
 
     def _begin_anew(self, snapshot: Snapshot | None) -> None:
         self._pending.clear()
+        self._unsaved = ""
+        self.when_restless()
         self.progress = None
         self.over, self.snapshot, self._look_is_out, self._begun = "", snapshot, False, monotonic()
 
@@ -122,6 +126,7 @@ class Conversation:
         self._last_id += 1
         if not self.over:  # else the status tells why nothing happens
             self._pending[self._last_id] = _Request(text, command, monotonic(), reply, own)
+            self.when_restless()
             self.target.send(Do(self._last_id, text, command))
         return self._last_id
 
@@ -187,6 +192,9 @@ class Conversation:
                 self._take_frame(snapshot)
             case Answer() as answer:
                 self._take_answer(answer)
+            case Unsaved(problem=problem):
+                self._unsaved = problem
+                return [problem or "this run is saved again, the whole of it"]
             case Progress() as progress:
                 self.progress = progress if progress.done < progress.total else None
             case Failed(error=error, details=details):
@@ -269,7 +277,12 @@ class Conversation:
         for request in self._pending.values():
             if not request.own and monotonic() - request.since > PATIENCE:
                 return _doing(request), "quiet"
-        return "", "quiet"
+        return (self._unsaved, "wrong") if self._unsaved else ("", "quiet")
+
+    @property
+    def restless(self) -> bool:
+        """Whether what is said of it changes as time passes."""
+        return not self.over and (self.snapshot is None or bool(self._pending))
 
 
 def _doing(request: _Request) -> str:

@@ -186,10 +186,12 @@ class AnswerBox(Bar):
     """An answer of several lines, over the panes, until the next key."""
 
     MOST: ClassVar[float] = 0.6  # of the terminal's height
+    LONGEST: ClassVar[int] = 20_000  # characters; more fit on no screen
 
     def lines_of(self, text: str, width: int, height: int) -> int:
         """Show a text; how many rows it takes. What does not fit is said to be in the log."""
-        rows = [part for line in text.splitlines() for part in textwrap.wrap(line, width - 2) or [""]]
+        room = max(1, width - 2)
+        rows = [part for line in text[: self.LONGEST].splitlines() for part in textwrap.wrap(line, room) or [""]]
         most = max(2, int(height * self.MOST))
         if len(rows) > most:
             rows = [*rows[: most - 1], drawn(f"… {len(rows) - most + 1} more lines: x shows the log")]

@@ -1,8 +1,8 @@
 """A stand-in for the engine process: it speaks the protocol, without torch. `-m tests.support.fake_engine [FAULT]`.
 
 It keeps a cursor over a made-up tape, answers the commands, and sends frames when asked to look. Faults: "mute" never
-connects, "crash" dies before it connects, "fail" cannot start its run, "slow" computes no step, "deaf" outlives
-its connection and ignores SIGTERM.
+connects, "hang-up" lives on without its connection, "crash" dies before it connects, "fail" cannot start its run,
+"slow" computes no step, "deaf" outlives its connection and ignores SIGTERM.
 """
 
 from __future__ import annotations
@@ -101,6 +101,9 @@ def main(fault: str = "") -> None:
     if fault == "fail":
         channel.send(Failed("no file “digits.idx” — give a folder of IDX files", "Traceback …"))
         return
+    if fault == "hang-up":
+        channel.close()
+        threading.Event().wait()
     _serve(channel, fault)
     if fault == "deaf":
         threading.Event().wait()
@@ -134,5 +137,5 @@ def _receive(channel: EngineEnd, inbox: queue.SimpleQueue[ToEngine | None]) -> N
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(OSError):  # the screen went while something was being sent
+    with contextlib.suppress(EOFError):  # the screen went while something was being sent
         main(*sys.argv[1:])

@@ -205,3 +205,11 @@ def test_a_temporary_folder_too_deep_for_a_socket_is_named_with_its_cure(
 def test_the_client_imports_neither_textual_nor_torch() -> None:
     code = "import nnwalk_tui.client.engine_life, sys; print({'textual', 'rich', 'torch'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_an_engine_that_hangs_up_and_lives_on_is_not_said_to_have_been_killed_by_somebody() -> None:
+    talk = Talk("hang-up")
+    death = talk.until_a(EngineDied)[-1]
+    assert isinstance(death, EngineDied)
+    assert death.reason == "it closed its connection to the screen, and was killed for it"
+    talk.client.close()

@@ -17,6 +17,14 @@ from nnwalk_tui.colours.schemes import SCHEMES
 _UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "k": 2**10, "m": 2**20, "g": 2**30, "": 1}
 
 
+_MOST_BYTES = 2**60
+_MOST_DIGITS = 18  # what has more fits into no message
+
+
+def _is_whole(word: str) -> bool:
+    return word.strip().isdecimal() and len(word.strip()) <= _MOST_DIGITS
+
+
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.5 on
     """Whole numbers with - or , between them: 784-32-16-10, or 1,7."""
 
@@ -27,8 +35,8 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic only from c
         if isinstance(value, tuple):
             return value
         words = str(value).replace("-", ",").split(",")
-        if not all(word.strip().isdecimal() for word in words):
-            self.fail(f"“{value}” is not whole numbers with - or , between them, like 784-32-16-10", param, ctx)
+        if not all(map(_is_whole, words)):
+            self.fail(f"“{value:.40}” is not whole numbers with - or , between them, like 784-32-16-10", param, ctx)
         return tuple(int(word) for word in words)
 
 
@@ -41,8 +49,8 @@ class BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic only from
         """The number, WHOLE_SET for all."""
         if value == "all":
             return WHOLE_SET
-        if not str(value).isdecimal() or int(value) < 1:
-            self.fail(f"“{value}” is neither a whole number from 1 nor all", param, ctx)
+        if not _is_whole(str(value)) or int(value) < 1:
+            self.fail(f"“{value:.40}” is neither a whole number from 1 nor all", param, ctx)
         return int(value)
 
 
@@ -57,8 +65,8 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]  # generic only from cli
             return value
         digits = str(value).rstrip("kKmMgGbB")
         unit = str(value)[len(digits) :].lower()
-        if not digits.isdecimal() or unit not in _UNITS:
-            self.fail(f"“{value}” is not a size like 256MB", param, ctx)
+        if not _is_whole(digits) or unit not in _UNITS or int(digits) * _UNITS[unit] > _MOST_BYTES:
+            self.fail(f"“{value:.40}” is not a size like 256MB", param, ctx)
         return int(digits) * _UNITS[unit]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from nnwalk_tui import actions
 from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.options import Bytes
 from nnwalk_tui.places.layouts import LAYOUTS
+
+_LARGEST = 2**20  # bytes
+_SHOWN = 60  # characters of a value that is wrong
 
 
 class SettingsError(EngineError):
@@ -82,13 +86,13 @@ class Entry(NamedTuple):
 
 
 def _theme(value: Any) -> str:
-    if value not in ("auto", *SCHEMES):
+    if not isinstance(value, str) or value not in ("auto", *SCHEMES):
         raise ValueError("use " + ", ".join(f'"{name}"' for name in ("auto", *SCHEMES)))
     return str(value)
 
 
 def _layout(value: Any) -> str:
-    if value != "last" and value not in LAYOUTS:
+    if not isinstance(value, str) or (value != "last" and value not in LAYOUTS):
         raise ValueError("use " + ", ".join(f'"{name}"' for name in ("last", *LAYOUTS)))
     return "" if value == "last" else str(value)
 
@@ -191,6 +195,9 @@ def write_template(path: Path) -> None:
 def read(path: Path) -> tuple[Settings, list[Problem]]:
     """The settings of a file, and what is wrong in it; what is wrong is as it is by default. No file is no problem."""
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
+            return Settings(), [Problem(0, f"{path} is no file of settings", "move it away; all is as by default now")]
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Settings(), []
@@ -204,6 +211,8 @@ def read(path: Path) -> tuple[Settings, list[Problem]]:
         return _settings(tomllib.loads(text), text)
     except tomllib.TOMLDecodeError as error:
         return Settings(), [_broken(str(error), text)]
+    except (ValueError, RecursionError):  # a number of thousands of digits, brackets in thousands of brackets
+        return Settings(), [_broken("a value is too long, or too deeply nested", text)]
 
 
 def _broken(said: str, text: str) -> Problem:
@@ -253,7 +262,8 @@ def _line_of(name: str, text: str) -> int:
 
 
 def _shown(value: Any) -> str:
-    return f"“{value}”" if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    text = f"“{value:.{_SHOWN}}”" if isinstance(value, str) else str(value)
+    return text.lower() if isinstance(value, bool) else text[: _SHOWN + 2]
 
 
 def _nearest(name: str, names: list[str]) -> str:

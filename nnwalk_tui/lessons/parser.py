@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,8 @@ from nnwalk_tui.lessons.document import Block, Lesson, Page, Problem, Question, 
 from nnwalk_tui.lessons.pieces import LineError, pieces_of
 
 _HEADER = ("title", "section", "minutes", "order", "finds")
+_LARGEST = 2**20  # bytes of a file
+_LONGEST_LINE = 4000  # characters; Python reads whole numbers of up to 4,300 digits
 LONGEST = 10  # minutes that a lesson may take
 _WORDS_A_MINUTE = 130  # read with care; questions and steps take time, too
 _SECONDS_A_BLOCK = {"question": 30, "try": 30, "compute": 15}
@@ -36,6 +40,9 @@ class _File:
 def read_lesson(path: Path) -> tuple[Lesson | None, list[Problem]]:
     """The lesson in a file; None, with at least one problem, where it cannot be taught."""
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
+            return None, [Problem(1, f"no lesson: a lesson is a file of at most {_LARGEST:,} bytes")]
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         return None, [Problem(1, f"not UTF-8 from byte {error.start + 1} on; save it as UTF-8")]
@@ -47,6 +54,9 @@ def read_lesson(path: Path) -> tuple[Lesson | None, list[Problem]]:
 def parse_lesson(text: str, path: Path) -> tuple[Lesson | None, list[Problem]]:
     """The same of a text."""
     file = _File(path.stem, text.splitlines())
+    for number, line in enumerate(file.lines, 1):
+        if problem := _unreadable(line):
+            return None, [Problem(number, problem)]
     _read_header(file)
     _read_body(file)
     _check_whole(file)
@@ -67,6 +77,14 @@ def parse_lesson(text: str, path: Path) -> tuple[Lesson | None, list[Problem]]:
         ),
         [],
     )
+
+
+def _unreadable(line: str) -> str:
+    """Why no human has written a line; "" where one may have."""
+    if len(line) > _LONGEST_LINE:
+        return f"the line is {len(line):,} characters long; the most is {_LONGEST_LINE:,}"
+    control = next((sign for sign in line if sign != "\t" and unicodedata.category(sign) in ("Cc", "Cs")), "")
+    return f"there is a control character in it, U+{ord(control):04X}: take it out" if control else ""
 
 
 def _read_header(file: _File) -> None:

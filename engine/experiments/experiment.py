@@ -34,6 +34,7 @@ PIXELS = 28 * 28
 DIGITS = 10
 WHOLE_SET = 0  # as a batch size
 MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
+_MOST_SIZES = 200  # of layers
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
@@ -239,6 +240,7 @@ def _check_layers(experiment: Experiment) -> None:
         return
     sizes = layers or ()
     _require(len(sizes) >= 2, f"layers {_shape(sizes)} are fewer than 2 sizes", "give inputs and outputs, like 784,10")
+    _require(len(sizes) <= _MOST_SIZES, f"layers are {len(sizes):,} sizes", f"use at most {_MOST_SIZES}")
     weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     _require(weights <= _MOST_WEIGHTS, f"layers {_shape(sizes)} have {weights:,} weights", "use smaller sizes")
     _require(all(size >= 1 for size in sizes), f"layers {_shape(sizes)} have a size below 1", "use sizes from 1")

@@ -178,7 +178,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Go to the pane that is `by` places further in the order of Tab; tabs are places, too."""
         here = self.plan
         order = [name for name in (LESSON, *PANE_NAMES) if name in here.boxes or name in here.tabs]
-        self.focus_pane(order[(order.index(self.current) + by) % len(order)])
+        if self.current in order:  # else there is no room for any
+            self.focus_pane(order[(order.index(self.current) + by) % len(order)])
 
     def back_to_last(self, name: str) -> None:
         """Go to a pane, or, from it, to the one visited before."""

@@ -26,7 +26,11 @@ def read_or_refused(path: Path, content: bytes) -> None:
             found = read_idx(path, dimensions)
         except DataError as error:
             said = str(error)
-        assert 20 < len(said) < 1000 if found is None else (found.dtype, found.ndim) == (np.uint8, dimensions)
+        if found is None:
+            assert 20 < len(said) < 1000
+        else:
+            assert found.dtype == np.uint8
+            assert found.ndim == dimensions
 
 
 def attempt(seed: int, folder: Path) -> None:

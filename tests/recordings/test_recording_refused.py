@@ -86,6 +86,7 @@ def test_a_recording_that_is_cut_off_anywhere_is_refused(content: bytes, tmp_pat
         ({"experiment": {"model": "transformer"}}, "transformer"),
         ({"experiment": {"model": "mlp", "layers": [784, 10**9, 10]}}, "use smaller sizes"),
         ({"experiment": {"model": "mlp", "layers": [784, -1, 10]}}, "below 1"),
+        ({"experiment": {"model": "mlp", "layers": [784, *[3] * 3000, 10]}}, "use at most"),
         ({"experiment": {"model": "mlp", "epochs": 10**15}}, "epochs"),
         ({"experiment": {"model": "mlp", "threads": 10**6}}, "threads"),
         ({"experiment": {"model": "mlp", "seed": 2**70}}, "seed"),
@@ -243,6 +244,6 @@ def test_a_mutated_recording_opens_or_is_refused(content: bytes, seed: int, tmp_
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(10, 210))
+@pytest.mark.parametrize("seed", range(10, 310))
 def test_many_mutated_recordings_open_or_are_refused(content: bytes, seed: int, tmp_path: Path) -> None:
     attempt(tmp_path / "run.json", mutate(content, seed))

@@ -1,7 +1,7 @@
 """What is wrong with a layer, as badges: one table of measures and limits.
 
-A new badge is a row of CHECKS. Only what the cursor has reached is judged, and only what the tape still holds: a badge
-is no reason to record a batch anew.
+A new badge is a row of CHECKS, which stand with causes before their effects. Only what the cursor has reached is
+judged, and only what the tape still holds: a badge is no reason to record a batch anew.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Check(NamedTuple):
 
 
 def badges(subject: Subject) -> list[Badge]:
-    """Those that a layer has earned, the worst first."""
+    """Those that a layer has earned, a cause before its effect."""
     found = []
     for check in CHECKS:
         finding = check.measure(subject)
@@ -108,10 +108,10 @@ def _growth(subject: Subject) -> Finding | None:
 
 CHECKS: tuple[Check, ...] = (
     Check("NaN", 0.0, True, "the first one", _not_a_number),
-    Check("exploding", 100.0, True, "100 and more", _growth),
-    Check("vanishing", 0.01, False, "0.01 and less", _growth),
     Check("dead", 0.25, True, "25% and more", _dead),
     Check("saturated", 0.5, True, "50% and more", _saturated),
+    Check("exploding", 100.0, True, "100 and more", _growth),
+    Check("vanishing", 0.01, False, "0.01 and less", _growth),
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from engine.tape.rules.elementwise import elementwise, unary
 from engine.tape.rules.rule import Call, MakesRule, Rule, letters
 
@@ -10,7 +12,7 @@ _ABOVE = "{self} > 0"
 
 def _elu(call: Call) -> Rule | None:
     alpha, scale, inner = (call.get(name, 1) for name in ("alpha", "scale", "input_scale"))
-    whole, given = ("" if scale == 1 else "{scale}·"), ("{self}" if inner == 1 else "({input_scale}·{self})")
+    whole, given = ("" if scale == 1 else "{scale}·"), ("{self}" if inner == 1 else "{input_scale}·{self}")
     below = ("" if alpha == 1 else "{alpha}·") + whole
     slope = below + ("" if inner == 1 else "{input_scale}·")
     return elementwise(
@@ -20,7 +22,7 @@ def _elu(call: Call) -> Rule | None:
 
 
 def _celu(call: Call) -> Rule | None:
-    given, below = ("{self}", "") if call.get("alpha", 1) == 1 else ("({self} / {alpha})", "{alpha}·")
+    given, below = ("{self}", "") if call.get("alpha", 1) == 1 else ("{self} / {alpha}", "{alpha}·")
     return elementwise(
         f"{{self}} if {_ABOVE} else {below}(exp({given}) − 1)",
         self=f"{{dout}} if {_ABOVE} else {{dout}} ∗ exp({given})",
@@ -37,7 +39,7 @@ def _gelu(call: Call) -> Rule | None:
 
 def _softplus(call: Call) -> Rule | None:
     beta = call.get("beta", 1)
-    given, scaled = ("{self}", "") if beta == 1 else ("({beta}·{self})", " / {beta}")
+    given, scaled = ("{self}", "") if beta == 1 else ("{beta}·{self}", " / {beta}")
     small = f"{given} ≤ {{threshold}}"
     return elementwise(
         f"log(1 + exp({given})){scaled} if {small} else {{self}}",
@@ -53,6 +55,10 @@ def _softmax(call: Call) -> Rule | None:
 
 
 def _safe_softmax(call: Call) -> Rule | None:
+    """softmax, but for rows that are masked throughout: they give 0."""
+    given = call.tensor("self")
+    if given is not None and not (given == -torch.inf).all(call["dim"]).any():
+        return _softmax(call)
     over = _over(call)
     forward = f"0 if Σ{over} exp({{self}}) = 0 else exp({{self}}) / Σ{over} exp({{self}})"
     return Rule(forward, {"self": f"{{out}} ∗ ({{dout}} − Σ{over} {{dout}} ∗ {{out}})"})

@@ -9,7 +9,7 @@ def number(value: float | complex) -> str:
     """0.2137, −1.5, 2.13e−07."""
     if isinstance(value, complex):
         return f"{number(value.real)} {'−' if value.imag < 0 else '+'} {number(abs(value.imag))}i"
-    text = f"{float(value):.4g}"
+    text = f"{value + 0.0:.4g}"  # −0 is 0
     return text.replace("-", "−") if "e" not in text else f"{float(value):.2e}".replace("-", "−")
 
 

@@ -1,0 +1,178 @@
+"""Rules as they are shown and worked out: of the call that ran, at one element, and none that misses what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.lookup.moment import Moment
+from engine.panes.equations import backward_rule, forward_rule
+from engine.panes.updates import update_numbers
+from engine.panes.worked import worked
+from engine.protocol.positions import Phase
+from engine.protocol.views import Term
+from engine.tape.operations import OPERATIONS
+from engine.tape.rules.rule import Rule
+from engine.tape.tape import Event, Tape
+from tests.support.steps import Program, net, rows
+
+NOWHERE = cast(Moment, None)  # only the first event asks where it is
+
+
+def text(terms: list[Term]) -> str:
+    return "".join(term.text for term in terms)
+
+
+def record(model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, targets: Tensor) -> Tape:
+    def step(batch: Any) -> Tensor:
+        found = loss(model(batch["x"]), batch["y"])
+        found.backward()
+        return found
+
+    return Program({"": model}, {}, step).record({"x": inputs, "y": targets})
+
+
+def events(tape: Tape, op: str) -> tuple[Event, Event]:
+    """The forward event of an operation and its backward one."""
+    forward = next(event for event in tape.events if event.op.name == op and event.phase is not Phase.BACKWARD)
+    return forward, next(event for event in tape.events if event.twin is forward)
+
+
+def shown(op: str, function: Callable[[Tensor], Tensor], shape: tuple[int, ...] = (4, 3)) -> tuple[str, ...]:
+    """The texts of an operation's rule, forward and backward."""
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.p = nn.Parameter(torch.randn(shape))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return function(self.p)
+
+    tape = record(Model(), lambda out, _: out.sum() * 2, torch.zeros(4), torch.zeros(4))
+    forward, backward = events(tape, op)
+    name = forward.outputs[0].name
+    return tuple(
+        text(terms).replace(name, "out") for terms in (forward_rule(tape, forward), backward_rule(tape, backward))
+    )
+
+
+@pytest.mark.parametrize(
+    ("op", "function", "forward", "backward"),
+    [
+        ("softmax", lambda p: p.softmax(0), "exp(p) / Σᵢ exp(p)", "(dout − Σᵢ dout ∗ out)"),
+        ("softmax", lambda p: p.softmax(1), "exp(p) / Σⱼ exp(p)", "(dout − Σⱼ dout ∗ out)"),
+        ("mean", lambda p: p.mean(1), "= meanⱼ(p)", "dp = dout / 3"),
+        ("mean", lambda p: p.mean(), "= mean(p)", "/ 12"),
+        ("leaky-relu", lambda p: functional.leaky_relu(p, 0.2), "p if p > 0 else 0.2·p", "else 0.2·dout"),
+        ("clamp", lambda p: p.clamp(-1, 2), "min(max(p, −1), 2)", "1[−1 < p < 2]"),
+        ("add", lambda p: torch.add(p, p, alpha=3), "p + 3·p", "dp = 3·dout"),
+        ("softplus", lambda p: functional.softplus(p, 2), "log(1 + exp(2·p)) / 2 if", "σ(2·p)"),
+    ],
+)
+def test_a_rule_is_that_of_the_call_s_arguments(
+    op: str, function: Callable[[Tensor], Tensor], forward: str, backward: str
+) -> None:
+    found = shown(op, function)
+    assert forward in found[0]
+    assert backward in found[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "forward", "backward"),
+    [
+        ({}, "−mean(out[3] at y)", "−dℒ ∗ 1[class = y] / 4"),
+        ({"reduction": "sum"}, "−Σ (out[3] at y)", "−dℒ ∗ 1[class = y]"),
+        ({"ignore_index": 1}, "−mean(out[3] at y)\n2 of 4 targets are 1 and do not count", "1[class = y] / 2"),
+        (
+            {"weight": torch.tensor([1.0, 2.0, 4.0])},
+            "−Σ w ∗ (out[3] at y) / Σ w",
+            "−dℒ ∗ w ∗ 1[class = y] / 9",
+        ),
+    ],
+)
+def test_a_cross_entropy_is_summed_averaged_and_weighted_as_it_was(
+    options: dict[str, Any], forward: str, backward: str
+) -> None:
+    torch.manual_seed(0)
+    targets = torch.tensor([0, 1, 2, 1])
+    loss = nn.CrossEntropyLoss(**options)
+    tape = record(nn.Linear(5, 3), loss, torch.randn(4, 5), targets)
+    made, back = events(tape, "cross-entropy")
+    assert forward in text(forward_rule(tape, made))
+    assert backward in text(backward_rule(tape, back))
+    assert worked(NOWHERE, tape, made, (1, 1)).agrees
+
+
+class Convnet(nn.Module):
+    """Odd strides, a norm, a pool, and a write into a counter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, stride=(2, 3), padding=(1, 0), groups=2)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.head(functional.max_pool2d(torch.relu(self.norm(self.conv(images))), 2).mean((2, 3)))
+        return found
+
+
+@pytest.mark.parametrize("picked", [(1, 1), (2, 3), (99, 99)])
+def test_elements_of_any_number_of_dimensions_are_worked_out_and_agree(picked: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    images, targets = torch.randn(3, 2, 9, 10), torch.tensor([0, 1, 2])
+    tape = record(Convnet(), functional.cross_entropy, images, targets)
+    ops = set()
+    for event in tape.events[1:]:
+        found = worked(NOWHERE, tape, event, picked)
+        assert found.agrees, (event.op.name, found.lines)
+        assert found.lines, event.op.name
+        assert all(len(line) < 200 for line in found.lines)
+        ops.add(event.op.name)
+    assert {"conv", "batch-norm", "max-pool", "linear", "relu", "mean", "cross-entropy"} <= ops
+    conv, _ = events(tape, "conv")
+    assert "stride 2×3, padding 1×0, 2 groups" in text(forward_rule(tape, conv))
+
+
+def test_a_rule_that_misses_what_was_made_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = OPERATIONS["relu"]._replace(rule=lambda call: Rule("{self} + 1", {"self": "{dout}"}))
+    tape = record(net(), functional.cross_entropy, torch.randn(4, 6), torch.tensor([0, 1, 2, 1]))
+    relu, _ = events(tape, "relu")
+    relu.op = wrong
+    found = worked(NOWHERE, tape, relu, (1, 1))
+    assert not found.agrees
+    assert "misses" in found.lines[0]
+    assert text(forward_rule(tape, relu, plain=True)) == f"{relu.outputs[0].name} = relu({relu.inputs[0].name})"
+
+
+def test_a_counter_in_a_tape_stays_what_it_was_when_later_batches_have_run() -> None:
+    model = Convnet()
+    images, targets = torch.randn(3, 2, 9, 10), torch.tensor([0, 1, 2])
+    first = record(model, functional.cross_entropy, images, targets)
+    assert len(first.events) > 3
+    record(model, functional.cross_entropy, images, targets)
+    counted = next(event for event in first.events if event.op.name == "add")
+    assert worked(NOWHERE, first, counted, (1, 1)).lines == ["norm.num_batches_tracked = 0 + 1 = 1"]
+
+
+def test_an_update_has_the_decay_of_its_own_group() -> None:
+    model = net()
+    groups = [{"params": [model[0].weight], "weight_decay": 0.0}, {"params": [model[2].weight], "weight_decay": 3.0}]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+
+    def step(batch: Any) -> Tensor:
+        loss = functional.cross_entropy(model(batch["x"]), batch["labels"])
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    tape = Program({"": model}, {"": optimizer}, step).record(rows())
+    first, second = (update_numbers(tape, event) for event in tape.events if event.phase is Phase.UPDATE)
+    assert "λ" not in " ".join(first)
+    assert "λ 3" in " ".join(second)

@@ -62,7 +62,7 @@ class _Windows:
         said = [f"windows {times(self.kernel)}", f"stride {times(self.stride)}"]
         said += [f"padding {times(self.padding)}"] if any(self.padding) else []
         said += [f"dilation {times(self.dilation)}"] if set(self.dilation) != {1} else []
-        return ", ".join(said + (["the last ones cut short"] if call.get("ceil_mode") else []))
+        return ", ".join(said + (["rounded up (ceil_mode)"] if call.get("ceil_mode") else []))
 
 
 def _each(sizes: object, n: int) -> list[int]:

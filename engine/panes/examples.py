@@ -11,11 +11,13 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.lookup.moment import Moment
 from engine.protocol.views import BatchView, Example
+from engine.statistics import plain
 from engine.tape.tape import Tape
 from engine.training.classes import are_classes, predicted_classes, target_classes
 from engine.users_code import users_code
 
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
+_FEW = 3  # numbers of a target or an output that are shown
 _MOST_ROWS = 2000  # whose numbers are sent
 
 
@@ -28,6 +30,7 @@ class Known:
     guesses: Tensor | None
     likely: Tensor | None
     losses: list[float] | None
+    predicted: bool = False  # whether the cursor is past the model's output
 
     @property
     def right(self) -> int | None:
@@ -44,7 +47,7 @@ def known_examples(moment: Moment, tape: Tape) -> Known:
 
 
 def _known(moment: Moment, tape: Tape, predicted: bool) -> Known:
-    known = are_classes(tape.output, tape.targets)
+    known, passed = are_classes(tape.output, tape.targets), predicted
     predicted = predicted and known
     return Known(
         tape.size,
@@ -52,6 +55,7 @@ def _known(moment: Moment, tape: Tape, predicted: bool) -> Known:
         predicted_classes(tape.output) if predicted and tape.output is not None else None,
         _probabilities(moment, tape) if predicted else None,
         _losses(moment, tape) if moment.loss_is_done else None,
+        passed,
     )
 
 
@@ -85,7 +89,20 @@ def _batch(moment: Moment, tape: Tape, known: Known, count: int, order: str, fir
     first = max(1, min(first, len(rows)))
     shown = [_example(moment, tape, row, known) for row in rows[first - 1 : first - 1 + count]]
     numbers = [row + 1 for row in rows[:_MOST_ROWS]]
-    return BatchView(known.size, known.right, shown, order, first, len(rows), numbers)
+    told = any(each.height or each.label or each.prediction or each.loss is not None for each in shown)
+    problem = (
+        "" if told or not shown else "no target, prediction or loss of a single example: inspect X shows the inputs"
+    )
+    kind = _kind(moment, shown)
+    return BatchView(known.size, known.right, shown, order, first, len(rows), numbers, problem, of=kind)
+
+
+def _kind(moment: Moment, examples: list[Example]) -> str:
+    """What the examples are."""
+    if not any(each.height for each in examples):
+        return "examples"
+    about = moment.description
+    return "digits" if about.mean is not None and all(map(str.isdigit, about.classes)) else "pictures"
 
 
 def _losses(moment: Moment, tape: Tape) -> list[float] | None:
@@ -132,8 +149,10 @@ def judged(moment: Moment, tape: Tape, known: Known, row: int) -> tuple[str, str
     """An example's label and prediction, "" for none, and whether it is right; None while there is no prediction."""
     label = None if known.labels is None else int(known.labels[row])
     guess = None if known.guesses is None else int(known.guesses[row])
-    named = _target(tape, row) if label is None else class_name(moment, label)
-    return named, "" if guess is None else class_name(moment, guess), None if guess is None else guess == label
+    if label is None or guess is None:  # a regression has numbers
+        predicted = _numbers(tape.output, row, tape.size) if known.predicted and label is None else ""
+        return _numbers(tape.targets, row, tape.size) if label is None else class_name(moment, label), predicted, None
+    return class_name(moment, label), class_name(moment, guess), guess == label
 
 
 def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
@@ -153,11 +172,11 @@ def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
     )
 
 
-def _target(tape: Tape, row: int) -> str:
-    target = tape.targets
-    if not isinstance(target, Tensor) or target.dim() == 0 or target[row].numel() > 1:
+def _numbers(of_all: object, row: int, size: int) -> str:
+    """What an example has of a tensor with a row for each, where that is a few numbers."""
+    if not isinstance(of_all, Tensor) or not of_all.dim() or len(of_all) != size or of_all[row].numel() > _FEW:
         return ""
-    return f"{float(target[row]):.4g}"
+    return ", ".join(f"{number:.4g}".replace("-", "−") for number in plain(of_all[row]).reshape(-1).tolist())
 
 
 def class_name(moment: Moment, index: int) -> str:

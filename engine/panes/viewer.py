@@ -139,6 +139,7 @@ def _facts(moment: Moment) -> dict[str, Any]:
         "position": moment.position,
         "loss": moment.loss,
         "accuracy": moment.accuracy,
+        "judged": not moment.iteration or known(moment.timeline.series.at("accuracy", moment.iteration)) is not None,
         "learning_rate": moment.learning_rate,
         "losses": moment.losses if len(moment.losses) > 1 else {},
         "rates": None if len(set(rates)) < 2 else (min(rates), max(rates)),

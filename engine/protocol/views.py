@@ -207,6 +207,7 @@ class BatchView(msgspec.Struct, frozen=True):
     problem: str = ""  # why there is nothing to show
     gallery: Gallery | None = None
     confusion: Confusion | None = None
+    of: str = "examples"  # what they are: "digits", "pictures", "examples"
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -397,4 +398,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
     losses: dict[str, float | None] = {}  # by name, where there are several
     rates: tuple[float, float] | None = None  # the least and the greatest, where groups differ
+    judged: bool = True  # whether right and wrong are defined of this batch, so that there is an accuracy
     failed: dict[str, str] = {}  # panes that could not be made, and why, in a line

@@ -15,6 +15,7 @@ import engine
 
 _TORCH = str(Path(torch.__file__).parent)
 _OWN = str(Path(engine.__file__).parent)
+_SCREEN = str(Path(engine.__file__).parent.with_name("nnwalk_tui"))  # which runs the engine where there is no screen
 _MODELS = f"{_OWN}/experiments/models.py"  # ours, and yet what is debugged
 _BETWEEN = f"{_OWN}/program/backwards.py"  # ours, between the user's call and torch's
 
@@ -35,7 +36,7 @@ class _Verdicts(dict[CodeType, bool | None]):
     def __missing__(self, code: CodeType) -> bool | None:
         name = code.co_filename
         theirs: bool | None = not name.startswith((_TORCH, _BETWEEN, "<"))
-        if name.startswith(_OWN) and name not in (_MODELS, _BETWEEN):
+        if name.startswith((f"{_OWN}/", f"{_SCREEN}/")) and name not in (_MODELS, _BETWEEN):
             theirs = None
         self[code] = theirs
         return theirs

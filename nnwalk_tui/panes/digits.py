@@ -70,6 +70,11 @@ class DigitsPane(Pane):
         """Where the pictures come from."""
         return [[(" the first batch comes with the first step", "quiet")]]
 
+    def heading(self, width: int) -> str:
+        """What the examples are."""
+        batch: BatchView = self.data[0]
+        return batch.of if self.kind == "examples" else self.pane_title
+
     def status(self) -> str:
         """How many there are, how many examples are right, and what is shown in which order."""
         batch: BatchView = self.data[0]

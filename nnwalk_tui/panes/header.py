@@ -20,7 +20,9 @@ class HeaderPane(Pane, can_focus=False):
         """Only what the line says, so that other changes do not draw it again."""
         bare = (snapshot.position, snapshot.loss, snapshot.accuracy, snapshot.learning_rate)
         losses, rates = snapshot.losses, snapshot.rates
-        return Snapshot(snapshot.run, Status.PAUSED, *bare, None, None, losses=losses, rates=rates)
+        return Snapshot(
+            snapshot.run, Status.PAUSED, *bare, None, None, losses=losses, rates=rates, judged=snapshot.judged
+        )
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The line."""

@@ -47,7 +47,8 @@ def _place(snapshot: Snapshot, level: int) -> Line:
         line += [gap, *_field(name, f"{number(loss, decimals=3).strip():<7}", is_bad(loss))]
     if level < 4:
         accuracy = missing() if snapshot.accuracy is None else f"{snapshot.accuracy:.2f}"
-        line += [] if snapshot.losses and snapshot.accuracy is None else [gap, *_field("acc", f"{accuracy:>4}")]
+        never = not snapshot.judged or (snapshot.losses and snapshot.accuracy is None)
+        line += [] if never else [gap, *_field("acc", f"{accuracy:>4}")]
     if level < 3:
         rate = "lr" if theme.ascii_only() else "η"
         line += [gap, *_field(rate, _rates(snapshot).ljust(6 if level < 2 else 0))]

@@ -1,0 +1,68 @@
+"""The pane of examples is called by what they are, and shows what there is of them: classes, or numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from engine.launch import open_script
+from engine.protocol.messages import Look
+from engine.protocol.recipe import Script
+from engine.protocol.views import BatchView, Snapshot
+from engine.session import Session
+from tests.support.programs import PROGRAMS
+from tests.support.sessions import small
+from tests.support.zoo import make
+
+
+def seen(session: Session) -> Snapshot:
+    return session.viewer.see(Look(["batch"], digits=4))
+
+
+def batch(session: Session) -> BatchView:
+    view = seen(session).batch
+    assert view is not None
+    return view
+
+
+def regression() -> Session:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    data = [(torch.randn(5, 3), torch.randn(5, 2)) for _ in range(2)]
+    return Session(model, nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=0.1), data)
+
+
+def test_a_regression_shows_what_was_predicted_beside_the_target() -> None:
+    session = regression()
+    session.do("step op")
+    assert batch(session).examples[0].prediction == ""  # not computed yet
+    session.step()
+    tape = session.tape()
+    assert tape is not None
+    assert tape.output is not None
+    assert isinstance(tape.targets, torch.Tensor)
+    for row, example in enumerate(batch(session).examples):
+        for shown, values in ((example.label, tape.targets[row]), (example.prediction, tape.output[row])):
+            numbers = [float(number.replace("−", "-")) for number in shown.split(", ")]
+            assert torch.allclose(torch.tensor(numbers), values, rtol=1e-3)
+        assert example.right is None
+
+
+def test_right_and_wrong_are_defined_of_classes_alone() -> None:
+    for session, judged in ((regression(), False), (small(), True)):
+        assert seen(session).judged  # not known yet
+        session.step()
+        assert seen(session).judged is judged
+
+
+def test_examples_are_called_what_they_are() -> None:
+    for session, kind in ((small(), "digits"), (make("convnet").session(), "pictures"), (regression(), "examples")):
+        session.step()
+        assert batch(session).of == kind
+
+
+def test_a_program_whose_examples_have_nothing_to_show_says_so() -> None:
+    session = open_script(Script(str(PROGRAMS["gan"].file), "gan", 3))
+    session.step()
+    view = batch(session)
+    assert "inspect X" in view.problem or all(each.height or each.label for each in view.examples)

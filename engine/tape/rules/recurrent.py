@@ -1,6 +1,6 @@
 """A layer of an LSTM over all of its steps at once, as torch computes it on a CPU.
 
-z = x·W_ihᵀ + b_ih + h′·W_hhᵀ + b_hh holds the four gates i, f, g, o one after another; ′ is the step before
+z = x·W_ihᵀ + h′·W_hhᵀ + b_ih + b_hh holds the four gates i, f, g, o one after another; ′ is the step before
 (Hochreiter & Schmidhuber 1997; Gers et al. 2000). Backwards the gradients go from the last step to the first.
 """
 
@@ -28,12 +28,13 @@ class _Layer:
 
     def __init__(self, call: Call) -> None:
         self.x = self._in_order(call, _needed(call, "input"))
-        self.w_ih, self.w_hh, b_ih, b_hh = (_needed(call, f"weight{number}") for number in range(4))
+        self.w_ih, self.w_hh = _needed(call, "weight0"), _needed(call, "weight1")
+        bias = _needed(call, "weight2") + _needed(call, "weight3") if call["has_biases"] else 0.0
         h, c = _needed(call, "hx_").reshape(self.x.shape[1], -1), _needed(call, "cx_").reshape(self.x.shape[1], -1)
         self.h, self.c = [h], [c]  # before each step, and after the last
         self.gates: list[tuple[Tensor, ...]] = []
         for x in self.x:
-            i, f, g, o = (x @ self.w_ih.T + b_ih + self.h[-1] @ self.w_hh.T + b_hh).chunk(4, 1)
+            i, f, g, o = (x @ self.w_ih.T + self.h[-1] @ self.w_hh.T + bias).chunk(4, 1)
             gates = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
             self.gates.append(gates)
             self.c.append(gates[1] * self.c[-1] + gates[0] * gates[2])
@@ -105,18 +106,19 @@ def _to_bias(call: Call, index: Index) -> Shown:
 def _lstm(call: Call) -> Rule | None:
     if call["mode"] != _LSTM or call.get("batch_sizes"):
         return None
-    names = "i, f, g, o: the quarters of {input}·{weight0}ᵀ + {weight2} + h′·{weight1}ᵀ + {weight3}"
+    biases = " + {weight2} + {weight3}" if call["has_biases"] else ""
+    names = "i, f, g, o: the quarters of {input}·{weight0}ᵀ + h′·{weight1}ᵀ" + biases
     back = {
         "input": Sketch("dz·{weight0}", _to_input),
         "weight0": Sketch("Σ dzᵀ·{input} of all steps", _to_weight_ih),
         "weight1": Sketch("Σ dzᵀ·h′ of all steps", _to_weight_hh),
-        "weight2": Sketch("Σ dz of all steps and examples", _to_bias),
-        "weight3": Sketch("Σ dz of all steps and examples", _to_bias),
+        "weight2": Sketch("Σ dz of all steps and examples", _to_bias) if biases else "",
+        "weight3": Sketch("Σ dz of all steps and examples", _to_bias) if biases else "",
         "hx_": "",
         "cx_": "",
     }
     forward = Sketch("σ(o) ∗ tanh(c), c = σ(f) ∗ c′ + σ(i) ∗ tanh(g)", _forward)
-    return Rule(forward, back, note=f"{names}; ′ is the step before")  # type: ignore[arg-type]
+    return Rule(forward, back, note=f"{names}; ′ is the step before")
 
 
 RECURRENT: dict[str, tuple[str, MakesRule]] = {"mkldnn_rnn_layer": ("rnn", _lstm)}

@@ -69,7 +69,7 @@ BROKEN = {
         "“maybe” is neither yes nor no",
     ),
     "nameless shape": (HEAD + "# Page\n```equation\n:N×2 = X\n```\n" + TRY, 9, "has a shape but no name"),
-    "endless": (HEAD + "# Page\n" + "word " * 2000 + "\n" + TRY, 1, "more than 10: split it"),
+    "endless": (HEAD + "# Page\n" + ("word " * 100 + "\n") * 20 + TRY, 1, "more than 10: split it"),
 }
 
 

@@ -85,11 +85,11 @@ def _optimizer_symbol(values: Values, symbol: str, full_name: str) -> Tensor | N
     """What the optimizer keeps for a parameter under a symbol ("m", "v", …); None if there is no such."""
     place = values.optimizer_of(full_name)
     spec = None if place is None else spec_of(values.optimizers[place[0]])
-    if place is None or spec is None:
+    if place is None:
         return None
     for key, item in values.optimizer_states()[place[0]].get(place[1], {}).items():
-        names = spec.symbols.get(key)
-        if names is not None and symbol in (key, *names) and item is not None:
+        names = (key,) if spec is None else (key, *spec.symbols.get(key, ()))
+        if symbol in names and item is not None:
             return item if isinstance(item, Tensor) else torch.tensor(float(item))
     return None
 

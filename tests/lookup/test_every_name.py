@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from engine.launch import open_script
 from engine.protocol.messages import GradientLook, GraphLook, Look
@@ -95,6 +96,28 @@ def test_the_words_of_the_header_are_words_of_the_language(word: str, means: str
     session = small()
     session.step()
     assert session.do(f"print {word}").value == session.do(f"print {means}").value is not None
+
+
+class Paced(torch.optim.Optimizer):
+    """An optimizer of the user's own, with a state of its own."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter]["pace"] = self.state[parameter].get("pace", 0.0) + parameter.grad.abs()
+                parameter.data -= group["lr"] * parameter.grad
+
+
+def test_what_any_optimizer_keeps_is_a_function_of_a_parameter() -> None:
+    model = torch.nn.Linear(3, 2)
+    data = [(torch.randn(4, 3), torch.arange(4) % 2)] * 2
+    session = Session(model, torch.nn.CrossEntropyLoss(), Paced(model.parameters()), data)
+    session.step()
+    assert session.do("print norm(pace(weight))").value > 0  # type: ignore[operator]
+    assert "pace" not in session.do("print pace(weight)").error
 
 
 def test_losses_go_by_the_names_that_the_header_has() -> None:

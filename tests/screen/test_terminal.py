@@ -14,6 +14,8 @@ import termios
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from textual import events
@@ -179,6 +181,9 @@ def _keys_of(pieces: tuple[bytes, ...]) -> tuple[list[str], bool]:
     out, into = os.pipe()
     driver = PacedDriver.__new__(PacedDriver)
     driver.fileno, driver.exit_event, driver._debug = out, threading.Event(), False
+    driver._woken, driver._waker = os.pipe()
+    driver._loop, left = cast(Any, SimpleNamespace(call_soon_threadsafe=lambda call: call())), list[bool]()
+    driver._leave = lambda: left.append(True)
     seen: list[events.Key] = []
     driver.process_message = lambda message: seen.append(message)  # type: ignore[arg-type, method-assign]
     reader = threading.Thread(target=driver.run_input_thread)
@@ -189,5 +194,7 @@ def _keys_of(pieces: tuple[bytes, ...]) -> tuple[list[str], bool]:
     time.sleep(0.25)
     os.close(into)
     reader.join(5)
-    os.close(out)
+    for each in (out, driver._woken, driver._waker):
+        os.close(each)
+    assert left == [True], "the application does not hear that the terminal is gone"
     return [key.character if key.is_printable and key.character else key.key for key in seen], not reader.is_alive()

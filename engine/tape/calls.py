@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from engine.tape.rules.rule import Call, Right, Rule
+from engine.tape.rules.rule import LETTERS, Call, Right, Rule
 from engine.tape.tape import Event, Tape, Value
 from engine.tape.versions import Later
 
@@ -31,6 +31,8 @@ def rule_of(tape: Tape, event: Event, backward: Event | None = None) -> tuple[Ru
     )
     if event.op.rule is None or not event.outputs or not event.arguments:
         return None, call
+    if any(len(value.shape) > len(LETTERS) for value in (*event.inputs, *event.outputs)):
+        return None, call  # no letter is left to say over which dimension
     return event.op.rule(call), call
 
 

@@ -151,6 +151,22 @@ def test_a_rule_that_misses_what_was_made_is_not_shown(monkeypatch: pytest.Monke
     assert text(forward_rule(tape, relu, plain=True)) == f"{relu.outputs[0].name} = relu({relu.inputs[0].name})"
 
 
+def test_a_rule_that_cannot_be_checked_is_not_shown() -> None:
+    unfit = OPERATIONS["relu"]._replace(rule=lambda call: Rule("{self} ∗ {weight}", {"self": "{dout}·{weight}"}))
+    tape = record(net(), functional.cross_entropy, torch.randn(4, 6), torch.tensor([0, 1, 2, 1]))
+    relu, _ = events(tape, "relu")
+    relu.arguments["weight"] = tape.events[0].outputs[0]
+    relu.op = unfit
+    found = worked(NOWHERE, tape, relu, (1, 1))
+    assert len(found.lines) == 1
+    assert not found.agrees
+
+
+def test_a_tensor_of_more_dimensions_than_there_are_letters_has_no_formula() -> None:
+    texts = shown("softmax", lambda p: p.softmax(6), (2, 1, 2, 1, 2, 1, 2))
+    assert texts == ("out = softmax(p)", "dp = softmax′(dout)")
+
+
 def test_a_counter_in_a_tape_stays_what_it_was_when_later_batches_have_run() -> None:
     model = Convnet()
     images, targets = torch.randn(3, 2, 9, 10), torch.tensor([0, 1, 2])

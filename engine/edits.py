@@ -109,7 +109,7 @@ def _set_frozen(frozen: bool) -> Callable[[Timeline, str], None]:
     return change
 
 
-def parameters_at(timeline: Timeline, where: str) -> list[torch.nn.Parameter]:
+def parameters_at(timeline: Timeline, where: str) -> list[Tensor]:
     """The parameters of a layer by its number or module path, or one parameter by its name."""
     naming = timeline.naming
     named = dict(timeline.trainer.modules.named_parameters())

@@ -252,7 +252,7 @@ class _Evaluator(ast.NodeVisitor):
         return value.transpose(-1, -2) if isinstance(value, Tensor) and value.dim() > 1 else value
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
-        if isinstance(node.value, ast.Name) and node.value.id in INDEXED:
+        if isinstance(node.value, ast.Name) and node.value.id in INDEXED and not self._is_parameter(node.value.id):
             if not isinstance(node.slice, ast.Constant) or not isinstance(node.slice.value, int):
                 raise ExpressionError(f"“{written(node)}” needs a layer's number", f"for example {node.value.id}[1]")
             return Ref(f"{node.value.id}[{node.slice.value}]")
@@ -265,6 +265,10 @@ class _Evaluator(ast.NodeVisitor):
             raise ExpressionError(f"“{written(node.value)}” is one number", "leave the index away")
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         return self._element(value, parts, node.value)
+
+    def _is_parameter(self, name: str) -> bool:
+        """Whether a parameter is called as a symbol is, or this is the gradient of one."""
+        return any(each in self._values.naming.layer_of for each in (name, name.removeprefix("d")))
 
     def _element(self, tensor: Tensor, parts: list[ast.expr], of: ast.AST) -> Tensor:
         if len(parts) > tensor.dim():

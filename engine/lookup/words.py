@@ -11,9 +11,11 @@ from difflib import get_close_matches
 
 from engine.lookup.names import INDEXED
 
-_WORD = re.compile(r"(?P<head>(?:d:)?[\wℒ](?:[\wℒ.]*[\wℒ])?)(?P<rest>(?:\[[^\s\[\]()'\"]*\]|ᵀ|/\d+|[₀-₉]+)*)")
-_PARTS = re.compile(r"\[[^\]]*\]|ᵀ|/\d+|[₀-₉]+")
-_OF_TAPES = re.compile(r"[…ᵀℒ/₀-₉]")
+_WORD = re.compile(
+    r"(?P<head>(?:d:)?[\wℒ](?:[\wℒ.]*[\wℒ])?)(?P<rest>(?:\[[^\s\[\]()'\"]*\]|ᵀ|/\d+|[₀-₉]+|\.[^\W\d]\w*)*)"
+)
+_PARTS = re.compile(r"\[[^\]]*\]|ᵀ|/\d+|[₀-₉]+|\.\w+")
+_OF_TAPES = re.compile(r"[…ᵀℒ/₀-₉]|^\.|\]\.")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 ALIASES = {"acc": "accuracy", "lr": "learning_rate", "val": "valid_loss", "val_loss": "valid_loss"}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 import torch
-from torch.nn import Parameter
+from torch import Tensor
 
 from engine.errors import ExpressionError
 from engine.experiments.models import Layer
@@ -115,7 +115,7 @@ def _statistics_or_problem(values: Values, ref: Ref) -> Statistics | str:
         return error.problem
 
 
-def _longest(values: Values, layers: list[LayerInfo], named: Mapping[str, Parameter]) -> list[LayerInfo]:
+def _longest(values: Values, layers: list[LayerInfo], named: Mapping[str, Tensor]) -> list[LayerInfo]:
     """Layers that no other is longer than, in some column of a table; the same for the whole tape."""
 
     def find() -> list[LayerInfo]:
@@ -145,7 +145,7 @@ def _remember(moment: Moment, layers: Iterable[LayerView]) -> None:
     moment.timeline.trace.note(moment.iteration, norms)
 
 
-def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:
+def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Tensor]) -> LayerView:
     """A layer before training: of its parameters alone anything is known."""
     found = {
         quantity: _statistics_or_problem(values, Ref(f"{quantity}[{layer.index}]"))
@@ -157,7 +157,7 @@ def _layer(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> 
     return msgspec.structs.replace(_bare(values, layer, named), tensors=tensors, missing=missing)
 
 
-def _bare(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> LayerView:
+def _bare(values: Values, layer: LayerInfo, named: Mapping[str, Tensor]) -> LayerView:
     """A layer without what the cursor has reached of it."""
     own = [named[name] for name in layer.parameters.values()]
     return LayerView(
@@ -173,7 +173,7 @@ def _bare(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> L
     )
 
 
-def _memory(tape: Tape | None, layer: LayerInfo, parameters: list[Parameter]) -> int:
+def _memory(tape: Tape | None, layer: LayerInfo, parameters: list[Tensor]) -> int:
     """Bytes of a layer's parameters, and of what its forward pass makes of the batch."""
     own = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
     made = 0.0 if tape is None else tape.once(f"memory {layer.index}", lambda: _made_by(tape, layer.index))
@@ -207,7 +207,7 @@ def _activation(tape: Tape | None, layer: LayerInfo) -> str:
     return value.event.op.name if value is not None and value.event is not None else ""
 
 
-def _shapes(values: Values, layer: LayerInfo, named: Mapping[str, Parameter]) -> dict[str, list[int]]:
+def _shapes(values: Values, layer: LayerInfo, named: Mapping[str, Tensor]) -> dict[str, list[int]]:
     shapes = {s: list(named[full].shape) for s, full in layer.parameters.items() if s in ("W", "b")}
     tape = values.tape
     for symbol in ("Z", "A") if tape else ():

@@ -15,11 +15,13 @@ _T = TypeVar("_T")
 class Modules(Mapping[str, nn.Module]):
     """Modules by name; `""` is the one whose parameters keep their own names, others put theirs before: `G.0.weight`.
 
-    What is shared between modules, or within one, goes by the first of its names, as in torch.
+    What is shared between modules, or within one, goes by the first of its names, as in torch. `loose` are parameters
+    that none of them holds, by names of their own.
     """
 
-    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+    def __init__(self, modules: Mapping[str, nn.Module], loose: Mapping[str, Tensor] | None = None) -> None:
         self._modules = dict(modules)
+        self.loose = dict(loose or {})
         self._found: Found | None = None
 
     @classmethod
@@ -38,11 +40,11 @@ class Modules(Mapping[str, nn.Module]):
     def __len__(self) -> int:
         return len(self._modules)
 
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Full name and parameter, each once, in the order of the modules."""
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Full name and parameter, each once, in the order of the modules; then those of none."""
         return iter(self.found().parameters.items())
 
-    def parameters(self) -> Iterator[nn.Parameter]:
+    def parameters(self) -> Iterator[Tensor]:
         """Each parameter once."""
         return iter(self.found().parameters.values())
 
@@ -72,7 +74,7 @@ class Modules(Mapping[str, nn.Module]):
     def found(self) -> Found:
         """All of these; found anew only where a part has come, gone or been replaced, since a walk takes its time."""
         if self._found is None or not self._found.holds():
-            self._found = Found(self._modules)
+            self._found = Found(self._modules, self.loose)
         return self._found
 
 
@@ -82,9 +84,10 @@ class Found:
     `names` has the parameters' names by their ids; `empty` names the buffers that are None.
     """
 
-    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+    def __init__(self, modules: Mapping[str, nn.Module], loose: Mapping[str, Tensor]) -> None:
         self.modules = dict(_once(modules, lambda module: module.named_modules()))
-        self.parameters = dict(_once(modules, lambda module: module.named_parameters()))
+        own: Mapping[str, Tensor] = dict(_once(modules, lambda module: module.named_parameters()))
+        self.parameters = {**own, **loose}
         self.buffers = dict(_once(modules, lambda module: module.named_buffers()))
         self.names = {id(parameter): name for name, parameter in self.parameters.items()}
         self.empty = frozenset(

@@ -18,6 +18,7 @@ from engine.program.backwards import Backwards
 from engine.program.batches import Batch, examples_in, split_batch
 from engine.program.copies import alike
 from engine.program.groups import Steps
+from engine.program.loose import loose_parameters
 from engine.program.modules import Modules
 
 
@@ -63,6 +64,14 @@ class Program:
     batches: int | None = None
     name: str = ""
     epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        own = {name: part for name, part in self._functions().items() if part is not None}
+        self.modules = Modules(self.modules, loose_parameters(self.modules, self.optimizers, own))
+
+    def _functions(self) -> dict[str, Any]:
+        """The user's own, by name."""
+        return {"step": self.step, "validate": self.validate}
 
     @property
     def loss_modules(self) -> tuple[nn.Module, ...]:
@@ -130,6 +139,9 @@ class Supervised(Program):
         super().__init__(
             Modules(modules), {"": optimizer}, loader, self._step, state, validation, None, batches, name, epochs
         )
+
+    def _functions(self) -> dict[str, Any]:
+        return {"loss": self.loss}
 
     @property
     def optimizer(self) -> Optimizer:

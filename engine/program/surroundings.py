@@ -128,7 +128,7 @@ class _Walk:
             self._tensors_of(name, item)
         if isinstance(item, Optimizer) and id(item) not in self._known:
             self.copies[name] = Copy(copied(item.state_dict()), own=item)
-        inside = _inside(item)
+        inside = parts_of(item)
         if inside is None:
             self.noted[name] = item
             return
@@ -164,7 +164,7 @@ class _Walk:
                 self.copies[f"{name}.{inner}"] = Copy(copied(tensor), own=tensor)
 
 
-def _inside(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
+def parts_of(item: Any) -> Iterable[tuple[str, Any, Any]] | None:
     """The parts of an object that may change, with a word and a key for each; None for one that is not looked into."""
     if isinstance(item, types.FunctionType):
         return _of_function(item)

@@ -29,7 +29,7 @@ def plain_edit(session: Debugger, edit: Edit) -> list[str]:
     if edit.name in ("freeze", "unfreeze"):
         chosen = {id(parameter) for parameter in parameters_at(session.timeline, edit.value)}
         names = [name for name, p in session.trainer.modules.named_parameters() if id(p) in chosen]
-        return [f"for name in {names!r}:", f"    P[name].requires_grad_({edit.name == 'unfreeze'})"]
+        return [f"{_parameter(session, name)}.requires_grad_({edit.name == 'unfreeze'})" for name in names]
     target = _code(session, edit, edit.name)
     return ["with torch.no_grad():", f"    {target}.copy_(torch.as_tensor({_code(session, edit, edit.value)}))"]
 
@@ -80,7 +80,7 @@ def _code(session: Debugger, edit: Edit, expression: str) -> str:
 def _translate(session: Debugger, node: ast.AST) -> str:
     match node:
         case ast.Constant(value=str(name)):
-            return f"P[{session.values().parameter_name(Ref(name)) or _unknown(name)!r}]"
+            return _parameter(session, _parameter_name(session, name) or _unknown(name))
         case ast.Constant(value=value):
             return repr(value)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -92,9 +92,29 @@ def _translate(session: Debugger, node: ast.AST) -> str:
         case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _FUNCTIONS:
             return f"torch.{name}({_translate(session, argument)})"
         case ast.Name() | ast.Subscript():
-            full_name = session.values().parameter_name(Ref(ast.unparse(node)))
-            return f"P[{full_name!r}]" if full_name else _element(session, node)
+            full_name = _parameter_name(session, ast.unparse(node))
+            return _parameter(session, full_name) if full_name else _element(session, node)
     return _unknown(ast.unparse(node))
+
+
+def _parameter_name(session: Debugger, name: str) -> str | None:
+    """Its full name; None for anything else, a gradient too."""
+    ref = session.values().ref(name) or Ref(name)
+    return None if ref.is_gradient else session.values().parameter_name(ref)
+
+
+def _parameter(session: Debugger, full_name: str) -> str:
+    """A parameter by its name; one of no module by its place in an optimizer."""
+    loose = session.trainer.modules.loose
+    if full_name not in loose:
+        return f"P[{full_name!r}]"
+    for name, optimizer in session.trainer.optimizers.items():
+        for group, values in enumerate(optimizer.param_groups):
+            place = next((n for n, parameter in enumerate(values["params"]) if parameter is loose[full_name]), None)
+            if place is not None:
+                known = "optimizer" if isinstance(session.trainer.program, Supervised) else f"optimizers[{name!r}]"
+                return f"{known}.param_groups[{group}]['params'][{place}]"
+    return _unknown(full_name)
 
 
 def _element(session: Debugger, node: ast.AST) -> str:

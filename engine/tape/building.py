@@ -187,6 +187,8 @@ class Builder:
             value.name = self._numbered("mask")
         elif info.operation.activation and first is not None and first.root().symbol in ("Z", "N"):
             self._name(value, "A", first.root().layer)
+        if info.folded and not value.name:
+            value.name = self._numbered("c")
         self._introduce(tensor, value, hold=True)
         return value
 

@@ -96,6 +96,9 @@ class Naming:
         for name in names.values():
             self.short_name.setdefault(name, name)
             self.layer_of.setdefault(name, 0)
+        for name in list(self.full_name):
+            if name in self.layer_of or name.partition("[")[0] in self.layer_of:  # W[1] is of a parameter called W
+                del self.full_name[name]
 
     def _add(self, layer: LayerInfo, local: str, full: str) -> None:
         symbol = _PARTS.get(local, local)

@@ -199,8 +199,7 @@ class Onlooker:
         self._log.rows.extend(self._tracked.reassigned())
         self._log.rows.append(passed)
         self._tracked.passes.append(passed)
-        named = all(self._tracked.name_of(leaf) for _, leaf in graph.leaves)
-        if named and not (create_graph or inputs) and self._may_be_quick() and quick(graph):
+        if not (create_graph or inputs) and self._may_be_quick() and quick(graph):
             passed.capture(graph, engine, call)
             for leaf, version in passed.versions.items():
                 version.name = f"d{self._tracked.name_of(leaf.variable)}"
@@ -238,8 +237,9 @@ class Onlooker:
         for _, leaf in graph.leaves:
             if not self._tracked.name_of(leaf):
                 name = variable_of(leaf, frames)
-                if name and name not in self._tracked.parameters and name not in self._tracked.loose:
-                    self._tracked.loose[name] = leaf
+                if not name or name in self._tracked.parameters or name in self._tracked.loose:
+                    name = f"leaf{len(self._tracked.loose) + 1}"
+                self._tracked.loose[name] = leaf
 
     # ── between ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -26,7 +26,7 @@ class Tracked:
         self.parameters: Mapping[str, Tensor] = found.parameters
         self.buffers: Mapping[str, Tensor] = found.buffers
         self.names = found.names
-        self.loose: dict[str, Tensor] = {}  # leaves that no module holds, by the user's name
+        self.loose: dict[str, Tensor] = {}  # leaves that came to be within the step, by the user's name
         self._optimizers = dict(optimizers)
         self.optimizer_names = {id(optimizer): name for name, optimizer in optimizers.items()}
         self.latest: dict[str, Version] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ def output_with(
     Raises ModelError if the user's code does.
     """
     copies = _copies(trainer, tensors)
-    with trainer.untouched(), users_code("computing the model"):
+    with trainer.untouched(), _loose_as(trainer, tensors), users_code("computing the model"):
         if random is not None:
             random.restore()
         return functional_call(trainer.model, copies, inputs)
@@ -32,7 +33,7 @@ def output_with(
 def predicted_with(trainer: Trainer, tensors: Mapping[str, Tensor], inputs: tuple[Any, ...]) -> Any:
     """The same in evaluation mode, without gradients."""
     copies = _copies(trainer, tensors)
-    with trainer.untouched(), torch.no_grad(), users_code("computing the model"):
+    with trainer.untouched(), _loose_as(trainer, tensors), torch.no_grad(), users_code("computing the model"):
         for module in trainer.modules.values():
             module.eval()
         return functional_call(trainer.model, copies, inputs)
@@ -47,8 +48,26 @@ def loss_with(
 ) -> Tensor:
     """The loss that a batch has with these tensors."""
     output = output_with(trainer, tensors, inputs, random)
-    with trainer.untouched(), users_code("computing the loss"):
+    with trainer.untouched(), _loose_as(trainer, tensors), users_code("computing the loss"):
         return trainer.loss(output, targets)
+
+
+@contextmanager
+def _loose_as(trainer: Trainer, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Parameters of no module hold these values for a moment: the model takes no other tensor for them."""
+    loose = trainer.modules.loose
+    held = {name: parameter.detach().clone() for name, parameter in loose.items()}
+    _put(loose, {name: tensors.get(name, was) for name, was in held.items()})
+    try:
+        yield
+    finally:
+        _put(loose, held)
+
+
+@torch.no_grad()
+def _put(loose: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    for name, parameter in loose.items():
+        parameter.copy_(values[name])
 
 
 def _copies(trainer: Trainer, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -99,7 +99,7 @@ def check_bits(make: Callable[[], Program], batches: int = 4, read: bool = True)
     return recorded
 
 
-def parameters(program: Program) -> list[tuple[str, nn.Parameter]]:
+def parameters(program: Program) -> list[tuple[str, Tensor]]:
     """Full name and parameter."""
     return list(Modules.of(program.modules).named_parameters())
 

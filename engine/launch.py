@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from engine.cursor import HISTORY_BYTES
+from engine.errors import ExperimentError, RecordingError
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.description import Description
 from engine.experiments.experiment import MODELS, Experiment
+from engine.program.devices import choose_device
 from engine.program.program import Program
 from engine.program.script import load_script
 from engine.protocol.recipe import Job, Script
@@ -82,9 +84,27 @@ def open_job(job: Job, progress: Progress | None = None) -> tuple[Session, Recor
 
 def _recorded(job: Job, recording: Recording) -> Experiment | Script | None:
     saved, named = recording.script, job.script
+    if recording.experiment is not None:
+        return _placed(job, recording.experiment)
+    if job.device:
+        raise RecordingError("a program of your own lives where it says itself", "choose the device in its FUNCTION")
     if saved is None or named is None:
-        return recording.experiment
+        return None
     return msgspec.structs.replace(saved, path=named.path, function=named.function)
+
+
+def _placed(job: Job, experiment: Experiment) -> Experiment:
+    """A recorded experiment on its own device, or the job's. Raises RecordingError if it is not here."""
+    device = job.device or experiment.device
+    try:
+        return msgspec.structs.replace(experiment, device=choose_device(device))
+    except ExperimentError as error:
+        if job.device:
+            raise
+        raise RecordingError(
+            f"{job.recording} was run on {device}, which is not here",
+            f"go on elsewhere, to other bits: nnwalk-tui open {job.recording} --device cpu",
+        ) from error
 
 
 def describe(parts: Assembly) -> Description:

@@ -20,6 +20,7 @@ from nnwalk_tui.options import Program, ScriptName, experiment_options, program_
 from nnwalk_tui.terminal import before_the_screen, can_show_screen, guard_output
 
 _USAGE = 2
+_DEVICE = "Another than the recorded one, where that is not there: cpu, cuda, cuda:N, mps, auto. Bits will differ."
 _ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lesson_command"}
 
 
@@ -112,18 +113,20 @@ def run(
 @commands.command("open", short_help="a recording that was saved")
 @click.argument("recording", type=click.Path())
 @click.option("--script", type=ScriptName(), metavar="FILE.py:FUNCTION", help="Of a recording of your own model.")
+@click.option("--device", default="", help=_DEVICE)
 @program_options
-def open_recording(recording: str, script: Script | None, **options: Any) -> None:
+def open_recording(recording: str, script: Script | None, device: str, **options: Any) -> None:
     """Go on from a recording: the run is replayed to where it was saved, and its bits are checked."""
-    job = Job(recording=recording, script=script)
+    job = Job(recording=recording, script=script, device=device)
     sys.exit(_start(job, Program.of(options)))
 
 
 @commands.command("resume", short_help="the run that was interrupted last")
 @click.argument("name", default="")
 @click.option("--list", "as_list", is_flag=True, help="Print the runs that are kept, the last first.")
+@click.option("--device", default="", help=_DEVICE)
 @program_options
-def resume(name: str, as_list: bool, **options: Any) -> None:
+def resume(name: str, as_list: bool, device: str, **options: Any) -> None:
     """Go on with the last run that was left, lost its line, or was killed; or with that of a NAME in the list.
 
     One that cannot be read is named, and the one before it is taken.
@@ -138,7 +141,7 @@ def resume(name: str, as_list: bool, **options: Any) -> None:
         elif as_list:
             click.echo(f"{path.stem}  {_brief(found)}")
         else:
-            sys.exit(_start(Job(recording=str(path), script=found.script), program))
+            sys.exit(_start(Job(recording=str(path), script=found.script, device=device), program))
     if not as_list:
         there_is = f"there is no run “{name}”: nnwalk-tui resume --list" if name else "there is no run to resume"
         raise click.UsageError(f"{there_is}; start one with nnwalk-tui")

@@ -26,6 +26,7 @@ class Job(msgspec.Struct, frozen=True):
     experiment: Experiment | None = None
     script: Script | None = None
     recording: str = ""  # path
+    device: str = ""  # another than the recording's
     history_bytes: int = 256 * 2**20
     audit: bool = False  # batches are run and shown, but not applied
     autosave: str = ""  # path of the recording that is kept up to date

@@ -215,7 +215,9 @@ def _fits(timeline: Timeline, tensors: dict[str, Tensor], about: _About) -> bool
     shapes = {name: tensors[name].shape for name in parameters if name in tensors}
     held = {name.removeprefix("h.") for name in tensors if name.startswith("h.")} | set(about.held)
     series = all(len(tensor) == about.iteration for name, tensor in tensors.items() if name.startswith("s."))
-    there = set(about.devices.values()) <= set(devices_there())
+    there = set(about.devices.values()) <= set(devices_there()) and all(
+        about.devices.get(f"p.{name}", "cpu") == str(before.tensors[name].device) for name in before.parameters
+    )
     return parameters == shapes and modes and held <= before.held.copies.keys() and series and there
 
 

@@ -93,7 +93,16 @@ def _verdict(session: Debugger, recording: Recording) -> str:
     if same:
         return "the same bits as recorded" if recording.digest else "back where it stood"
     there = f"recorded with torch {recording.torch}, this is {here}" if recording.torch != here else f"torch {here}"
+    there += _moved(session, recording)
     return (
         f"warning: this machine's arithmetic differs: loss {loss!r} here, {recording.loss} recorded ({there}); "
         "the run is like the recorded one, but not the same"
     )
+
+
+def _moved(session: Debugger, recording: Recording) -> str:
+    """Where it ran and where it runs, if that is another device."""
+    then, now = recording.experiment, session.recipe
+    if then is None or not isinstance(now, Experiment) or then.device == now.device:
+        return ""
+    return f"; recorded on {then.device}, this is {now.device}"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from engine.errors import EngineError, RecordingError
-from engine.launch import open_job
-from engine.protocol.recipe import Job
+from engine.launch import open_job, open_script
+from engine.protocol.recipe import Job, Script
 from engine.recordings.recording import VERSION, read_recording
 from engine.recordings.restore import restore
 from tests.support.reopened import opened, with_watches
@@ -247,3 +247,34 @@ def test_a_mutated_recording_opens_or_is_refused(content: bytes, seed: int, tmp_
 @pytest.mark.parametrize("seed", range(10, 310))
 def test_many_mutated_recordings_open_or_are_refused(content: bytes, seed: int, tmp_path: Path) -> None:
     attempt(tmp_path / "run.json", mutate(content, seed))
+
+
+def test_a_run_of_a_device_that_is_not_here_names_the_way_on_without_it(content: bytes, tmp_path: Path) -> None:
+    path, saved = tmp_path / "run.json", json.loads(content)
+    saved["experiment"]["device"] = "cuda:7"
+    refused(
+        path, saved, f"was run on cuda:7, which is not here — go on elsewhere, to other bits: nnwalk-tui open {path}"
+    )
+    session, recording = open_job(Job(recording=str(path), device="cpu"))
+    assert recording is not None
+    assert restore(session, recording) == "the same bits as recorded"  # which were the CPU's, in truth
+    saved["digest"], saved["loss"] = "0" * 64, "1.5"
+    path.write_text(json.dumps(saved))
+    session, recording = open_job(Job(recording=str(path), device="cpu"))
+    assert recording is not None
+    assert "recorded on cuda:7, this is cpu" in restore(session, recording)
+    with pytest.raises(EngineError, match="no device “cuda:8” here"):
+        open_job(Job(recording=str(path), device="cuda:8"))
+
+
+def test_a_script_s_device_is_its_own_affair(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "import torch\n\n\ndef run():\n    model = torch.nn.Linear(2, 1)\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+        "    return model, torch.nn.MSELoss(), optimizer, [(torch.ones(3, 2), torch.ones(3, 1))]\n"
+    )
+    recipe, path = Script(str(script), "run"), tmp_path / "run.json"
+    assert not open_script(recipe).do(f"save {path}").error
+    with pytest.raises(RecordingError, match="choose the device in its FUNCTION"):
+        open_job(Job(recording=str(path), script=recipe, device="cpu"))

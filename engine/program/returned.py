@@ -33,6 +33,11 @@ def program_of(where: str, returned: Any) -> Program:
     """
     if isinstance(returned, tuple | list):
         return _supervised(where, _in_order(where, returned))
+    if callable(getattr(returned, "fit", None)):
+        raise ModelError(
+            f"{where} returned a {type(returned).__name__}, whose loop is its own: it cannot be stepped",
+            "return its module, an optimizer, the loader, and a step that calls training_step: README, Recipes",
+        )
     named = _by_name(returned)
     if named.keys() & {"step", "modules", "optimizers"}:
         return _own(where, named)

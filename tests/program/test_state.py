@@ -331,3 +331,15 @@ def test_a_compiled_model_runs_eagerly_and_that_is_said() -> None:
         assert session.digest() == last
     finally:
         torch.compiler.set_stance("default")
+
+
+def test_a_trainer_with_a_loop_of_its_own_is_refused_with_what_to_return() -> None:
+    class Trainer:
+        """As Lightning's: it has a model and optimizers, and yet no step."""
+
+        model, optimizers = nn.Linear(2, 1), ()
+
+        def fit(self) -> None: ...
+
+    with pytest.raises(ModelError, match=r"made\(\) returned a Trainer, whose loop is its own.*training_step"):
+        program_of("made()", Trainer())

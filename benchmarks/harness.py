@@ -57,9 +57,22 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def ratio(subject: Callable[[], object], baseline: Callable[[], object], pairs: int, warm_up: int = 2) -> float:
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """How long the processor takes for `work`, whatever else the machine does meanwhile; of all threads together."""
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def ratio(
+    subject: Callable[[], object],
+    baseline: Callable[[], object],
+    pairs: int,
+    warm_up: int = 2,
+    clock: Callable[[Callable[[], object]], float] = seconds,
+) -> float:
     """Time of `subject` over time of `baseline`: the median over pairs, after `warm_up` pairs that do not count."""
-    taken = [(seconds(subject), seconds(baseline)) for _ in range(pairs + warm_up)][warm_up:]
+    taken = [(clock(subject), clock(baseline)) for _ in range(pairs + warm_up)][warm_up:]
     return ratio_of(taken)
 
 

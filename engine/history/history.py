@@ -12,9 +12,10 @@ from collections import OrderedDict
 
 from engine.training.state import State
 
-_CHECKPOINTS_SHARE = 0.9
+_CHECKPOINTS_SHARE = 0.925
 _RECENT = 64  # states of batches last visited, or as many as lie between two checkpoints
-_FIRST_INTERVAL = 56  # batches: a checkpoint costs a small network 1 % of them, and 8,000 of Adam's fit the budget
+_FEWEST_RECENT = 2  # those around a batch
+_FIRST_INTERVAL = 48  # batches: a jump replays fewer, and 8,000 of a small network with Adam fit 256 MB
 
 
 class History:
@@ -56,7 +57,7 @@ class History:
         """How many states of the batches last visited can be held at once."""
         held = self._recent or self._checkpoints
         fitting = (self.budget - self._checkpoint_bytes) // next(reversed(held.values())).bytes
-        return max(2, min(fitting, self._most_recent))
+        return max(_FEWEST_RECENT, min(fitting, self._most_recent))
 
     @property
     def _most_recent(self) -> int:
@@ -102,11 +103,16 @@ class History:
         self.budget *= 2
 
     def _limit(self) -> None:
-        while self._checkpoint_bytes > self.budget * _CHECKPOINTS_SHARE and len(self._checkpoints) > 2:
+        while self._checkpoint_bytes > self._room_for_checkpoints() and len(self._checkpoints) > 2:
             self._thin()
-        while len(self._recent) > (self._most_recent if self.bytes <= self.budget else 2):
+        while len(self._recent) > (self._most_recent if self.bytes <= self.budget else _FEWEST_RECENT):
             _, dropped = self._recent.popitem(last=False)
             self._recent_bytes -= dropped.bytes
+
+    def _room_for_checkpoints(self) -> float:
+        """Bytes: their share, less where states are so large that two recent ones would not fit beside it."""
+        state = next(reversed(self._checkpoints.values()))
+        return min(self.budget * _CHECKPOINTS_SHARE, self.budget - _FEWEST_RECENT * state.bytes)
 
     def _thin(self) -> None:
         self.interval *= 2

@@ -15,11 +15,11 @@ from engine.errors import ModelError
 from engine.program.copies import alike as alike
 from engine.program.copies import copied
 from engine.program.held import Held
-from engine.program.modules import Modules
+from engine.program.modules import Found, Modules
 from engine.training.memory import Copies, Memory
 from engine.training.randomness import RandomState
 
-_WITH_HOLES = 1.25
+_WITH_HOLES = 1.12
 _REST = 8192  # bytes of a state that are not in tensors
 
 
@@ -86,10 +86,10 @@ class Capture(NamedTuple):
     copies: Copies
 
 
-def capture_all(memory: Memory, modules: Modules, optimizers: Mapping[str, Optimizer], gradients: bool) -> Capture:
+def capture_all(memory: Memory, parts: Found, optimizers: Mapping[str, Optimizer], gradients: bool) -> Capture:
     """Copies of everything, into one block of memory."""
-    own = dict(named_tensors(modules))
-    carried = {name: p.grad for name, p in modules.named_parameters() if p.grad is not None} if gradients else {}
+    own = {**parts.parameters, **parts.buffers}
+    carried = {name: p.grad for name, p in parts.parameters.items() if p.grad is not None} if gradients else {}
     kept = {name: _kept(optimizer) for name, optimizer in optimizers.items()}
     of_optimizers = [item for state in kept.values() for _, _, item in state if isinstance(item, Tensor)]
     copies = memory.copies([*own.values(), *carried.values(), *of_optimizers])

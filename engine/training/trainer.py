@@ -240,10 +240,10 @@ class Trainer:
 
     def capture(self) -> State:
         """A copy of everything, at the border between two batches."""
-        taken = states.capture_all(self._memory, self.modules, self.optimizers, self.program.keeps_gradients)
+        parts = self.modules.found()
+        taken = states.capture_all(self._memory, parts, self.optimizers, self.program.keeps_gradients)
         held = self._surroundings.capture()
         self._captured_random = RandomState.capture(self.generator).unless_same(self._captured_random)
-        parts = self.modules.found()
         return State(
             self.epoch,
             self.batch,

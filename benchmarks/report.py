@@ -26,6 +26,7 @@ Measured on {machine}.
 
 - Ratios are taken within one run: the two sides take turns (A B A B …), and the median of the pairs' ratios counts, so
   that what else the machine does slows both alike.
+- Recording and jumps are compared by processor time: both sides compute on one thread and wait for nothing.
 - Before each, 2 GB of memory are written to and given back: on a virtual machine the first touch of a page may cost ten
   times a later one, and what happened to be touched would decide.
 - The plain loop is what anyone would write: 784-128-64-10 as an `nn.Sequential`, cross-entropy, batch 64, one thread,

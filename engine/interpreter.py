@@ -58,10 +58,10 @@ def _said(text: str) -> Outcome:
 
 
 def _moved(session: Debugger, place: Position) -> Outcome:
-    return Outcome(None, _where(session, place))
+    return Outcome(None, _arrived(session, place))
 
 
-def _where(session: Debugger, place: Position) -> str:
+def _arrived(session: Debugger, place: Position) -> str:
     where = f"epoch {place.epoch} batch {place.batch}/{session.batches}"
     tape = session.timeline.held_tape(session.iteration) if session.event is not None else None
     if tape is not None and session.event is not None:
@@ -83,7 +83,7 @@ def _where(session: Debugger, place: Position) -> str:
 
 def _stopped(session: Debugger, hit: Hit | None, until: str, became: str = "") -> Outcome:
     """Where a run came to, and why it stopped, "" for one that was to stop nowhere; and what it made of the model."""
-    where = _where(session, session.position)
+    where = _arrived(session, session.position)
     if hit is not None:
         return Outcome(None, f"{hit_text(hit)}\n{where}", hit)
     if until:
@@ -273,7 +273,7 @@ def _unwatch(session: Debugger, number: str) -> Outcome:
 
 def _switch(session: Debugger, name: str) -> Outcome:
     session.switch(name)
-    return Outcome(None, f"on branch {name}: {_where(session, session.position)}")
+    return Outcome(None, f"on branch {name}: {_arrived(session, session.position)}")
 
 
 def _name(session: Debugger, name: str) -> Outcome:

@@ -1,7 +1,8 @@
 """The screen's rows of the command table, and the one table that says which key means which command.
 
 A key is never more than a command text: what `o` does, `:step op` does too, and the palette and `?` list the same rows.
-A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of the app; a new key is a row of KEYS.
+A new screen command is a row of SCREEN_COMMANDS and a method `screen_NAME` of the app or of the part that does it; a
+new key is a row of KEYS.
 """
 
 from __future__ import annotations

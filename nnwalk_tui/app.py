@@ -278,8 +278,7 @@ class NNWalkApp(App[None]):
 
     def _goto_event(self, event: int) -> None:
         if self.snapshot is not None:
-            here = self.snapshot.position
-            self.perform(f"goto {here.epoch}:{here.batch}:{event}")
+            self.perform(f"goto {self.snapshot.position.epoch}:{self.snapshot.position.batch}:{event}")
 
     @on(CommandLine.Entered)
     def enter_command(self, message: CommandLine.Entered) -> None:

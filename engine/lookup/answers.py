@@ -33,7 +33,7 @@ def for_json(value: Any) -> Any:
         return {key: for_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [for_json(item) for item in value]
-    return value
+    return for_json(msgspec.to_builtins(value)) if isinstance(value, msgspec.Struct) else value
 
 
 _SHORT = 8  # numbers in a row that need no shape beside them

@@ -142,7 +142,7 @@ def _facts(moment: Moment) -> dict[str, Any]:
         "judged": not moment.iteration or known(moment.timeline.series.at("accuracy", moment.iteration)) is not None,
         "learning_rate": moment.learning_rate,
         "losses": moment.losses if len(moment.losses) > 1 else {},
-        "rates": None if len(set(rates)) < 2 else (min(rates), max(rates)),
+        "rate_range": None if len(set(rates)) < 2 else (min(rates), max(rates)),
         "valid_loss": None if found is None else found.get("loss"),
         "valid_accuracy": None if found is None else known(found.get("accuracy")),
     }

@@ -380,7 +380,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     position: Position
     loss: float | None  # this batch's, before the update
     accuracy: float | None  # of the predictions that the loss was taken on
-    learning_rate: float | None  # where all parameter groups have one and the same; see rates
+    learning_rate: float | None  # where all parameter groups have one and the same; see rate_range
     valid_loss: float | None  # the latest at or before the position
     valid_accuracy: float | None
     tape: TapeView | None = None
@@ -397,6 +397,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
     problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
     losses: dict[str, float | None] = {}  # by name, where there are several
-    rates: tuple[float, float] | None = None  # the least and the greatest, where groups differ
+    rate_range: tuple[float, float] | None = None  # the least and the greatest, where groups differ
     judged: bool = True  # whether right and wrong are defined of this batch, so that there is an accuracy
     failed: dict[str, str] = {}  # panes that could not be made, and why, in a line

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from engine.protocol.messages import VIEWS
 from engine.protocol.views import Snapshot
 from nnwalk_tui.catalogue import BY_NAME
 from nnwalk_tui.colours import theme
@@ -78,7 +79,7 @@ class Pane(Widget, can_focus=True):
         super().__init_subclass__(**options)
         cls.pane_name = cls.__module__.rpartition(".")[2]
         cls.pane_title = vars(cls).get("pane_title", cls.pane_name)
-        cls.looks = vars(cls).get("looks", frozenset({cls.pane_name} & set(Snapshot.__struct_fields__)))
+        cls.looks = vars(cls).get("looks", frozenset({cls.pane_name} & set(VIEWS)))
         cls.number = BY_NAME[cls.pane_name].key if cls.pane_name in BY_NAME else ""
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

@@ -19,9 +19,9 @@ class HeaderPane(Pane, can_focus=False):
     def part(self, snapshot: Snapshot) -> object:
         """Only what the line says, so that other changes do not draw it again."""
         bare = (snapshot.position, snapshot.loss, snapshot.accuracy, snapshot.learning_rate)
-        losses, rates = snapshot.losses, snapshot.rates
+        losses, rates = snapshot.losses, snapshot.rate_range
         return Snapshot(
-            snapshot.run, Status.PAUSED, *bare, None, None, losses=losses, rates=rates, judged=snapshot.judged
+            snapshot.run, Status.PAUSED, *bare, None, None, losses=losses, rate_range=rates, judged=snapshot.judged
         )
 
     def draw(self, width: int, height: int) -> list[Line]:

@@ -57,8 +57,8 @@ def _place(snapshot: Snapshot, level: int) -> Line:
 
 def _rates(snapshot: Snapshot) -> str:
     """The learning rate; of groups that differ, from the least to the greatest."""
-    if snapshot.rates is not None:
-        return "{:.4g}…{:.4g}".format(*snapshot.rates)
+    if snapshot.rate_range is not None:
+        return "{:.4g}…{:.4g}".format(*snapshot.rate_range)
     return missing() if snapshot.learning_rate is None else f"{snapshot.learning_rate:.4g}"
 
 

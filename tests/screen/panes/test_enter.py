@@ -19,7 +19,7 @@ from tests.support.live import live
         ((80, 24), "3 down down enter", "dW[2]"),
         ((120, 40), "3 v v v down enter", "dZ[2]"),
         ((120, 40), "3 h down enter", "db[1]"),
-        ((80, 24), "1 up down down down down down enter", "L"),
+        ((80, 24), "1 up down down down down down enter", "ℒ"),
     ],
     ids=str,
 )

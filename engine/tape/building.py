@@ -313,7 +313,8 @@ class Builder:
             return tensor.detach()
         if before.dtype != tensor.dtype or storage_of(tensor) != storage_of(live):
             return tensor.detach()
-        return before.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset() - live.storage_offset())
+        offset = before.storage_offset() + tensor.storage_offset() - live.storage_offset()  # states share one memory
+        return before.as_strided(tensor.shape, tensor.stride(), offset)
 
     # ── backward ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

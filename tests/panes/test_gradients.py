@@ -44,7 +44,7 @@ def test_norms_are_those_of_the_gradients_by_name() -> None:
     assert list(found) == ["W[1]", "b[1]", "W[2]", "b[2]", "W[3]", "b[3]", "Z[1]", "Z[2]", "Z[3]"]
     assert [each.kind for each in found.values()] == ["W", "b"] * 3 + ["Z"] * 3
     for name, each in found.items():
-        assert each.norm == pytest.approx(float(session.values().get(Ref(f"d{name}")).norm()), rel=1e-6)
+        assert each.norm == pytest.approx(float(session.values().get(Ref(f"d{name}")).double().norm()), rel=1e-6)
         assert (each.ratio is None) == (each.kind == "Z")
 
 

@@ -58,6 +58,9 @@ def _reads_as_it_is(head: str, parts: list[str]) -> bool:
 def nearest(word: str, names: Iterable[str]) -> str:
     """The three names that a wrong one is most like."""
     known = list(dict.fromkeys(names))
-    plain = {name.lower(): name for name in known}
-    found = [plain[each] for each in get_close_matches(word.lower(), plain, 3, cutoff=0.0)]
+    plain: dict[str, str] = {}
+    for name in known:
+        plain.setdefault(name.partition("[")[0].lower(), name)
+    alike = get_close_matches(word.partition("[")[0].lower(), plain, 3, cutoff=0.0)
+    found = [plain[each] for each in alike]
     return f"nearest are {', '.join(found)}; names lists all"

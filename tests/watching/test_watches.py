@@ -268,10 +268,10 @@ def test_a_break_at_a_place_that_does_not_exist_names_it(words: str) -> None:
         ("op == reluu and layer == 2", "reluu", "relu"),
         ("path == layers.9", "layers.9", "layers.0"),
         ("lss > 2", "lss", "loss"),
-        ("norm(dW[1]) < thrsh", "thrsh", "learning_rate"),
+        ("norm(dW[1]) < thrsh", "thrsh", "nearest are"),
         ("nrm(dW[1]) < 1", "nrm", "norm"),
         ("norm(dW[7]) < 1", "7", "layers are 1 to 3"),
-        ("norm(dQ[1]) < 1", "dQ", "names are"),
+        ("norm(dQ[1]) < 1", "dQ", "dZ[1]"),
     ],
 )
 def test_a_wrong_word_is_named_with_what_exists(expression: str, wrong: str, exists: str) -> None:

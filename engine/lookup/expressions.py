@@ -12,6 +12,7 @@ import operator
 import re
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -56,6 +57,7 @@ _SIGNS = {
 }
 _DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _ADDRESS = re.compile(r"\b(d?)([xzawb])([₀-₉]+)(?:[,،]([₀-₉]+))?\[(\d+)\](?:\((\d+)\))?")
+_SYMBOL = re.compile(rf"(?:{'|'.join(INDEXED)})\[\d+\]")
 _PATH = re.compile(r"\bpath\s*([=!]=)\s*([\w.]+)")  # of a module: layer1.0.conv1
 _ALL = "__everywhere__"
 
@@ -73,14 +75,19 @@ def parse(
         raise ExpressionError(f"the expression is {len(text)} characters long", f"the most is {_LONGEST}")
     source = _plain(text, is_named, row_of)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's advice on how to write Python
-            tree = ast.parse(source.strip(), mode="eval").body
+        return _read(source.strip())
     except SyntaxError as error:
         where = (error.text or source)[max(0, (error.offset or 1) - 1) :].strip() or "the end"
         raise ExpressionError(f"“{text}” does not read: stuck at “{where[:20]}”", "see help print") from None
     except (ValueError, MemoryError, RecursionError):
         raise ExpressionError("the expression is too deeply nested, or has a zero byte", "shorten it") from None
+
+
+@lru_cache(maxsize=256)  # a pane asks for the same at each frame
+def _read(source: str) -> ast.expr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's advice on how to write Python
+        tree = ast.parse(source, mode="eval").body
     check_depth(tree)
     return tree
 
@@ -104,6 +111,8 @@ def evaluate_tree(tree: ast.expr, values: Values) -> Any:
 
 
 def _plain(text: str, is_named: Callable[[str], bool], row_of: Callable[[int], int]) -> str:
+    if _SYMBOL.fullmatch(text):
+        return text  # W[1] reads as it is
     text = _PATH.sub(r"path \1 '\2'", text)
     pieces = split_quotes(quoted(text, is_named))
     return "".join(piece if piece[:1] in ("'", '"') else _in_signs(piece, row_of) for piece in pieces)
@@ -268,7 +277,8 @@ class _Evaluator(ast.NodeVisitor):
 
     def _is_parameter(self, name: str) -> bool:
         """Whether a parameter is called as a symbol is, or this is the gradient of one."""
-        return any(each in self._values.naming.layer_of for each in (name, name.removeprefix("d")))
+        parameters = self._values.naming.layer_of
+        return name in parameters or name.removeprefix("d") in parameters
 
     def _element(self, tensor: Tensor, parts: list[ast.expr], of: ast.AST) -> Tensor:
         if len(parts) > tensor.dim():

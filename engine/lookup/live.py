@@ -10,8 +10,9 @@ from torch.optim import Optimizer
 
 from engine.errors import HistoryError, NotComputedYetError
 from engine.history.timeline import Timeline
+from engine.lookup.place import Scalar
 from engine.lookup.scalars import only_rate, scalars_at
-from engine.lookup.values import Scalar, Values
+from engine.lookup.values import Values
 from engine.tape.tape import Tape
 from engine.training.state import optimizer_parameters
 

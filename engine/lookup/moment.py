@@ -17,8 +17,9 @@ from engine.experiments.description import Description
 from engine.history.branches import Branches
 from engine.history.timeline import Timeline, rate_name
 from engine.lookup.names import Ref
+from engine.lookup.place import Scalar
 from engine.lookup.scalars import Scalars, bare_loss, known, only_rate, scalars_at, validation_scalars
-from engine.lookup.values import Scalar, Values
+from engine.lookup.values import Values
 from engine.protocol.positions import Position, Status
 from engine.tape.naming import Naming
 from engine.tape.tape import Event, Tape

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from engine.errors import ExpressionError
 from engine.history.timeline import Timeline
-from engine.lookup.values import Scalar
+from engine.lookup.place import Scalar
 
 Scalars = dict[str, Callable[[], Scalar]]
 

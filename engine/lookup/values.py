@@ -1,7 +1,7 @@
 """The values at the cursor, by the names that a learner sees: W[1], dZ[2], loss, or a parameter's own name.
 
 A parameter is old until its update event is done. What is computed later in the batch, or never, is an error that
-says so.
+says so. The file is long because each kind of name is looked up, and refused, beside the others.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from torch.optim import Optimizer
 
 from engine.errors import ExpressionError, NotComputedYetError
 from engine.lookup.names import SYMBOLS, Ref
+from engine.lookup.place import Scalar, loss_scalars, place_scalars
 from engine.lookup.reasons import why_no_gradient, why_no_gradient_to, why_not_updated
 from engine.lookup.words import nearest
 from engine.program.modules import Modules
 from engine.protocol.positions import Phase
 from engine.tape.naming import Naming
-from engine.tape.tape import Event, Loss, Tape, Value, named_values
+from engine.tape.tape import Event, Tape, Value, named_values
 from engine.tape.versions import Later
 from engine.training.state import State, optimizer_parameters
 
-Scalar = float | int | str | None
 _EVENT = re.compile(r"out\[(\d+)\]")
 
 
@@ -118,7 +118,10 @@ class Values:
 
     def at(self, tape: Tape, done: int) -> Values:
         """The values of a batch when so many of its events are done."""
-        scalars: dict[str, Callable[[], Scalar]] = {**self._place_scalars(tape, done), **self._loss_scalars(tape, done)}
+        scalars: dict[str, Callable[[], Scalar]] = {
+            **place_scalars(tape, done),
+            **loss_scalars(tape, done, self.scalars),
+        }
         return Values(
             self.naming,
             self.modules,
@@ -128,26 +131,6 @@ class Values:
             self.scalars | scalars,
             self._refresh,
         )
-
-    def _place_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
-        event = tape.events[done - 1]
-        return {
-            "phase": lambda: str(event.phase),
-            "op": lambda: event.op.name,
-            "layer": lambda: event.layer,
-            "path": lambda: event.path,
-            "event": lambda: done,
-        }
-
-    def _loss_scalars(self, tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
-        value = tape.values.get("ℒ")
-        taken = value is not None and value.event is not None and value.event.number <= done
-        of_each = {name: _once_done(loss, done) for name, loss in tape.losses.items() if name in self.scalars}
-        if len(tape.losses) > 1:
-            return of_each
-        if not taken:
-            return of_each | {"loss": lambda: None, "accuracy": lambda: None}
-        return of_each | {"loss": lambda: tape.loss, "accuracy": lambda: tape.accuracy}
 
     def before(self) -> Values:
         """The values before this batch: parameters only."""
@@ -425,9 +408,3 @@ class Values:
                 f"it will be by event {number}, {event.phase} {event.op.name}; "
                 f"the cursor is at {self.done} of {len(tape)}",
             )
-
-
-def _once_done(loss: Loss, done: int) -> Callable[[], Scalar]:
-    """One of several losses, when its event is done."""
-    known = loss.event is None or loss.event.number <= done
-    return lambda: loss.number if known else None

@@ -1,7 +1,8 @@
 """What leaves the engine: frozen copies of numbers, never tensors.
 
 Every type travels to the screen as MessagePack and prints as JSON in headless mode.
-Shapes are lists of sizes, counted from the outside in; indices shown to people count from 1.
+Shapes are lists of sizes, counted from the outside in; indices shown to people count from 1. All of them stand in this
+one long file, so that what may leave the engine is read in one place.
 """
 
 from __future__ import annotations

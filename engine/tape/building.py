@@ -1,8 +1,11 @@
-"""Raw log → events, values and versions, when a tape is first read."""
+"""Raw log → events, values and versions, when a tape is first read.
+
+One class, longer than others: all that it makes shares the numbers of events and the table of known values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,10 +13,11 @@ from torch import Tensor
 
 from engine.protocol.positions import Phase
 from engine.statistics import statistics
-from engine.tape.backward import Pass, Step, is_function
+from engine.tape.backward import Pass, Step
 from engine.tape.log import Log
 from engine.tape.naming import Naming
 from engine.tape.operations import FOLDED, Operation, operation
+from engine.tape.phases import functions_in, phases_of
 from engine.tape.raw import (
     AtenOp,
     Between,
@@ -35,7 +39,6 @@ from engine.tape.versions import GONE, LEFT
 _PARTIAL_VIEWS = {"select", "slice", "split", "split_with_sizes", "chunk", "narrow", "unbind"}
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 _FOLDED_NODES = {"CloneBackward0", "AccumulateGrad"}
-_REENTRANT = {"CheckpointFunctionBackward"}  # whose inner operations are the model's own
 
 
 class Builder:
@@ -71,9 +74,9 @@ class Builder:
         rows = self._log.rows
         self._introduce_state()
         self._load_event()
-        phases = _phases(rows, self._tracked)
+        phases = phases_of(rows, self._tracked)
         names = self._loss_names([row for row in rows if isinstance(row, Pass)])
-        self._functions = dict(_functions(rows))
+        self._functions = dict(functions_in(rows))
         for place, row in enumerate(rows):
             self._place = place
             self._leave_function(row)
@@ -436,39 +439,6 @@ class Builder:
         version.number = number
         value = GONE if version.gone else LEFT if version.tensor is None else version.tensor
         self.tape.versions.put(version.name, number, value)
-
-
-def _functions(rows: list[Any]) -> Iterator[tuple[int, Any]]:
-    for row in rows:
-        if isinstance(row, Pass):
-            for step in row.steps():
-                if isinstance(step, Step) and is_function(step.node) and step.node.name() not in _REENTRANT:
-                    yield step.node._sequence_nr(), step.node
-
-
-def _phases(rows: list[Any], tracked: Tracked) -> dict[int, Phase]:
-    """Operations after a pass or an update that touch nothing of the program's belong to the forward pass that follows.
-
-    `z = torch.randn(…)` begins a pass; weight clamping, averaging and the like are between.
-    """
-    found: dict[int, Phase] = {}
-    waiting: list[int] = []
-    touched = tracked.storages()
-    for place, row in enumerate(rows):
-        if isinstance(row, Version) and row.tensor is not None:
-            touched.add(storage_of(row.tensor))
-        elif isinstance(row, OpRow) and row.phase is Phase.BETWEEN:
-            storages = {storage_of(t) for t in tensors_in((*row.args, *(row.kwargs or {}).values()))}
-            if storages & touched:
-                touched.update(storage_of(t) for t in tensors_in((row.out,)))
-            elif row.info.aten != "_local_scalar_dense":
-                waiting.append(place)
-        elif isinstance(row, Entered):
-            found |= dict.fromkeys(waiting, Phase.FORWARD)
-            waiting = []
-        elif isinstance(row, Pass | Stepped):
-            waiting = []
-    return found
 
 
 def _mark_cut(event: Event, tensors: list[Tensor], outs: list[Tensor], row: OpRow) -> None:

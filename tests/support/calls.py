@@ -1,4 +1,7 @@
-"""Calls of every operation that has a rule: at random arguments, and at corners and ties."""
+"""Calls of every operation that has a rule: at random arguments, and at corners and ties.
+
+One long table, a row a call: a rule without a row is found by looking in one place.
+"""
 
 from __future__ import annotations
 

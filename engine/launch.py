@@ -11,6 +11,7 @@ import msgspec
 from engine.cursor import HISTORY_BYTES
 from engine.errors import ExperimentError, RecordingError
 from engine.experiments.assemble import Assembly, assemble
+from engine.experiments.data_options import GIVEN, UNMOVED
 from engine.experiments.description import Description
 from engine.experiments.experiment import MODELS, Experiment
 from engine.program.devices import choose_device
@@ -115,7 +116,7 @@ def describe(parts: Assembly) -> Description:
     return Description(
         name=chosen.model,
         model=" ".join(words).strip(),
-        data=chosen.data,
+        data=_data(chosen),
         loss=str(chosen.loss),
         optimizer=chosen.optimizer,
         batch_size=parts.loader.batch_size,
@@ -125,6 +126,18 @@ def describe(parts: Assembly) -> Description:
         mean=parts.digits.mean,
         std=parts.digits.std,
     )
+
+
+def _data(chosen: Experiment) -> str:
+    """The source of the digits, and what is altered in them."""
+    words = [
+        chosen.data if chosen.train_size is None else f"{chosen.train_size} of {chosen.data}",
+        "" if chosen.labels == GIVEN else f"{chosen.labels} labels",
+        "" if chosen.augment == UNMOVED else chosen.augment,
+        "" if chosen.scramble is None else f"scrambled {chosen.scramble}",
+        f"validation moved {chosen.valid_shift}" if chosen.valid_shift else "",
+    ]
+    return ", ".join(filter(None, words))
 
 
 def _describe_script(script: Script, program: Program) -> Description:

@@ -103,6 +103,13 @@ _EXPERIMENT = (
     click.option("--init", help=f"Of the parameters: {', '.join(INITS)}."),
     click.option("--data", help="subset (bundled), mnist (downloaded once), or a folder of IDX files."),
     click.option("--classes", type=Numbers(), help="Only these digits, in this order: 1,7."),
+    click.option("--train-size", type=int, help="Only so many training pictures, drawn by the seed."),
+    click.option("--labels", help="Of the training pictures: given, random, or noisy:20%, a share of them wrong."),
+    click.option(
+        "--augment", help="none, or shift:2: each training picture is moved anew in each epoch, up to 2 pixels."
+    ),
+    click.option("--scramble", type=int, metavar="SEED", help="The pixels of all pictures in one other order."),
+    click.option("--valid-shift", type=int, metavar="PIXELS", help="Validation pictures moved to the right."),
     click.option("--dropout", type=float, help="Probability with which hidden activations are dropped."),
     click.option("--batch-norm", is_flag=True, default=None, help="Normalise Z over the batch in hidden layers."),
 )

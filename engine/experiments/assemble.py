@@ -12,7 +12,9 @@ from torch.optim import Optimizer
 
 from engine.errors import ExperimentError
 from engine.experiments import models
+from engine.experiments.alterations import altered
 from engine.experiments.data import BatchLoader, Digits, Partition, load_digits
+from engine.experiments.data_options import widest_shift
 from engine.experiments.download import Progress
 from engine.experiments.experiment import MODELS, Experiment, n_classes, resolve
 from engine.experiments.losses import LOSSES
@@ -53,7 +55,7 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
     """
     experiment = _on_its_device(resolve(experiment))
     torch.set_num_threads(experiment.threads)
-    digits = load_digits(experiment.data, experiment.classes, progress)
+    digits = altered(load_digits(experiment.data, experiment.classes, progress), experiment)
     _check_data(experiment, digits)
     torch.manual_seed(experiment.seed)
     model: nn.Module = getattr(models, MODELS[experiment.model].made_by).of(experiment)
@@ -112,7 +114,12 @@ def _loader(experiment: Experiment, train: Partition) -> BatchLoader:
     inputs, targets = _inputs(experiment, train), _targets(experiment, train)
     batch_size = min(experiment.batch_size or len(inputs), len(inputs))
     return BatchLoader(
-        inputs.to(experiment.device), targets.to(experiment.device), batch_size, experiment.seed, indices=train.indices
+        inputs.to(experiment.device),
+        targets.to(experiment.device),
+        batch_size,
+        experiment.seed,
+        indices=train.indices,
+        shift=widest_shift(experiment.augment),
     )
 
 

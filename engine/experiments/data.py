@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from engine.errors import DataError
 from engine.experiments.download import Progress, fetch_gunzipped
@@ -67,12 +68,22 @@ def load_digits(
     return Digits(name=source, train=train, valid=valid, classes=tuple(map(str, kept)))
 
 
+def moved(images: Tensor, offsets: Tensor) -> Tensor:
+    """Pictures (N, 1, 28, 28) moved by `offsets` (N, 2) pixels down and to the right, black where nothing was."""
+    most = int(offsets.abs().max())
+    padded = functional.pad(images, (most,) * 4, value=_BLACK)
+    windows = padded[:, 0].unfold(1, HEIGHT, 1).unfold(2, WIDTH, 1)  # (N, 2·most + 1, 2·most + 1, 28, 28)
+    down, right = (most - offsets).unbind(1)
+    return windows[torch.arange(len(images), device=images.device), down, right].unsqueeze(1)
+
+
 class BatchLoader:
     """Shuffled mini-batches of (inputs, targets); of the last batch there may be less.
 
-    Each `iter()` draws one permutation, `torch.randperm(n, generator=loader.generator)`: with the generator's state of
-    before, the epoch comes again; it is drawn on the CPU, wherever the examples are. `indices` are the examples'
-    numbers in the data set, 1…n unless given.
+    Each `iter()` draws one permutation, `torch.randperm(n, generator=loader.generator)`, and with a `shift` by how many
+    pixels each picture is moved down and to the right, `torch.randint(-shift, shift + 1, (n, 2), …)`: with the
+    generator's state of before, the epoch comes again; it is drawn on the CPU, wherever the examples are. `indices` are
+    the examples' numbers in the data set, 1…n unless given.
     """
 
     def __init__(
@@ -84,12 +95,14 @@ class BatchLoader:
         *,
         shuffle: bool = True,
         indices: Tensor | None = None,
+        shift: int = 0,
     ) -> None:
         self.inputs = inputs
         self.targets = targets
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.indices = torch.arange(1, len(inputs) + 1) if indices is None else indices
+        self.shift = shift
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
@@ -97,17 +110,20 @@ class BatchLoader:
         return -(-len(self.inputs) // self.batch_size)
 
     def __iter__(self) -> Batches:
-        n = len(self.inputs)
-        return Batches(self, torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n))
+        n, most = len(self.inputs), self.shift
+        order = torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n)
+        offsets = torch.randint(-most, most + 1, (n, 2), generator=self.generator) if most else None
+        return Batches(self, order, offsets)
 
 
 class Batches(Iterator[tuple[Tensor, Tensor]]):
-    """One epoch of a BatchLoader: the examples in this order."""
+    """One epoch of a BatchLoader: the examples in this order, pictures moved by `offsets` (N, 2), if any."""
 
-    def __init__(self, loader: BatchLoader, order: Tensor) -> None:
+    def __init__(self, loader: BatchLoader, order: Tensor, offsets: Tensor | None = None) -> None:
         self._loader = loader
         self._order = order
         self._order_there = order.to(loader.inputs.device)
+        self._offsets = None if offsets is None else offsets.to(loader.inputs.device)
         self._size = loader.batch_size
         self._start = 0  # of the next batch, in `order`
         self._rows = order[:0]
@@ -117,9 +133,13 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
             raise StopIteration
         stop = self._start + self._size
         self._rows, rows = self._order[self._start : stop], self._order_there[self._start : stop]
-        self._start = stop
         # index_select gives the bits of inputs[rows] in half the time
-        return self._loader.inputs.index_select(0, rows), self._loader.targets.index_select(0, rows)
+        inputs, targets = self._loader.inputs.index_select(0, rows), self._loader.targets.index_select(0, rows)
+        if self._offsets is not None:
+            pictures = inputs.view(-1, 1, HEIGHT, WIDTH)
+            inputs = moved(pictures, self._offsets[self._start : stop]).view_as(inputs)
+        self._start = stop
+        return inputs, targets
 
     def skip(self, n: int) -> None:
         """Pass over the next n batches without making them."""
@@ -244,3 +264,6 @@ def _normalised(images: Pixels) -> Tensor:
     """The operations of torchvision's ToTensor and Normalize, in their order, so that the bits agree."""
     pixels = torch.from_numpy(images.astype(np.float32)).unsqueeze(1)
     return pixels.div_(255).sub_(MEAN).div_(STD)
+
+
+_BLACK = float(_normalised(np.zeros((1, 1, 1), np.uint8)))

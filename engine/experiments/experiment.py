@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from engine.errors import ExperimentError
+from engine.experiments.data_options import GIVEN, MOST_MOVED, UNMOVED, widest_shift, wrong_share
 from engine.experiments.losses import LOSSES
 from engine.experiments.optimizers import OPTIMIZERS, check_options
 from engine.experiments.schedules import SCHEDULES
@@ -91,6 +92,11 @@ class Experiment(msgspec.Struct, frozen=True):
     init: str | None = None  # of INITS
     data: str = "subset"  # or "mnist", or a folder of IDX files
     classes: tuple[int, ...] | None = None  # None: all ten digits
+    train_size: int | None = None  # training pictures, drawn by the seed; None: all there are
+    labels: str = GIVEN  # or "random", or "noisy:20%": of the training pictures
+    augment: str = UNMOVED  # or "shift:2": each training picture moved anew in each epoch, up to so many pixels
+    scramble: int | None = None  # a seed: the pixels of all pictures in one other order
+    valid_shift: int = 0  # pixels that the validation pictures are moved to the right
     dropout: float = 0.0
     batch_norm: bool = False
     schedule: str = "constant"  # of schedules.SCHEDULES
@@ -121,6 +127,7 @@ def resolve(experiment: Experiment) -> Experiment:
     )
     whole = _with_output(msgspec.structs.replace(whole, layers=_layers(whole)))
     _check_numbers(whole)
+    _check_data_options(whole)
     _check_shapes(whole)
     check_options(optimizer, whole.momentum, whole.weight_decay)
     return whole
@@ -204,6 +211,23 @@ def _check_numbers(experiment: Experiment) -> None:
     _require(experiment.threads >= 1, f"{experiment.threads} threads compute nothing", "use a number from 1")
     _require(0 <= experiment.seed < 2**63, f"the seed {experiment.seed} is out of range", "use 0 to 2⁶³ − 1")
     _require(0 <= experiment.dropout < 1, f"the dropout {experiment.dropout:g} is not in 0 … 1", "use for example 0.2")
+
+
+def _check_data_options(experiment: Experiment) -> None:
+    size, order = experiment.train_size, experiment.scramble
+    _require(size is None or size >= 1, f"{size} training pictures teach nothing", "use a number from 1")
+    _require(order is None or 0 <= order < 2**63, f"the scramble seed {order} is out of range", "use 0 to 2⁶³ − 1")
+    _require(
+        abs(experiment.valid_shift) <= MOST_MOVED,
+        f"a picture moved by {experiment.valid_shift} of 28 pixels is out of sight",
+        f"use −{MOST_MOVED} to {MOST_MOVED}",
+    )
+    wrong_share(experiment.labels)
+    _require(
+        widest_shift(experiment.augment) == 0 or order is None,
+        f"{experiment.augment} moves pixels to their neighbours' places, which scrambled pictures do not have",
+        "leave out one of augment and scramble",
+    )
 
 
 def _require(holds: bool, problem: str, cure: str = "use for example 0.01") -> None:

@@ -38,9 +38,28 @@ def read(name, dimensions):
 
 images, labels = read("train-images-idx3-ubyte", 3), read("train-labels-idx1-ubyte", 1)
 {classes}
-X = torch.from_numpy(images.astype(np.float32)).unsqueeze(1).div_(255).sub_({mean}).div_({std}){flatten}{there}
+X = torch.from_numpy(images.astype(np.float32)).unsqueeze(1).div_(255).sub_({mean}).div_({std})
 labels = torch.from_numpy(labels.astype(np.int64))
+{altered}X = X{flatten}{there}
 Y = {targets}{there}
+"""
+
+DRAWS = "draws = torch.Generator().manual_seed({seed})\n"
+SAMPLE = """
+rows = torch.randperm(len(X), generator=draws)[:{size}].sort().values
+X, labels = X[rows], labels[rows]
+"""
+RANDOM_LABELS = """
+labels = torch.randint({classes}, labels.shape, generator=draws)
+"""
+NOISY_LABELS = """
+wrong = round({share!r} * len(labels))
+rows = torch.randperm(len(labels), generator=draws)[:wrong]
+labels = labels.index_add(0, rows, torch.randint(1, {classes}, (wrong,), generator=draws)).remainder({classes})
+"""
+SCRAMBLED = """
+order = torch.randperm(784, generator=torch.Generator().manual_seed({seed}))
+X = X.flatten(1)[:, order].view_as(X)
 """
 
 LAYERS = """
@@ -101,12 +120,32 @@ with torch.no_grad():
 optimizer = {optimizer}
 shuffle = torch.Generator().manual_seed({seed})
 batch_size = {batch_size}
+{batches}"""
 
+BATCHES = """
 
 def batches():
     order = torch.randperm(len(X), generator=shuffle)
     for rows in order{there}.split(batch_size):
         yield X.index_select(0, rows), Y.index_select(0, rows)
+"""
+
+SHIFTED_BATCHES = """
+black = float(torch.zeros(1).div_(255).sub_({mean}).div_({std}))
+
+
+def moved(inputs, offsets):
+    images = nn.functional.pad(inputs.view(-1, 28, 28), ({most},) * 4, value=black)
+    windows = images.unfold(1, 28, 1).unfold(2, 28, 1)
+    down, right = ({most} - offsets).unbind(1)
+    return windows[torch.arange(len(images)), down, right].view_as(inputs)
+
+
+def batches():
+    order = torch.randperm(len(X), generator=shuffle)
+    offsets = torch.randint(-{most}, {most} + 1, (len(X), 2), generator=shuffle)
+    for rows, by in zip(order{there}.split(batch_size), offsets{there}.split(batch_size)):
+        yield moved(X.index_select(0, rows), by), Y.index_select(0, rows)
 """
 
 SCRIPT = """

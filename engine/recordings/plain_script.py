@@ -10,6 +10,7 @@ from textwrap import dedent, indent
 from engine.debugger import Debugger
 from engine.errors import CommandError
 from engine.experiments.data import MEAN, STD, folder_of
+from engine.experiments.data_options import RANDOM, widest_shift, wrong_share
 from engine.experiments.experiment import MODELS, WHOLE_SET, Experiment, n_classes
 from engine.experiments.losses import LOSSES
 from engine.program.program import Supervised, needs_closure
@@ -77,10 +78,36 @@ def _data(experiment: Experiment) -> str:
         classes=dedent(classes).strip() if kept else "",
         mean=MEAN,
         std=STD,
+        altered=_altered(experiment),
         flatten="" if MODELS[experiment.model].pictures else ".flatten(1)",
         targets=targets,
         there=_there(experiment),
     )
+
+
+def _altered(experiment: Experiment) -> str:
+    """What `alterations.altered` does to the training pictures; "" where it does nothing."""
+    share, classes = wrong_share(experiment.labels), n_classes(experiment)
+    drawn = [
+        parts.SAMPLE.format(size=experiment.train_size) if experiment.train_size is not None else "",
+        parts.RANDOM_LABELS.format(classes=classes) if experiment.labels == RANDOM else "",
+        parts.NOISY_LABELS.format(classes=classes, share=share) if share else "",
+    ]
+    order = experiment.scramble
+    return "".join(
+        (
+            parts.DRAWS.format(seed=experiment.seed) if any(drawn) else "",
+            *(part.lstrip("\n") for part in drawn),
+            "" if order is None else parts.SCRAMBLED.format(seed=order).lstrip("\n"),
+        )
+    )
+
+
+def _batches(experiment: Experiment) -> str:
+    most = widest_shift(experiment.augment)
+    if not most:
+        return parts.BATCHES.format(there=_there(experiment))
+    return parts.SHIFTED_BATCHES.format(most=most, mean=MEAN, std=STD, there=_there(experiment))
 
 
 def _there(experiment: Experiment) -> str:
@@ -111,7 +138,7 @@ def _model(experiment: Experiment) -> str:
     return parts.MODEL.format(
         seed=experiment.seed,
         placed=f"model{_there(experiment)}\n" if _there(experiment) else "",
-        there=_there(experiment),
+        batches=_batches(experiment),
         init=indent(dedent(parts.INITS[str(experiment.init)]).strip(), " " * 12),
         loss=parts.LOSSES[str(experiment.loss)],
         optimizer=plain_optimizer(

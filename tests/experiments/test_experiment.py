@@ -89,6 +89,10 @@ ANY_PARTS = {
     "schedule": st.sampled_from(sorted(SCHEDULES)),
     "batch_size": st.none() | st.integers(2, 300),
     "seed": st.integers(0, 2**63 - 1),
+    "train_size": st.none() | st.integers(20, 300),
+    "labels": st.sampled_from(["given", "random", "noisy:20%"]),
+    "augment": st.sampled_from(["none", "shift:2"]),
+    "valid_shift": st.integers(-27, 27),
 }
 FITTING = st.one_of(
     st.builds(

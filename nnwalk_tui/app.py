@@ -97,7 +97,9 @@ class NNWalkApp(App[None]):
         ask = Questions(self).ask
         self.talk = Conversation(target, main, self.status, self._script, self._wake, self._when_sent, ask)
         plan, learnt = lessons or Plan(), state / "lessons.json"
-        self.classroom = Classroom(self, main, self.talk, self.status, plan, learnt, new_target, self.screen_command)
+        self.classroom = Classroom(
+            self, main, self.talk, self.status, plan, learnt, new_target, self.screen_command, self.perform
+        )
         memory = Memory(state / "layouts.json")
         self._arranger = Arranger(main, self.status, self.classroom, memory, self._tell_layout, arrangement, layout)
         self.navigator = Navigator(main, self.talk, self.classroom)

@@ -101,6 +101,11 @@ def number_text(value: object) -> str:
     return str(value)
 
 
+def minus(text: str) -> str:
+    """A number's sign as it is printed in a book: −0.9, which ASCII terminals and parsers do not get."""
+    return f"−{text[1:]}" if text[:1] == "-" and text[1:2].isdigit() else text
+
+
 def _series_text(series: Series) -> str:
     ends = ", ".join(
         f"({number_text(x)}, {number_text(y)})"

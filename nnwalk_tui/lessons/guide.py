@@ -14,7 +14,7 @@ from engine.protocol.replies import Answer
 from nnwalk_tui.lessons.document import Beside, Block, Call, Lesson, Question, Script, Start, calls
 from nnwalk_tui.lessons.pieces import part_of, text_of, written
 from nnwalk_tui.lessons.progress import Progress
-from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, right_answer
+from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, right_answer, without_key
 
 PENDING = "…"
 _WALKS = ("step", "back", "goto", "run")
@@ -176,6 +176,7 @@ class Guide:
             return "no question is open on this page"
         self.latest = question.line
         if question.kind == "formula":
+            text = without_key(text.strip())
             self._given[question.name] = Given(text, None)
             self._send(formula_command(question, text), "formula", question)
             return ""

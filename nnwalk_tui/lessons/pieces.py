@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.course.findings import number_text
+from engine.course.findings import minus, number_text
 from engine.course.requests import parse_request
 from engine.errors import EngineError
 from engine.protocol.command_table import parse as parse_command
@@ -90,12 +90,16 @@ def written(value: object, style: str) -> str:
         return " × ".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(written(item, style) for item in value)
+    return minus(_number(value, style))
+
+
+def _number(value: object, style: str) -> str:
     if isinstance(value, int | float) and style.startswith("%"):
         return f"{100 * value:.{style[1:] or 2}f} %"
     if isinstance(value, int | float) and style.isdecimal():
         return f"{value:.{style}f}"
-    if isinstance(value, list):
-        return ", ".join(written(item, style) for item in value)
     return number_text(value)
 
 

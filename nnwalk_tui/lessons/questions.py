@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from nnwalk_tui.lessons.pieces import text_of, written
 
 Resolve = Callable[[Call], object]  # the value that the engine gave
 _PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
-_FORMULAS_BEGIN = frozenset("(-0123456789AWXYZNdmy")  # their names' letters, but for those that step or show something
+_FORMULAS_BEGIN = frozenset("(-0123456789AWXYZNDabdelmorstwxyz")  # the first signs of all that can be typed in one
 _WITHIN = 0.01  # of a number, relative, where the lesson does not say
 
 
@@ -47,8 +48,15 @@ def right_answer(question: Question, resolve: Resolve) -> str:
 def begins_answer(question: Question, character: str) -> bool:
     """Whether a key that is pressed while a question is open is the beginning of its answer."""
     letters = {name for name, _ in question.choices}
-    begin = {"choice": letters, "shape": {*"(0123456789nN"}, "formula": _FORMULAS_BEGIN}
-    return character in begin.get(question.kind, {*"0123456789-"})
+    if question.kind == "formula" and not character.isascii():
+        return True  # σ, ∂, ½
+    begin = {"choice": letters, "shape": {*"([0123456789nN"}, "formula": _FORMULAS_BEGIN}
+    return character in begin.get(question.kind, {*"0123456789-−"})
+
+
+def without_key(given: str) -> str:
+    """A formula without the `a` that opened the prompt, where that was typed on: aA[2] is A[2]; abs begins with one."""
+    return re.sub(r"^a(?!bs\b)(?=[A-Za-zσ∂])", "", given)
 
 
 def hint(question: Question, signs: bool = True) -> str:
@@ -121,8 +129,6 @@ def _shape(question: Question, text: str, resolve: Resolve) -> Verdict:
 def _choice(question: Question, text: str, resolve: Resolve) -> Verdict:
     letter = text.strip("() .").lower()
     letters = [name for name, _ in question.choices]
-    if letter not in letters and letter[:1] == "a":
-        letter = letter[1:]  # the key that opens an answer began this one, too
     if letter not in letters:
         return Verdict(None, f"choose one of {', '.join(letters)}")
     if letter == question.answer:

@@ -144,6 +144,12 @@ class Pane(Widget, can_focus=True):
         self._beyond = (self._top, max(0, total - self._top - height))
         return self._top
 
+    def read_from_cursor(self) -> list[str]:
+        """The lines in view, the one at the cursor, if there is one, first."""
+        lines = ["".join(text for text, _ in line) for line in self._drawn]
+        at = 0 if self._followed is None else self._followed - self._top + self.bordered
+        return [*lines[at : at + 1], *lines] if 0 < at < len(lines) else lines
+
     def chosen_tensor(self) -> str:
         """The tensor that the chosen row speaks of, as an expression; "" where no row is chosen."""
         return ""

@@ -62,7 +62,8 @@ def start_engine(experiment: Experiment) -> Target:
 class Classroom:
     """The list of lessons, the page that is open, answers, and the engine that a lesson runs on.
 
-    `learnt` is the file of what was learnt; `new_target` starts an engine, `type_command` lets a command be typed.
+    `learnt` is the file of what was learnt; `new_target` starts an engine, `type_command` lets a command be typed,
+    `perform` carries one out.
     """
 
     def __init__(
@@ -75,13 +76,14 @@ class Classroom:
         learnt: Path,
         new_target: Callable[[Experiment], Target],
         type_command: Callable[[str], None],
+        perform: Callable[[str], None],
     ) -> None:
         self.guide: Guide | None = None
         self._app, self._main, self._talk, self._status = app, main, conversation, status
         self._plan = plan
         self._learnt_file = learnt
         self._new_target = new_target
-        self._type_command = type_command
+        self._type_command, self._perform = type_command, perform
         self._parked: Parked | None = None
         self._spare: Target | None = None  # an engine that has imported torch while the first pages are read
         self._lesson_run = plan.experiment  # what the engine on screen runs, if a lesson chose it
@@ -147,10 +149,24 @@ class Classroom:
             self._open_lesson(name)
 
     def screen_terms(self, words: str) -> None:
-        """Search the glossary; a word's lesson may be opened from it."""
+        """Search the glossary, and go from it to where a word is met."""
         from nnwalk_tui.screens.terms import TermsScreen
 
-        self._app.push_screen(TermsScreen(words), self._chosen)
+        self._app.push_screen(TermsScreen(words), self._go_to_word)
+
+    def screen_word(self, _: str) -> None:
+        """Look up the word under the mouse, or the words where the focused pane stands."""
+        from engine.course.terms import spoken_of, term_at
+        from nnwalk_tui.screens.terms import TermsScreen
+
+        line, column = self._main.under(self._app.mouse_position)
+        pointed = term_at(line, column)
+        here = [pointed] if pointed else spoken_of("\n".join(self._main.current_pane.read_from_cursor()))
+        self._app.push_screen(TermsScreen(here=here), self._go_to_word)
+
+    def _go_to_word(self, command: str | None) -> None:
+        if command is not None:
+            self._perform(command)
 
     def _open_lesson(self, name: str) -> None:
         from nnwalk_tui.lessons.guide import experiments

@@ -6,7 +6,7 @@ import re
 
 from rich.cells import cell_len
 
-from engine.course.findings import Table, cell_text
+from engine.course.findings import Table, cell_text, minus
 from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, fit
@@ -22,7 +22,7 @@ Column = list[str]  # the head, then the cells
 def table_lines(table: Table, width: int) -> list[Line]:
     """A table with its head; columns of numbers stand to the right."""
     columns = [
-        [spelled(indexed(head)), *_aligned([spelled(cell_text(row[at])) for row in table.rows])]
+        [spelled(indexed(head)), *_aligned([spelled(minus(cell_text(row[at]))) for row in table.rows])]
         for at, head in enumerate(table.columns)
     ]
     lines: list[Line] = []

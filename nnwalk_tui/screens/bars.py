@@ -60,7 +60,7 @@ LESSON_HINTS: tuple[Hint, ...] = (
     Hint(("focus next",), "pane", 4),
     Hint(_STEPS, "step", 7),
     Hint(("lesson",), "lessons", 1),
-    Hint(("terms",), "words", 6),
+    Hint(("word",), "words", 6),
     Hint((":leave",), "", 8),
     Hint(("help",), "help", 6),
     Hint(("quit",), "quit", 1),

@@ -23,7 +23,7 @@ ListT = TypeVar("ListT", bound="MarkedList[Any]")
 
 
 class ListScreen(Screen[str | None], Generic[ListT]):
-    """Mark an item with ↑ ↓ and choose it with Enter; Esc leaves. Gives the name of the lesson it opens."""
+    """Mark an item with ↑ ↓ and choose it with Enter; Esc leaves. Gives what the item opens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,ctrl+c", "leave", show=False),
@@ -49,7 +49,7 @@ class ListScreen(Screen[str | None], Generic[ListT]):
         self.list.move(by)
 
     def action_choose(self) -> None:
-        """Open the lesson of the marked item, if it has one."""
+        """Open what the marked item opens, if anything."""
         if self.list.opens:
             self.dismiss(self.list.opens)
 
@@ -78,7 +78,7 @@ class MarkedList(Bar, Generic[Item]):
 
     @property
     def opens(self) -> str:
-        """The name of the lesson that the marked item opens; "" where it opens none."""
+        """What the marked item opens, a lesson's name or a command; "" where it opens nothing."""
         raise NotImplementedError
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
+from textual.geometry import NULL_OFFSET, NULL_SPACING, Offset, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.message import Message
 from textual.reactive import Reactive
@@ -151,6 +151,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def current_pane(self) -> Pane:
         """The focused pane."""
         return self.panes[self.current]
+
+    def under(self, mouse: Offset) -> tuple[str, int]:
+        """The line of a pane under the mouse, and the column in it; an empty one where no pane is."""
+        for name in self.plan.panes:
+            region = self.panes[name].region
+            if region.contains_point(mouse):
+                return self.panes[name].render_line(mouse.y - region.y).text, mouse.x - region.x
+        return "", 0
 
     @property
     def tensor(self) -> TensorPane:

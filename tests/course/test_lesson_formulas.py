@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from engine.course.formula import judge, refused
-from engine.course.formula_language import LONGEST, parse
+from engine.course.formula import _setting, judge, refused
+from engine.course.formula_language import FUNCTIONS, LONGEST, parse
+from engine.course.networks import describe
 from engine.errors import EngineError, ExpressionError
+from nnwalk_tui.lessons.library import lessons
+from nnwalk_tui.lessons.questions import begins_answer, without_key
 
 TWO = "3-2-3 sigmoid sigmoid bce"
 ONE = "4-1 sigmoid sigmoid bce"
@@ -152,3 +155,17 @@ def test_a_hostile_expression_is_refused(formula: str) -> None:
 def test_a_long_formula_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(ExpressionError, match="characters long"):
         parse("X" * (LONGEST + 1))
+
+
+@pytest.mark.parametrize(("network", "target"), [(TWO, "dW[1]"), (TWO, "Z[2]"), (ONE, "dw"), (ONE, "dA[1]/dZ[1]")])
+def test_whatever_can_stand_in_a_formula_may_begin_it_when_it_is_typed_at_once(network: str, target: str) -> None:
+    setting = _setting(describe(network), target, 1)
+    question = next(each for lesson in lessons() for each in lesson.questions if each.kind == "formula")
+    for name in (*setting.given, *FUNCTIONS, "σ", "∂", "Σ", "½", "ŷ", "−", "1", "("):
+        assert begins_answer(question, name[0]), name
+    assert not any(begins_answer(question, key) for key in ".,q:?K")
+
+
+def test_the_key_that_opens_an_answer_is_no_part_of_a_formula() -> None:
+    typed = ("aA[2] - Y", "a(1-Y)", "abs(Z[1])", "a * (1 - a)", "adZ[2]", "asigmoid(z)")
+    assert [*map(without_key, typed)] == ["A[2] - Y", "a(1-Y)", "abs(Z[1])", "a * (1 - a)", "dZ[2]", "sigmoid(z)"]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.course.terms import Term, all_terms, find, groups, search, terms_text
+from engine.course.terms import Term, all_terms, find, found, groups, search, spoken_of, term_at, terms_text
 from engine.errors import CommandError
+from nnwalk_tui.actions import parse
 from nnwalk_tui.cli import commands
 from nnwalk_tui.lessons.library import lessons
 from nnwalk_tui.screens.terms import TermsScreen
@@ -89,6 +90,73 @@ def test_a_word_is_found_by_name_synonym_symbol_or_what_it_says(words: str, firs
     assert search(words)[0].name == first
 
 
+ALIASES = {  # what the course's own glossary calls its words besides
+    "artificial intelligence": "AI",
+    "machine learning": "ML",
+    "deep learning": "DL",
+    "reinforcement learning": "RL",
+    "model": "predictor, prediction function, hypothesis, classifier",
+    "example": "instance, sample, observation, training pair",
+    "input": "features, feature vector, attributes, covariates, independent variables, independent variable",
+    "output": "dependent variable, dependent variables, class, prediction, predictions",
+    "label": "label",
+    "parameter": "weights and biases, beta",
+    "hyper-parameter": "hyperparameter, number of epochs",
+    "architecture": "architecture",
+    "neural network": "NN, multi-layer perceptron, MLP, artificial NN, ANN",
+    "neuron": "node",
+    "activation": "activation function, squashing function, nonlinearity",
+    "inference": "deployment, application",
+    "training": "training",
+    "dataset": "validation/development, testing, training set, validation set, validation/development set, testing set",
+    "convolutional neural network": "CNN",
+    "filter": "kernel size",
+    "pooling": "average-pooling, max-pooling, pooling layer",
+    "recurrent neural network": "RNN",
+    "long short-term memory": "LSTM",
+    "loss": "loss function",
+    "cost": "cost function",
+    "affine": "affine layer, affine transformation",
+    "sigmoid": "sigmoid curve, logistic curve, logistic function",
+    "hyperbolic tangent": "tanh",
+    "ReLU": "rectified linear unit, rectifier",
+    "softmax": "softmax function, softargmax",
+    "attention": "attention mechanism, neural attention",
+    "gradient descent": "GD, batch GD, BGD, stochastic GD, SGD, mini-batch GD",
+    "learning rate": "learning rate",
+    "automatic differentiation": "AD",
+    "cross-entropy loss": "negative log likelihood, NLL, logistic loss, log loss",
+    "backpropagation through time": "BPTT",
+}
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_every_other_name_of_the_course_is_found_exactly(name: str) -> None:
+    for alias in ALIASES[name].split(", "):
+        first = found(alias)[0]
+        assert (first.term.name, first.called) == (name, True), alias
+        assert terms_text(alias).startswith(name), alias
+
+
+def test_what_only_mentions_a_word_comes_after_and_says_so() -> None:
+    assert [each.term.name for each in found("dependent variable") if each.called] == ["output"]
+    assert terms_text("rolling ball").startswith("no word is called “rolling ball”; these speak of it:\nmomentum")
+    assert "spoken of in: " in terms_text("dependent variable")
+
+
+def test_the_terms_of_a_text_are_known_in_its_order_and_by_column() -> None:
+    text = "Mini-batches keep gradients steady; a learning │\n│ rate moves W[1] along dW[2]."
+    assert [term.name for term in spoken_of(text)] == ["gradient descent", "gradient", "learning rate", "parameter"]
+    assert [term_at("a saturated neuron", column) for column in (0, 1)] == [None, None]
+    assert str(getattr(term_at("a saturated neuron", 4), "name", "")) == "saturation"
+
+
+@pytest.mark.parametrize("term", [term for term in all_terms() if term.opens], ids=lambda term: term.name)
+def test_the_way_to_a_word_is_a_command(term: Term) -> None:
+    parse(term.opens)
+    assert term.opens.startswith(("lesson ", "focus "))
+
+
 def test_an_unknown_word_is_answered_with_what_is_spelt_alike() -> None:
     with pytest.raises(CommandError, match="did you mean sigmoid"):
         find("sigmiod")
@@ -122,15 +190,34 @@ async def test_k_searches_as_letters_are_typed_and_enter_opens_the_lesson(tmp_pa
         assert screen.list.chosen is None
         await pilot.press("ctrl+u", *"neur")
         assert screen.list.chosen is not None
-        assert screen.list.chosen.name == "neural network"
+        assert screen.list.chosen.term.name == "neural network"
         drawn = [screen.list.render_line(y).text for y in range(24)]
         assert any("Many simple neurons joined" in line for line in drawn)
         await pilot.press("down")
-        assert screen.list.chosen.name == "neuron"
+        assert screen.list.chosen.term.name == "neuron"
         await pilot.press("ctrl+u", *"satur", "enter")
         await pilot.pause()
         assert school.app.classroom.guide is not None
         assert school.app.classroom.guide.lesson.slug == "activations"
+
+
+async def test_k_in_a_lesson_begins_with_the_words_in_view_and_with_the_one_under_the_mouse(tmp_path: Path) -> None:
+    school = School(tmp_path, "losses")
+    async with school.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("K")
+        screen = school.app.screen
+        assert isinstance(screen, TermsScreen)
+        listed = [each.term.name for each in screen.list.items]
+        assert set(listed[:1]) <= {term.name for term in spoken_of(school.page())}
+        assert len(listed) == len(all_terms())
+        await pilot.press("escape")
+        y, line = next((y, line) for y, line in enumerate(school.page().splitlines()) if "neuron" in line)
+        await pilot.hover(school.app.main.lesson, offset=(line.index("neuron") + 2, y))
+        await pilot.press("K")
+        screen = school.app.screen
+        assert isinstance(screen, TermsScreen)
+        assert screen.list.items[0].term.name == "neuron"
 
 
 async def test_a_word_without_a_lesson_opens_none_and_esc_leaves(tmp_path: Path) -> None:

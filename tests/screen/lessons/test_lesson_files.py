@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from engine.course.findings import Table
 from nnwalk_tui.cli import commands
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Question
 from nnwalk_tui.lessons.library import lessons
 from nnwalk_tui.lessons.parser import parse_lesson
+from nnwalk_tui.lessons.pieces import written
 from nnwalk_tui.lessons.progress import Progress, summary
 from nnwalk_tui.lessons.questions import Verdict, judge
+from nnwalk_tui.render.table import table_lines
 
 HEAD = "---\ntitle: A lesson\nsection: 1\nminutes: 3\nfinds: something\n---\n"  # the body begins on line 7
 TRY = "\n```try\nstep op\n```\n"
@@ -203,6 +206,12 @@ def test_a_wrong_number_is_told_its_side_and_only_a_guess_the_answer() -> None:
 @pytest.mark.parametrize("given", ["67.4 %", "67.40", "0.674", "337/500"])
 def test_a_share_may_be_typed_as_percent_fraction_or_number(given: str) -> None:
     assert judge(_question("accuracy"), given, lambda call: 0.674).right
+
+
+def test_computed_numbers_have_the_minus_of_the_text() -> None:
+    assert [written(-0.9, style) for style in ("", "1", "%0")] == ["−0.9", "−0.9", "−90 %"]
+    drawn = table_lines(Table(["loss"], [[-0.9], [2.25]]), 40)
+    assert ["".join(text for text, _ in line) for line in drawn] == [" loss", "−0.9", " 2.25"]
 
 
 def test_progress_is_kept_and_a_wrong_file_of_it_does_no_harm(tmp_path: Path) -> None:

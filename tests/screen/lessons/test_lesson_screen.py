@@ -41,7 +41,10 @@ async def test_a_question_hides_what_follows_until_it_is_answered_and_a_wrong_an
         await pilot.press("enter", "b", "enter")
         await pilot.pause()
         assert "✗ an 8 and a 0 have about as much ink" in school.page()
-        await pilot.press("a", "a", "enter")
+        await pilot.press("a", "b", "enter")
+        await pilot.pause()
+        assert "choose one of a, b, c" in school.page(), "ab is no choice"
+        await pilot.press("a", "enter")
         await pilot.pause()
         assert "✓ right" in school.page()
         assert "computing similarity.averages" in school.page()

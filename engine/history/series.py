@@ -1,15 +1,34 @@
-"""All that is kept a batch or a border, as numbers by name: losses, scores, learning rates, plotted expressions."""
+"""All that is kept a batch or a border, as numbers by name: losses, scores, learning rates, plotted expressions.
+
+A number may be NaN. Where there is none at all stands another NaN, as R tells its NA apart: one with a payload.
+"""
 
 from __future__ import annotations
 
-import math
+import struct
 from array import array
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+_BITS = 0x7FF8_0000_0000_07A2  # a quiet NaN, with R's 1954
+MISSING: float = struct.unpack("<d", struct.pack("<Q", _BITS))[0]
+
+
+def missing(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Where a series has no number, which is not the same as NaN; (n,) → (n,)."""
+    found: np.ndarray[Any, np.dtype[np.bool_]] = values.view(np.uint64) == _BITS
+    return found
+
+
+def _is_missing(number: float) -> bool:
+    return number != number and struct.pack("<d", number) == struct.pack("<Q", _BITS)
 
 
 class Series:
-    """A number for each batch run, by name; NaN where a name has none. Batches count from 1."""
+    """A number for each batch run, by name; MISSING where a name has none. Batches count from 1."""
 
     def __init__(self) -> None:
         self._held: dict[str, array[float]] = {}
@@ -41,7 +60,8 @@ class Series:
     def at(self, name: str, iteration: int) -> float | None:
         """What a batch came to; None where nothing is known of it."""
         held = self._held.get(name, ())
-        return held[iteration - 1] if 0 < iteration <= len(held) else None
+        found = held[iteration - 1] if 0 < iteration <= len(held) else MISSING
+        return None if _is_missing(found) else found
 
     def take(self, name: str, numbers: list[float]) -> None:
         """What the first batches came to, from a checkpoint."""
@@ -69,9 +89,9 @@ class Series:
 
 
 def _extend(held: array[float], length: int) -> None:
-    missing = length - len(held)
-    if missing > 0:
-        held.extend([math.nan] * missing)
+    lacking = length - len(held)
+    if lacking > 0:
+        held.extend([MISSING] * lacking)
 
 
 class BorderRates:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -387,7 +386,7 @@ def rate_name(group: str) -> str:
 
 def _accuracy(outcome: Outcome) -> dict[str, float]:
     share = accuracy(outcome.output, outcome.targets)
-    return {"accuracy": math.nan if share is None else share} if outcome.targets is not None else {}
+    return {} if share is None else {"accuracy": share}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -33,6 +33,10 @@ class Trace(Generic[T]):
         """Whether anything is known of a batch."""
         return iteration in self._found
 
+    def count(self, until: int) -> int:
+        """Of how many batches up to one anything is remembered."""
+        return bisect_right(self._iterations, until)
+
     def items(self, name: str, until: int, points: int) -> list[tuple[int, T]]:
         """The latest batches in which a name was found, up to one and at most so many, the oldest first."""
         items: list[tuple[int, T]] = []

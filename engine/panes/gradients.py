@@ -41,7 +41,8 @@ def gradients_view(moment: Moment, look: GradientLook) -> Gradients:
         )
         for row, before in zip(view.rows, past, strict=True)
     ]
-    return msgspec.structs.replace(view, rows=rows)
+    seen = moment.timeline.trace.count(moment.finished)
+    return msgspec.structs.replace(view, rows=rows, seen=seen, batches=moment.finished)
 
 
 def _found(moment: Moment, tape: Tape) -> list[Gradient]:

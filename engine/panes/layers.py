@@ -33,7 +33,8 @@ def layers_view(moment: Moment, look: Look) -> Layers:
     """The layers that the screen shows, and what its table must have room for."""
     tape = moment.tape
     longest = _widest(moment) if tape is None else tape.once("longest layers", lambda: _widest(moment))
-    return Layers(len(moment.naming.layers), layer_views(moment, look), longest)
+    views, seen = layer_views(moment, look), moment.timeline.trace.count(moment.finished)
+    return Layers(len(moment.naming.layers), views, longest, seen, moment.finished)
 
 
 def _widest(moment: Moment) -> list[LayerView]:

@@ -6,11 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from engine.history.branches import Branch
+from engine.history.series import missing
 from engine.history.timeline import Timeline
 from engine.lookup.moment import Moment
+from engine.lookup.scalars import known
 from engine.panes.plots import Plots
 from engine.protocol.messages import PlotLook
 from engine.protocol.positions import Position
@@ -25,7 +28,7 @@ _SMOOTHED = 40  # windows that a smoothed curve is made of, at least
 
 
 def decimate(name: str, series: Series, columns: int, first: int = 1) -> Curve:
-    """Least and greatest finite value of each of at most `columns` stretches; stretches with none are left out.
+    """Least and greatest finite value of each of at most `columns` stretches; those with none are left out, and told.
 
     `series[i]` is the value at x = first + i.
     """
@@ -36,12 +39,33 @@ def decimate(name: str, series: Series, columns: int, first: int = 1) -> Curve:
     edges = np.unique(np.linspace(0, count, min(columns, count) + 1).astype(int))[:-1]
     with np.errstate(invalid="ignore"):
         low, high = np.minimum.reduceat(values, edges), np.maximum.reduceat(values, edges)
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):  # looked at again only where it is needed
-        finite = np.isfinite(values)
-        low = np.minimum.reduceat(np.where(finite, values, np.inf), edges)
-        high = np.maximum.reduceat(np.where(finite, values, -np.inf), edges)
-    kept = np.isfinite(low)
-    return Curve(name, (edges[kept] + float(first)).tolist(), low[kept].tolist(), high[kept].tolist())
+    places = edges + float(first)
+    if np.isfinite(low).all() and np.isfinite(high).all():  # looked at again only where it is needed
+        return Curve(name, places.tolist(), low.tolist(), high.tolist(), known=count, batches=count)
+    finite, unknown = np.isfinite(values), missing(values)
+    low = np.minimum.reduceat(np.where(finite, values, np.inf), edges)
+    high = np.maximum.reduceat(np.where(finite, values, -np.inf), edges)
+    kept, bad = np.isfinite(low), ~finite & ~unknown
+    return Curve(
+        name,
+        places[kept].tolist(),
+        low[kept].tolist(),
+        high[kept].tolist(),
+        _breaks(kept),
+        places[np.logical_or.reduceat(bad, edges)].tolist(),
+        int(bad.sum()),
+        count - int(unknown.sum()),
+        count,
+    )
+
+
+def _breaks(kept: np.ndarray[Any, np.dtype[np.bool_]], bads: Array | None = None) -> list[int]:
+    """Which of those that are kept do not follow on the one before; `bads` counts up to each what is not finite."""
+    at = np.flatnonzero(kept)
+    apart = np.diff(at) > 1
+    if bads is not None:
+        apart |= np.diff(bads[at]) > 0
+    return (np.flatnonzero(apart) + 1).tolist()
 
 
 def smoothed(name: str, series: Series, columns: int, window: int, first: int = 1) -> Curve:
@@ -64,8 +88,9 @@ def smoothed(name: str, series: Series, columns: int, window: int, first: int = 
     known = counts[ends] - counts[starts]
     means = (sums[ends] - sums[starts]) / np.maximum(known, 1)
     kept = known > 0
+    bads = _before(np.add.reduceat((~finite & ~missing(values)).astype(np.float64), edges))[ends]
     y = means[kept].tolist()
-    return Curve(name, (np.minimum(ends[kept] * part, count) + float(first - 1)).tolist(), y, y)
+    return Curve(name, (np.minimum(ends[kept] * part, count) + float(first - 1)).tolist(), y, y, _breaks(kept, bads))
 
 
 def _before(parts: Array) -> Array:
@@ -88,6 +113,7 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> Los
         return LossView(Curve(look.quantity, [], [], []), moment.total, [], [], [], look.quantity)
     seen = series[first - 1 : last]
     window = 1 if look.quantity.startswith("learning_rate") else window_of(len(seen))
+    more = _more_losses(timeline, look.quantity)
     epochs = sorted(timeline.validations)
     places = [(calendar.iteration(epoch + 1, 0) if epoch else 0, timeline.validations[epoch]) for epoch in epochs]
     shown = [(place, taken) for place, taken in places if first - 1 <= place <= last]
@@ -95,8 +121,8 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> Los
         decimate(look.quantity, seen, columns, first),
         moment.total,
         [place for place, _ in shown],
-        [taken.get("loss", math.nan) for _, taken in shown],
-        [taken.get("accuracy", math.nan) for _, taken in shown],
+        [taken.get("loss") for _, taken in shown],
+        [known(taken.get("accuracy")) for _, taken in shown],
         look.quantity,
         smoothed(look.quantity, seen, columns, window, first) if window > 1 else Curve("", [], [], []),
         window,
@@ -106,8 +132,8 @@ def loss_view(moment: Moment, look: PlotLook, columns: int, plots: Plots) -> Los
         moment.iteration,
         _epoch_marks(moment, first, last),
         [
-            *(_curve(timeline, name, name, first, last, columns) for name in _more_losses(timeline, look.quantity)),
-            *(_curve(b.timeline, look.quantity, b.name, first, last, columns) for b in _others(moment)),
+            *(_curve(timeline, name, name, (first, last), columns, window) for name in more),
+            *(_curve(b.timeline, look.quantity, b.name, (first, last), columns, window) for b in _others(moment)),
         ],
         _position(moment, look.at),
         _values(series, window, look.at),
@@ -159,11 +185,13 @@ def _others(moment: Moment) -> list[Branch]:
     return [branch for branch in moment.branches.all if branch is not moment.branches.current]
 
 
-def _curve(timeline: Timeline, quantity: str, name: str, first: int, last: int, columns: int) -> Curve:
-    """One more curve in the same plot: another branch's, or another loss."""
+def _curve(timeline: Timeline, quantity: str, name: str, span: tuple[int, int], columns: int, window: int) -> Curve:
+    """One more curve in the same plot, of the same window: another branch's, or another loss; NaN are told of it."""
+    first, last = span
     series = _series(timeline, quantity)
     seen = np.empty(0) if series is None else series[first - 1 : last]
-    return smoothed(name, seen, columns, window_of(len(seen)), first)
+    raw, means = decimate(name, seen, columns, first), smoothed(name, seen, columns, window, first)
+    return msgspec.structs.replace(means, bad=raw.bad, nonfinite=raw.nonfinite, known=raw.known, batches=raw.batches)
 
 
 def _more_losses(timeline: Timeline, quantity: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 from contextlib import suppress
 
 from torch import Tensor
@@ -57,18 +56,12 @@ class Plots:
             self._note(moment.timeline, moment.iteration, values)
 
     def _note(self, timeline: Timeline, iteration: int, values: Values) -> None:
+        known: dict[str, float] = {}
         for text, tree in self.trees.items():
-            seen = timeline.plotted.at(text, iteration)
-            if seen is None or math.isnan(seen):
-                timeline.plotted.note(iteration, {text: _known_number(tree, values, text)})
-
-
-def _known_number(tree: ast.expr, values: Values, text: str) -> float:
-    """NaN where it is not known of this batch."""
-    try:
-        return _one_number(evaluate_tree(tree, values), text)
-    except EngineError:
-        return math.nan
+            if timeline.plotted.at(text, iteration) is None:
+                with suppress(EngineError):  # it is not known of this batch
+                    known[text] = _one_number(evaluate_tree(tree, values), text)
+        timeline.plotted.note(iteration, known)
 
 
 def _one_number(value: object, text: str) -> float:

@@ -74,6 +74,8 @@ class Layers(msgspec.Struct, frozen=True):
     total: int  # layers that the model has
     rows: list[Layer]  # those asked for, in order
     longest: list[Layer]  # without statistics: no layer's type or shapes are longer to write than those of one of these
+    seen: int = 0  # batches before the cursor that were looked at: those that histories are of …
+    batches: int = 0  # … and how many have run
 
 
 class Gradient(msgspec.Struct, frozen=True):
@@ -98,6 +100,8 @@ class Gradients(msgspec.Struct, frozen=True):
     longest: str  # no gradient's name is longer
     smallest: str  # the smallest one of this mode that is computed; "" where there are not two
     span: tuple[float, float] | None  # least and greatest norm of those on the same axis: of Z, or of all parameters
+    seen: int = 0  # batches before the cursor that were looked at: those that histories are of …
+    batches: int = 0  # … and how many have run
 
 
 class Distribution(msgspec.Struct, frozen=True):
@@ -123,6 +127,11 @@ class Curve(msgspec.Struct, frozen=True):
     x: list[float]
     low: list[float]
     high: list[float]
+    breaks: list[int] = []  # the k between which and the one before nothing finite is known: no line goes there
+    bad: list[float] = []  # where NaN or infinities are, as x
+    nonfinite: int = 0  # batches whose value is NaN or infinite
+    known: int = 0  # batches of which a value is known, these among them …
+    batches: int = 0  # … of so many
 
 
 class LossView(msgspec.Struct, frozen=True):
@@ -131,8 +140,8 @@ class LossView(msgspec.Struct, frozen=True):
     train: Curve
     iterations: int  # batches in the whole run
     valid_iterations: list[int]
-    valid_loss: list[float]
-    valid_accuracy: list[float]
+    valid_loss: list[float | None]  # None where validation does not come to one
+    valid_accuracy: list[float | None]
     quantity: str = "loss"
     smooth: Curve = Curve("", [], [], [])  # means over `window` batches
     window: int = 1
@@ -141,7 +150,7 @@ class LossView(msgspec.Struct, frozen=True):
     last: int = 0  # 0: the whole run, before anything is known
     position: int = 0  # the cursor's batch
     epochs: list[int] = []  # where epochs end
-    branches: list[Curve] = []  # the other branches' curves, smoothed, by their names
+    branches: list[Curve] = []  # the other branches' curves, and other losses', smoothed, by their names
     chosen: Position | None = None  # the batch that is asked about …
     values: list[float] = []  # … and its value and the mean there
     quantities: list[str] = []  # what can be plotted

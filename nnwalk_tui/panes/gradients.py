@@ -80,7 +80,7 @@ class GradientsPane(Pane):
         where = render.columns(view.longest, width, across)
         first = self.window(view.total, height - 1, self._choice if self.has_focus else None)
         gaps = render.gaps(view.rows, height - 1 - view.total)
-        lines = [render.axis(where, across)]
+        lines = [render.axis(where, across, view.seen, view.batches)]
         for at in range(first, min(view.total, first + height - 1)):
             if at in gaps:
                 lines.append(render.between(where, across))

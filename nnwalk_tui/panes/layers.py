@@ -70,7 +70,7 @@ class LayersPane(Pane):
         first = self.window(layers.total, rows, follow - 1 if follow else None)
         self._widths = render.widths([*layers.longest, *layers.rows], self._widths)
         wide = render.fitted(self._widths, width)
-        columns = render.table(wide, width)
+        columns = render.table(wide, width, layers.seen, layers.batches)
         known = {layer.index: layer for layer in layers.rows}
         lines = [
             render.row(known[index], self.quantity, wide, columns, index == here, index == self._choice)

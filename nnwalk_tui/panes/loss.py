@@ -71,6 +71,9 @@ class LossPane(Pane):
     def status(self) -> str:
         """What is plotted how; the latest validation numbers where that is the usual."""
         view: LossView = self.data[0]
+        bad = view.train.nonfinite
+        if bad and inner(*self.size)[1] < _LEGEND:
+            return f"{render.signs().bad} {render.not_finite(view.train)}"
         how = " · y log" if self._options.log else ""
         zoomed = f" · {view.first}…{view.last}" if self._span != _SO_FAR else ""
         if view.quantity != "loss" or how or zoomed:
@@ -83,15 +86,15 @@ class LossPane(Pane):
         if not taken:
             return ""
         epoch = taken[-1] // self.data[1]
-        loss, accuracy = (
-            numbers.number(values[len(taken) - 1], decimals=3).strip()
-            for values in (view.valid_loss, view.valid_accuracy)
-        )
+        loss = numbers.number(view.valid_loss[len(taken) - 1], decimals=3).strip()
+        known = view.valid_accuracy[len(taken) - 1]
+        accuracy = "" if known is None else numbers.number(known, decimals=3).strip()
         mark = render.signs().mark
         times = (f"after epoch {epoch}", f"epoch {epoch}") if epoch else ("before training", "before")
-        full, *shorter = (f"{mark} {when}: valid {loss} · acc {accuracy}" for when in times)
-        forms = (full, *shorter, f"{mark} {times[1]}: {loss} · acc {accuracy}")
-        return next((form for form in forms if len(form) <= self.size.width - _TITLE), f"{mark} {loss} · {accuracy}")
+        full, *shorter = (f"{mark} {when}: valid {loss}{accuracy and f' · acc {accuracy}'}" for when in times)
+        forms = (full, *shorter, f"{mark} {times[1]}: {loss}{accuracy and f' · acc {accuracy}'}")
+        least = f"{mark} {loss}{accuracy and f' · {accuracy}'}"
+        return next((form for form in forms if len(form) <= self.size.width - _TITLE), least)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The plot, made anew only for other data or another size."""
@@ -103,7 +106,7 @@ class LossPane(Pane):
     def _plot(self, width: int, height: int) -> list[Line]:
         view: LossView = self.data[0]
         legend = render.legend(view, self._options, width)
-        upper = _height_of_losses(height, view.quantity, self._options)
+        upper = _height_of_losses(height, view, self._options)
         plot = render.losses(view, width, upper, self._options)
         if upper < height - 1:
             lower = render.accuracies(view, width, height - upper - 2, self._options)
@@ -178,11 +181,16 @@ class LossPane(Pane):
         self.post_message(self.Wants())
 
 
-def _height_of_losses(height: int, quantity: str, options: render.Options) -> int:
+def _height_of_losses(height: int, view: LossView, options: render.Options) -> int:
     """The lines that the upper plot has, of those of the pane: beside the accuracies, below a legend, or all."""
-    if height >= _BOTH and quantity == "loss":
+    if height >= _BOTH and view.quantity == "loss" and _is_judged(view):
         return height * 2 // 3
     return height if height < _LEGEND and not options.chosen else height - 1
+
+
+def _is_judged(view: LossView) -> bool:
+    """Whether there are accuracies, or may be: no batch has run."""
+    return bool(view.accuracy.x) or not view.train.x or any(each is not None for each in view.valid_accuracy)
 
 
 def _accuracies() -> Line:

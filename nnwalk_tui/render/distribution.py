@@ -85,8 +85,9 @@ def _span(past: list[bytes]) -> range:
 
 def _facts_over_time(view: Distribution, past: list[bytes], width: int) -> Line:
     shown = view.iterations[-len(past) :] if past else []
-    seen = "as far as they were looked at" if view.known else "seen, this one's not computed yet"
-    batches = f"batches {shown[0]} … {shown[-1]} {seen}" if shown else "no batch yet"
+    known = "" if view.known else ", this one's not computed yet"
+    some = f"{len(shown)} of " if shown and len(shown) <= shown[-1] - shown[0] else ""
+    batches = f"{some}batches {shown[0]} … {shown[-1]} seen{known}" if shown else "no batch yet"
     return ends([(f" |{view.name}|", "title"), (drawn(f"  {batches}"), "quiet")], [("· ░ ▒ ▓ █ more ", "quiet")], width)
 
 

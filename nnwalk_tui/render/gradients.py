@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine.protocol.views import Gradient
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import is_bad, missing, number, power, scientific
-from nnwalk_tui.render.spark import sparkline
+from nnwalk_tui.render.spark import seen, sparkline
 from nnwalk_tui.render.spelled import drawn
 from nnwalk_tui.render.text import Line, fit, wrap
 
@@ -87,7 +87,7 @@ def gaps(rows: list[Gradient], spare: int) -> set[int]:
     return {0, *begins} if spare > 0 else set()
 
 
-def axis(where: Columns, across: Scale) -> Line:
+def axis(where: Columns, across: Scale, looked_at: int = 0, batches: int = 0) -> Line:
     """The decades that can be told apart, each centred on the line that goes down from it."""
     start = where.label + 2
     cells = list(fit(" log", start + where.bar + where.gap + 2))
@@ -97,7 +97,7 @@ def axis(where: Columns, across: Scale) -> Line:
         if "".join(cells[left - 1 : left + len(label)]).isspace():
             cells[left : left + len(label)] = label
     titles = fit(drawn("‖∂‖"), _VALUE - 2, ">")
-    titles += " " + fit("seen", where.history, ">") if where.history else ""
+    titles += " " + fit(seen(looked_at, batches, where.history), where.history, ">") if where.history else ""
     titles += fit(drawn("‖Δ‖/‖θ‖"), where.ratio - 2, ">") if where.ratio else ""
     return [("".join(cells[: start + where.bar + where.gap + 2]) + titles, "quiet")]
 

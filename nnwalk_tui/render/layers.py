@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from engine.protocol.views import Layer, Statistics
 from nnwalk_tui.render.numbers import SIGNED, WIDTH, is_bad, missing, number, percent, shape
-from nnwalk_tui.render.spark import sparkline
+from nnwalk_tui.render.spark import seen, sparkline
 from nnwalk_tui.render.spelled import spelled
 from nnwalk_tui.render.text import Line, Span, fit, wrap
 
@@ -20,7 +20,6 @@ QUANTITIES = ("A", "Z", "dZ", "dA", "W", "dW", "b", "db")
 SHAPES = ("W", "b", "Z", "A")
 _BADGE, _MORE_BADGE = 15, 4  # cells, and so many more where there is room: "vanishing 1/10¹⁰ +1"
 _LEAST_HISTORY, MOST_HISTORY = 5, 24
-_FULL_HISTORY = "norms seen"  # its heading, where there is room
 _WIDEST_TYPE = 18
 
 
@@ -87,7 +86,8 @@ def _badge(layer: Layer, quantity: str, width: int) -> Span | None:
         return ("", "text")
     first, *others = layer.badges
     more = f" +{len(others)}"  # never left out: what is not named is at least counted
-    forms = (first.text + more, f"{first.text}+", first.name + more) if others else (first.text,)
+    every = (", ".join(each.text for each in layer.badges), ", ".join(each.name for each in layer.badges))
+    forms = (*every, first.text + more, f"{first.text}+", first.name + more) if others else (first.text,)
     return (next((form for form in forms if cell_len(form) <= width), first.text), "warning")
 
 
@@ -137,13 +137,13 @@ def fitted(wide: Widths, width: int) -> Widths:
     return next(each for each in forms if {*_TELLING} & _chosen(each, width)[0] == most)
 
 
-def table(wide: Widths, width: int) -> Table:
-    """The columns that fit beside a layer's number and type."""
+def table(wide: Widths, width: int, looked_at: int = 0, batches: int = 0) -> Table:
+    """The columns that fit beside a layer's number and type; the history is of the batches that were looked at."""
     chosen, room = _chosen(wide, width)
     wide_badge = _BADGE + (min(room, _MORE_BADGE) if "badge" in chosen else 0)
     room -= wide_badge - _BADGE
     wide_history = _LEAST_HISTORY + min(room, MOST_HISTORY - _LEAST_HISTORY)
-    title = _FULL_HISTORY if wide_history >= len(_FULL_HISTORY) else _COLUMNS["history"].title
+    title = seen(looked_at, batches, wide_history)
     sized = _sized(wide)
     sized["history"] = sized["history"]._replace(title=title, width=wide_history)
     sized["badge"] = sized["badge"]._replace(width=wide_badge)

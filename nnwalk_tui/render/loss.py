@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.protocol.views import Curve, LossView
@@ -37,11 +38,12 @@ class Signs(NamedTuple):
     dotted: str = "┈"
     dashed: str = "┄"
     mark: str = "●"
+    bad: str = "✗"  # stands at the top, where a value is no finite number
 
 
 def signs() -> Signs:
     """Those of the present theme."""
-    return Signs("*", "'", "-", "o") if theme.ascii_only() else Signs()
+    return Signs("*", "'", "-", "o", "x") if theme.ascii_only() else Signs()
 
 
 class Scale(NamedTuple):
@@ -69,7 +71,7 @@ def losses(view: LossView, width: int, height: int, options: Options = USUAL) ->
     valid = {"loss": view.valid_loss, "accuracy": view.valid_accuracy}.get(view.quantity, [])
     curves = [view.train, view.smooth, *view.branches]
     values = [value for curve in curves for value in (*curve.low, *curve.high)]
-    known = [value for value in (*values, *valid) if math.isfinite(value)]
+    known = [value for value in (*values, *valid) if value is not None and math.isfinite(value)]
     scale = _scale(known, view.quantity, options.log)
     return _plot(view, view.train, valid, scale, width, height, options)
 
@@ -118,14 +120,15 @@ def _fitted(low: float, high: float) -> Scale:
 
 
 def _plot(
-    view: LossView, raw: Curve, valid: list[float], scale: Scale, width: int, height: int, options: Options
+    view: LossView, raw: Curve, valid: list[float | None], scale: Scale, width: int, height: int, options: Options
 ) -> list[Line]:
     if height < _LEAST_HEIGHT or width < GUTTER + 10:
-        return [[(fit(f" {raw.high[-1]:.4f}" if raw.high else f" {missing()}", width), "text")]]
+        return [[(fit(f" {_latest(raw)}", width), "text")]]
     cells, rows = width - GUTTER - 1, height - _AXES
     sheet = _Sheet(Canvas(cells, rows), _span(view), scale)
     for branch in view.branches:
         sheet.curve(branch, "quiet", signs().dashed, gap=2)
+        sheet.bad(branch, "quiet")
     means = options.smooth and bool(view.smooth.x)
     sheet.band(raw, view.position, beside_means=means)
     if means:
@@ -135,8 +138,12 @@ def _plot(
         sheet.upright(epoch, "┊", "quiet")
     if options.chosen:
         sheet.upright(options.chosen, "┃", "here", over=True)
+    sheet.bad(raw, "warning")
     for iteration, value in zip(view.valid_iterations, valid, strict=False):
-        sheet.mark(iteration, value, signs().mark, "text")
+        if value is not None:
+            sheet.mark(iteration, value, signs().mark, "text")
+    if len(view.branches) > 1:
+        sheet.number_ends(view.branches)
     ticks = {sheet.row(share): tick for share, tick in scale.ticks()}
     lines: list[Line] = []
     for row, line in enumerate(sheet.canvas.lines()):
@@ -154,16 +161,19 @@ class _Sheet:
     def curve(self, curve: Curve, style: str, sign: str, gap: int = 0) -> None:
         """A line from point to point."""
         places = [self._place(x, y) for x, y in zip(curve.x, curve.low, strict=False)]
-        for before, after in zip([None, *places], places, strict=False):
+        breaks = {*curve.breaks}
+        for at, (before, after) in enumerate(zip([None, *places], places, strict=False)):
             if after is not None:
-                self.canvas.line(before or after, after, style, sign, gap)
+                self.canvas.line((None if at in breaks else before) or after, after, style, sign, gap)
 
     def band(self, curve: Curve, until: int, beside_means: bool) -> None:
         """From the least to the greatest of each bucket, dotted beside a line of means; those after a batch quiet."""
         style, sign, gap = ("quiet", signs().dotted, 1) if beside_means else ("forward", "*", 0)
         before: tuple[float, float] | None = None
-        for x, low, high in zip(curve.x, curve.low, curve.high, strict=False):
+        breaks = {*curve.breaks}
+        for at, (x, low, high) in enumerate(zip(curve.x, curve.low, curve.high, strict=False)):
             bottom, top = self._place(x, low), self._place(x, high)
+            before = None if at in breaks else before
             if bottom is None or top is None:
                 before = None
                 continue
@@ -174,10 +184,24 @@ class _Sheet:
             before = top
 
     def mark(self, x: float, y: float, sign: str, style: str) -> None:
-        """A character at a point."""
+        """A character at a point; one for NaN and infinities at the top."""
         place = self._place(x, y)
         if place is not None:
             self.canvas.put(*cell(*place), sign, style)
+        elif not math.isfinite(y):
+            self.canvas.put(self.column(x), 0, signs().bad, "warning")
+
+    def bad(self, curve: Curve, style: str) -> None:
+        """Where a curve is no finite number."""
+        for x in curve.bad:
+            self.canvas.put(self.column(x), 0, signs().bad, style)
+
+    def number_ends(self, curves: Sequence[Curve]) -> None:
+        """The numbers of curves that look alike, where they end."""
+        for number, curve in enumerate(curves, 1):
+            place = self._place(curve.x[-1], curve.low[-1]) if curve.x else None
+            if place is not None:
+                self.canvas.put(*cell(*place), str(number), "quiet")
 
     def upright(self, x: float, sign: str, style: str, over: bool = False) -> None:
         """A line from top to bottom, behind what is drawn unless it is `over` all."""
@@ -227,19 +251,35 @@ def legend(view: LossView, options: Options, width: int) -> Line:
         where = f" ┃ batch {view.chosen.epoch}:{view.chosen.batch}"
         values = "".join(f"  {name} {value:.4g}" for name, value in zip(("value", "mean"), view.values, strict=False))
         return [(where, "here"), (values or "  not run yet", "text"), ("   Enter goes there", "quiet")]
-    sign = signs()
+    sign, raw = signs(), view.train
+    seen = f", {raw.known} of {raw.batches} known" if raw.known < raw.batches else ""
     if options.smooth and view.smooth.x:
-        parts = [(sign.dotted, "quiet", "batch"), (sign.line, "forward", f"mean of {view.window}")]
+        parts = [(sign.dotted, "quiet", f"batch{seen}"), (sign.line, "forward", f"mean of {view.window}")]
     else:
-        parts = [(sign.line, "forward", "batch, before its update")]
+        parts = [(sign.line, "forward", f"batch{seen or ', before its update'}")]
+    if raw.nonfinite:
+        parts.insert(1, (sign.bad, "warning", not_finite(raw)))
     if view.quantity in ("loss", "accuracy") and view.valid_iterations:
         parts.append((sign.mark, "text", "validation"))
-    if view.branches:
-        parts.append((sign.dashed, "quiet", ", ".join(branch.name for branch in view.branches)))
+    for number, branch in enumerate(view.branches, 1):
+        bad = f", {sign.bad} {not_finite(branch)}" if branch.nonfinite else ""
+        parts.append((str(number) if len(view.branches) > 1 else sign.dashed, "quiet", branch.name + bad))
     line: Line = []
     for glyph, style, words in parts:
         line += [(f" {glyph}", style), (f" {words} ", "quiet")]
     return line
+
+
+def not_finite(curve: Curve) -> str:
+    """How many values of a curve are no numbers that can be drawn."""
+    return f"{curve.nonfinite} NaN or inf"
+
+
+def _latest(raw: Curve) -> str:
+    """The last value, for where there is no room for a plot."""
+    if raw.bad and (not raw.x or raw.bad[-1] >= raw.x[-1]):
+        return not_finite(raw)
+    return f"{raw.high[-1]:.4f}" if raw.high else missing()
 
 
 def _tick(value: float) -> str:

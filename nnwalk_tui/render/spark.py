@@ -12,6 +12,14 @@ BAD = "!"  # stands for NaN and infinity
 FLAT = 1.02  # greatest over least value of what is drawn as a level line
 
 
+def seen(of: int, batches: int, width: int) -> str:
+    """The heading of a column of them: in how many of the batches that have run they were seen."""
+    if not batches:
+        return "seen"
+    forms = (f"seen in {of} of {batches} batches", f"seen {of} of {batches}", f"seen {of}/{batches}", "seen")
+    return next(form for form in forms if len(form) <= width or form == forms[-1])
+
+
 def sparkline(values: list[float], width: int, now: bool = True) -> str:
     """The latest values on a scale of their own, at the right of exactly `width` cells; "!" for NaN.
 

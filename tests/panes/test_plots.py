@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.history.series import MISSING, Series
 from engine.panes.loss import decimate, smoothed, window_of
 from engine.protocol.messages import Look, PlotLook
 from engine.protocol.views import LossView
@@ -38,6 +41,25 @@ def test_buckets_hold_the_least_and_greatest_finite_value(series: list[float], c
     assert max(curve.high, default=None) == max(finite, default=None)
     assert len(curve.x) <= columns
     assert all(5 <= x < 5 + len(series) for x in curve.x)
+
+
+@given(st.lists(st.sampled_from([0.5, math.nan, math.inf, MISSING]), min_size=1, max_size=60))
+def test_a_curve_tells_what_is_not_finite_apart_from_what_is_not_known(values: list[float]) -> None:
+    series = Series()
+    for iteration, value in enumerate(values, 1):
+        series.note(iteration, {"a": value})
+    held = torch.tensor(series.whole("a"), dtype=torch.float64)  # as a checkpoint keeps it
+    again = Series()
+    again.take("a", held.tolist())
+    unknown = [series.at("a", at) is None for at in range(1, len(values) + 1)]
+    assert unknown == [again.at("a", at) is None for at in range(1, len(values) + 1)]
+    curve = decimate("a", np.array(again.whole("a")), 100)
+    finite = [at for at, value in enumerate(values, 1) if math.isfinite(value)]
+    bad = [at for at, value in enumerate(values, 1) if not math.isfinite(value) and not unknown[at - 1]]
+    assert curve.bad == bad
+    assert curve.nonfinite == len(bad)
+    assert curve.known == len(finite) + len(bad)
+    assert curve.breaks == [k for k in range(1, len(finite)) if finite[k] - finite[k - 1] > 1]
 
 
 @given(numbers, st.integers(1, 20), st.integers(1, 15))

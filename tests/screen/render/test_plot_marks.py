@@ -119,3 +119,21 @@ def test_the_loss_of_here_is_on_the_curve_that_is_still_coarse() -> None:
     view = fake_views.landscape()
     assert view.marks[0] == ("here", 0.0, 2.0)
     assert (0.0, 2.0) in landscape._points(view)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_what_is_not_finite_is_marked_and_counted_and_no_line_goes_over_it(width: int, height: int) -> None:
+    y = [1.0, 2.0, 2.0, 1.0]
+    curve = Curve("loss", [1.0, 2.0, 300.0, 301.0], y, y, [2], [150.0, 160.0], 7, 300, 301)
+    other = Curve("main", [1.0, 300.0], [1.0, 1.0], [1.0, 1.0], [1], [200.0], 1, 300, 301)
+    view = LossView(curve, 628, [0, 314], [math.nan, 1.0], [], first=1, last=314, position=-400, branches=[other])
+    lines = loss.losses(view, width, height)
+    texts = ["".join(text for text, _ in line) for line in lines]
+    assert {row for row, _ in rows_of(lines, "✗")} == {0}
+    assert len(rows_of(lines, "✗")) >= 3  # of the batches, of the branch, and of the validation before training
+    middle = [text[loss.GUTTER + 1 :][width // 8 : width // 2] for text in texts[:-2]]
+    assert not any(map(is_braille, middle))
+    legend = "".join(text for text, _ in loss.legend(view, loss.USUAL, 200))
+    assert "✗ 7 NaN or inf" in legend
+    assert "main, ✗ 1 NaN or inf" in legend
+    assert "300 of 301 known" in legend

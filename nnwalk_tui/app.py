@@ -166,6 +166,7 @@ class NNWalkApp(App[None]):
         """Keys are carried out in turn; each ends the notice of the key before."""
         if isinstance(event, events.Key):
             self.status.end_notice()
+            self.main.choosing = self.main.choosing or event.key in ("up", "down", "pageup", "pagedown")
         await self._keys.take(event, super().on_event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -18,6 +18,7 @@ from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, right_
 
 PENDING = "…"
 _WALKS = ("step", "back", "goto", "run")
+_SEEN = (*_WALKS, "set", "inspect", "focus")  # what they do is seen in panes
 _TWICE = re.compile(r": (\w+) \1\b")  # "load load": a phase of one operation
 _WHERE_TO = re.compile(r"^epoch 1 |  valid_loss \S+(  valid_accuracy \S+)?")  # of a walk: noise beside the panes
 
@@ -107,6 +108,24 @@ class Guide:
     def beside(self) -> tuple[str, ...]:
         """The panes that stand beside the text."""
         return panes_at(self.lesson, self.page)
+
+    @property
+    def watched(self) -> bool:
+        """Whether something that can be done on this page now is seen in those panes."""
+        found = list(self.visible())
+        walks = (
+            call.command.split()[0] in _SEEN
+            for block in found
+            if isinstance(block, Script) and block.by_learner
+            for call in block.commands
+        )
+        given = (self._given.get(block.name) for block in found if isinstance(block, Question))
+        return any(walks) or any(each is not None and each.look is not None for each in given)
+
+    @property
+    def live(self) -> bool:
+        """Whether the page has a run."""
+        return experiment_at(self.lesson, self.page) is not None
 
     @property
     def title(self) -> str:
@@ -258,13 +277,13 @@ class Guide:
     # What is shown
 
     def text(self, call: Call) -> str:
-        """A computed value as text; "…" while it is being computed, what went wrong where it cannot be."""
+        """A computed value as text; while it is being computed, that; what went wrong where it cannot be."""
         if call.command in self._errors:
             return f"({self._errors[call.command]})"
         try:
             return written(self._value(call), call.style)
         except KeyError:
-            return PENDING
+            return f"(computing{PENDING})"
 
     def finding(self, call: Call) -> Finding | None:
         """A table, plot or picture; None while it is being computed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -84,6 +84,7 @@ class Pane(Widget, can_focus=True):
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self.yields_enter: Callable[[], bool] = lambda: False  # whether Enter belongs to a lesson
         self.data: Any = None
         self._before_training = False
         self._problem = ""  # why there is nothing to show
@@ -149,6 +150,12 @@ class Pane(Widget, can_focus=True):
         lines = ["".join(text for text, _ in line) for line in self._drawn]
         at = 0 if self._followed is None else self._followed - self._top + self.bordered
         return [*lines[at : at + 1], *lines] if 0 < at < len(lines) else lines
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a lesson is read, Enter goes on in it from any pane where the arrows have chosen nothing."""
+        if action in ("inspect", "choose", "go") and self.yields_enter():
+            return False
+        return super().check_action(action, parameters)
 
     def chosen_tensor(self) -> str:
         """The tensor that the chosen row speaks of, as an expression; "" where no row is chosen."""

@@ -16,6 +16,13 @@ class HeaderPane(Pane, can_focus=False):
     about = "what is trained; epoch, batch, this batch's loss (before its update) and accuracy, learning rate"
     bordered = False
 
+    _caption = ""
+
+    def caption(self, text: str) -> None:
+        """Say this in place of a run that what is read has nothing to do with; "" tells the run again."""
+        self._caption = text
+        self.redraw()
+
     def part(self, snapshot: Snapshot) -> object:
         """Only what the line says, so that other changes do not draw it again."""
         bare = (snapshot.position, snapshot.loss, snapshot.accuracy, snapshot.learning_rate)
@@ -23,6 +30,11 @@ class HeaderPane(Pane, can_focus=False):
         return Snapshot(
             snapshot.run, Status.PAUSED, *bare, None, None, losses=losses, rate_range=rates, judged=snapshot.judged
         )
+
+    def _content(self, width: int, height: int) -> list[Line]:
+        if self._caption:
+            return [[(" nnwalk", "title"), (f"  {self._caption}", "text")]]
+        return super()._content(width, height)
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The line."""

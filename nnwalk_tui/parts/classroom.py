@@ -27,6 +27,7 @@ from nnwalk_tui.client.target import EngineDied, FromTarget, Target
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.parts.conversation import Conversation
 from nnwalk_tui.parts.status import Status
+from nnwalk_tui.places.layout import Page
 from nnwalk_tui.screens.main import MainScreen
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def start_engine(experiment: Experiment) -> Target:
     target = Spawned(Job(experiment=experiment))
     target.start()
     return target
+
+
+def _page(guide: Guide) -> Page:
+    return Page(guide.beside, guide.watched, guide.live)
 
 
 class Classroom:
@@ -232,12 +237,18 @@ class Classroom:
 
     def _take_answer(self, answer: Answer) -> None:
         if self.guide is not None and self.guide.take(answer):
-            self._main.lesson.tell(self.guide)
+            self._tell(self.guide)
 
     def _show_page(self) -> None:
         assert self.guide is not None
         self._main.lesson.tell(self.guide, from_top=True)
-        self._main.open_lesson(self.guide.beside)
+        lesson = self.guide.lesson
+        self._main.open_lesson(_page(self.guide), f"lesson {lesson.slug} · {lesson.title}")
+
+    def _tell(self, guide: Guide) -> None:
+        """Draw what the guide says now, and beside it what is watched."""
+        self._main.lesson.tell(guide)
+        self._main.turn_lesson(_page(guide))
 
     def screen_page(self, where: str) -> None:
         """Turn the page; after the last, the list."""
@@ -261,7 +272,7 @@ class Classroom:
             problem = guide.answer(text)
             if problem:
                 self._status.say(problem, "wrong")
-            self._main.lesson.tell(guide)
+            self._tell(guide)
             self._main.focus_pane(LESSON)
 
     def screen_show(self, _: str) -> None:
@@ -270,7 +281,7 @@ class Classroom:
         if guide is not None:
             if not guide.reveal():
                 self._status.say("no question is open on this page")
-            self._main.lesson.tell(guide)
+            self._tell(guide)
 
     def screen_try(self, _: str) -> None:
         """Do the next thing that the page suggests."""
@@ -278,16 +289,22 @@ class Classroom:
         if guide is not None:
             if not guide.try_next():
                 self._status.say("all of this page is done: . turns it")
-            self._main.lesson.tell(guide)
+            self._tell(guide)
 
     def go_on(self) -> None:
-        """Enter, in the lesson: whatever comes next, once it is in view."""
-        from nnwalk_tui.lessons.document import Question
+        """Enter, in the lesson: whatever comes next, once it is in view; with the text hidden, only a command."""
+        from nnwalk_tui.lessons.document import Call, Question
 
         guide = self._open_guide()
-        if guide is None or self._main.lesson.scroll_on():
+        if guide is None:
             return
         thing = guide.next_thing()
+        if LESSON not in self._main.plan.panes:
+            if not isinstance(thing, Call):
+                self._main.focus_pane(LESSON)
+                return
+        elif self._main.lesson.scroll_on():
+            return
         if isinstance(thing, Question):
             self._type_command("answer ")
         elif thing is not None:

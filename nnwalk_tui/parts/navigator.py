@@ -44,8 +44,8 @@ class Navigator:
             self._main.focus_pane(NUMBERED.get(name, name))
 
     def screen_enter(self, _: str) -> None:
-        """Give the arrows to the pane; go on in a lesson."""
-        if self._main.current == LESSON and self._classroom.guide is not None:
+        """Give the arrows to the pane; while a lesson is read, whichever pane has the focus, go on in it."""
+        if self._main.reading and self._classroom.guide is not None:
             self._classroom.go_on()
         else:
             self._main.entered = True

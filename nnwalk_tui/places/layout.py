@@ -17,6 +17,8 @@ TABS_ROW = 12
 VERY_WIDE = 176  # from here on the tables stand side by side
 LESSON_WIDE, LESSON_TALL = 66, 20  # cells of a lesson's text; rows from which live panes stand beside it
 
+_WATCHED_BELOW = 18  # rows of text and live panes, from which these stand below it
+
 _BORDER, _TABLE = 2, 3  # rows of a border; of a table's border and heading
 _NARROWEST = 30  # cells of a pane
 _LOWEST = 5  # rows of a pane whose row says nothing else
@@ -48,6 +50,14 @@ class Plan(NamedTuple):
         return tuple(name for name in (LESSON, *PANE_NAMES) if name in self.boxes)
 
 
+class Page(NamedTuple):
+    """A page of a lesson: the panes beside its text, whether what is done on it is seen there, whether it has a run."""
+
+    beside: tuple[str, ...] = ()
+    watched: bool = False
+    live: bool = True
+
+
 class Wishes(NamedTuple):
     """What the user has changed of a layout."""
 
@@ -75,32 +85,33 @@ def plan(
     recent: Sequence[str],
     zoomed: bool = False,
     needs: Needs = USUAL,
-    beside: Sequence[str] | None = None,
+    page: Page | None = None,
     layout: Layout = OVERVIEW,
     wishes: Wishes = NOTHING,
 ) -> Plan:
     """Places for the bars and panes of a terminal of this size.
 
-    `recent` are all panes, the focused one first, then those visited before; the focused one is never hidden. `beside`
-    are the panes that stand beside a lesson's text, None where its layout is not seen.
+    `recent` are all panes, the focused one first, then those visited before; the focused one is never hidden. `page`
+    is that of a lesson, None where its layout is not seen; one without a run has no time line.
     """
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return Plan({"too-small": Box(0, 0, width, height)})
     bars = 2 if height >= STATUS_ROW else 1
+    top = 2 if page is None or page.live else 1
     boxes = {
         "header": Box(0, 0, width, 1),
-        "timeline": Box(0, 1, width, 1),
+        **({"timeline": Box(0, 1, width, 1)} if top == 2 else {}),
         "prompt": Box(0, height - bars, 1, 1),
         "command": Box(1, height - bars, width - 1, 1),
     }
     if bars == 2:
         boxes["keys"] = Box(0, height - 1, width, 1)
-    body = Box(0, 2, width, height - 2 - bars)
+    body = Box(0, top, width, height - top - bars)
     wishes = wishes._replace(hidden=wishes.hidden - {recent[0]})
     if zoomed:
         return Plan({**boxes, recent[0]: body})
-    if beside is not None:
-        return _lesson(boxes, body, recent, beside, needs, wishes)
+    if page is not None:
+        return _lesson(boxes, body, recent, page, needs, wishes)
     if width >= WIDE and height >= TALL:
         return _at_once(boxes, body, recent, needs, layout, wishes)
     if width >= SIDE_BY_SIDE and height >= TABBED:
@@ -120,16 +131,19 @@ def _place(place: Place, wishes: Wishes) -> Place:
 # ── a lesson ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _lesson(
-    boxes: dict[str, Box], body: Box, recent: Sequence[str], beside: Sequence[str], needs: Needs, wishes: Wishes
-) -> Plan:
-    """A lesson's text, and beside it the live panes; where there is no room, one of them at a time, as tabs."""
-    live = list(_shown(beside, wishes))
+def _lesson(boxes: dict[str, Box], body: Box, recent: Sequence[str], page: Page, needs: Needs, wishes: Wishes) -> Plan:
+    """A lesson's text, and beside it the live panes.
+
+    Where there is no room, they stand below it while they are watched, else one of all at a time, as tabs.
+    """
+    live = list(_shown(page.beside, wishes))
     if recent[0] != LESSON and recent[0] not in live:
         live = [*live[:-1], recent[0]] if len(live) > 1 else [*live, recent[0]]
     if not live:
         return Plan({**boxes, LESSON: body})
     if body.width < WIDE or body.height < LESSON_TALL:
+        if page.watched and body.width >= SIDE_BY_SIDE and body.height >= _WATCHED_BELOW:
+            return _text_above(boxes, body, recent, live, wishes)
         return _one(boxes, body, recent, (LESSON, *(name for name in PANE_NAMES if name in live)))
     text = _between(body.width // 2, LESSON_WIDE, body.width - needs.graph_width - _BORDER)
     rows = [Row(((name,),)) for name in live]
@@ -139,6 +153,16 @@ def _lesson(
         _Measured(body.width - text, rows, heights, _NARROWEST, [_LOWEST] * len(live)),
     ]
     return _on_screen(boxes, _placed(body, columns, "lesson", wishes), recent)
+
+
+def _text_above(boxes: dict[str, Box], body: Box, recent: Sequence[str], live: Sequence[str], wishes: Wishes) -> Plan:
+    """A lesson's text, and below it the live panes, two abreast; of more, the second place has the latest."""
+    places: tuple[Place, ...] = (tuple(live[:1]), tuple(live[1:])) if len(live) > 1 else (tuple(live),)
+    half = body.height // 2
+    below = body._replace(y=body.y + body.height - half, height=half)
+    shown = _on_screen(boxes, _abreast(below, Row(places), "lesson", wishes), recent)
+    text = body._replace(height=body.height - half)
+    return Plan({**shown.boxes, LESSON: text}, (), {**shown.places, LESSON: f"lesson:{LESSON}"})
 
 
 # ── all panes of a layout at once ─────────────────────────────────────────────────────────────────────────────────────

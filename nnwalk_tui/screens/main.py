@@ -27,7 +27,7 @@ from nnwalk_tui.panes.tensor import TensorPane
 from nnwalk_tui.panes.timeline import TimelinePane
 from nnwalk_tui.places.arrangement import Arrangement
 from nnwalk_tui.places.boxes import Box
-from nnwalk_tui.places.layout import Needs, Plan, plan
+from nnwalk_tui.places.layout import Needs, Page, Plan, plan
 from nnwalk_tui.places.layouts import LAYOUTS
 from nnwalk_tui.render import graph
 from nnwalk_tui.screens.bars import HINTS, LESSON_HINTS, AnswerBox, Bar, KeysBar, TabBar
@@ -75,7 +75,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._plan_layout = PlanLayout(self)
         self.arrangement = Arrangement()
         self._recent = [*PANE_NAMES, LESSON]
-        self._beside: tuple[str, ...] | None = None  # panes beside a lesson's text; None where no lesson is open
+        self._page: Page | None = None  # of the lesson that is open
         self._reading = False  # whether the lesson has its layout, or another one is seen meanwhile
         self._needs = Needs()
         self._answer_rows = 0
@@ -83,6 +83,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._visible: tuple[str, ...] = ()
         self.zoomed = False
         self.entered = False
+        self.choosing = False  # whether arrows have chosen something in the focused pane
         self.panes: dict[str, Pane] = {}
         self.header = HeaderPane(id="header")
         self.timeline = TimelinePane(id="timeline")
@@ -104,6 +105,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         yield self.timeline
         for kind in kinds():
             pane = kind(id=kind.pane_name)
+            pane.yields_enter = lambda: self.reading and not self.choosing
             self.panes[kind.pane_name] = pane
             yield pane
         yield self.tab_bar
@@ -125,14 +127,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def plan_for(self, size: Size) -> Plan:
         """What stands where at a size."""
         name = self.layout_name
-        beside = self._beside if name == LESSON else None
+        page = self._page if name == LESSON else None
         usual, wishes = LAYOUTS[self.arrangement.layout], self.arrangement.wishes(name)
-        return plan(size.width, size.height, self._recent, self.zoomed, self._needs, beside, usual, wishes)
+        return plan(size.width, size.height, self._recent, self.zoomed, self._needs, page, usual, wishes)
 
     @property
     def layout_name(self) -> str:
         """The layout that is seen."""
-        return LESSON if self._beside is not None and self._reading else self.arrangement.layout
+        return LESSON if self._page is not None and self._reading else self.arrangement.layout
 
     def boxes(self, size: Size) -> dict[str, Box]:
         """Where every child stands, those that lie over the panes too."""
@@ -178,7 +180,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def focus_pane(self, name: str) -> None:
         """Go to a pane; one that shares its place with another comes to the front."""
-        self.entered = False
+        self.entered = self.choosing = False
         self.panes[name].focus(scroll_visible=False)
         self._came_to(name)
 
@@ -196,7 +198,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     def _visited_before(self, name: str) -> str:
         """The pane visited last, of the others that may be seen."""
         gone = self.arrangement.wishes(self.layout_name).hidden | {name}
-        if self._beside is None:
+        if self._page is None:
             gone |= {LESSON}
         return next(each for each in self._recent if each not in gone)
 
@@ -264,16 +266,29 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.zoomed = zoomed
         self.rearrange()
 
-    def open_lesson(self, beside: tuple[str, ...]) -> None:
-        """Give the room to the lesson's text and the panes beside it."""
-        self._beside, self._reading = beside, True
+    @property
+    def reading(self) -> bool:
+        """Whether a lesson has the screen."""
+        return self.layout_name == LESSON
+
+    def open_lesson(self, page: Page, title: str) -> None:
+        """Give the room to the lesson's text and the panes beside it; without a run the first line has its title."""
+        self._page, self._reading = page, True
+        self.header.caption("" if page.live else title)
         self.keys_bar.use(LESSON_HINTS)
         self.rearrange()
         self.focus_pane(LESSON)
 
+    def turn_lesson(self, page: Page) -> None:
+        """What is done on the lesson's page is, or is no longer, to be seen beside it."""
+        if self._page is not None and page != self._page:
+            self._page = page
+            self.rearrange()
+
     def close_lesson(self) -> None:
         """Give the room back to the panes."""
-        self._beside, self.zoomed = None, False
+        self._page, self.zoomed = None, False
+        self.header.caption("")
         self.keys_bar.use(HINTS)
         self.rearrange()
         if self.current == LESSON:
@@ -373,7 +388,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         if pane is not self.focused:
             return  # the news is old: the focus has moved on, or the pane was hidden
         if isinstance(pane, Pane) and pane.pane_name != self.current:
-            self.entered = False
+            self.entered = self.choosing = False
             self._came_to(pane.pane_name)
 
     @on(TabBar.Chosen)

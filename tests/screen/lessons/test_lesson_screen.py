@@ -8,7 +8,7 @@ import pytest
 
 from engine.protocol.commands import Names
 from nnwalk_tui.catalogue import LESSON, PANE_NAMES
-from nnwalk_tui.places.layout import plan
+from nnwalk_tui.places.layout import Page, plan
 from nnwalk_tui.screens.lessons import LessonList, LessonsScreen
 from tests.support.school import School
 
@@ -152,7 +152,7 @@ async def test_keys_of_a_lesson_say_so_where_none_is_open(tmp_path: Path) -> Non
 @pytest.mark.parametrize("size", [(40, 10), (80, 24), (119, 50), (120, 40), (200, 60)])
 @pytest.mark.parametrize("beside", [(), ("graph", "here"), ("tape", "graph"), ("loss",)])
 def test_the_lessons_plan_fills_its_screen_without_overlap(size: tuple[int, int], beside: tuple[str, ...]) -> None:
-    boxes = plan(*size, [LESSON, *PANE_NAMES], beside=beside).boxes
+    boxes = plan(*size, [LESSON, *PANE_NAMES], page=Page(beside)).boxes
     seen: set[tuple[int, int]] = set()
     for box in boxes.values():
         cells = {(x, y) for x in range(box.x, box.x + box.width) for y in range(box.y, box.y + box.height)}
@@ -166,12 +166,12 @@ def test_any_pane_can_be_seen_beside_a_lesson() -> None:
     for name in PANE_NAMES:
         recent = [name, LESSON, *(other for other in PANE_NAMES if other != name)]
         for size in ((80, 24), (120, 40)):
-            assert name in plan(*size, recent, beside=("graph", "here")).boxes
+            assert name in plan(*size, recent, page=Page(("graph", "here"))).boxes
 
 
 async def test_a_long_page_opens_at_its_top_and_enter_scrolls_before_it_does_what_is_next(tmp_path: Path) -> None:
     school = School(tmp_path, "data")
-    async with school.app.run_test(size=(80, 14)) as pilot:
+    async with school.app.run_test(size=(80, 13)) as pilot:
         await pilot.pause()
         school.app.perform("page 3")
         await pilot.pause()
@@ -260,3 +260,57 @@ async def test_what_the_engine_before_was_asked_is_answered_by_no_other(tmp_path
         await pilot.pause()
         assert school.started
         assert not school.app.talk.waiting
+
+
+async def test_on_a_small_screen_what_is_to_be_watched_is_seen_and_enter_goes_on_from_any_pane(tmp_path: Path) -> None:
+    school = School(tmp_path, "start")
+    async with school.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert [*school.app.main.plan.panes] == [LESSON]
+        school.app.perform("page 4")
+        await pilot.pause()
+        assert [*school.app.main.plan.panes] == [LESSON, "graph", "here"]
+        await pilot.press("tab", "enter", "enter")  # scrolls, then does
+        await pilot.pause()
+        assert school.app.main.current == "graph"
+        assert school.started[0].asked[-1] == "step phase"
+        assert not school.app.main.entered
+        school.app.perform("page 5")
+        await pilot.pause()
+        assert [*school.app.main.plan.panes] == [LESSON]
+
+
+async def test_enter_in_a_table_goes_on_until_the_arrows_choose_a_row(tmp_path: Path) -> None:
+    school = School(tmp_path, "two-layer")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        school.app.perform("page 4")
+        for key in ("layers", "tape"):
+            school.app.perform(f"focus {key}")
+            pane = school.app.main.panes[key]
+            assert not pane.check_action("inspect", ())
+            await pilot.press("down")
+            assert pane.check_action("inspect", ())
+        school.app.perform("layout overview")
+        assert school.app.main.panes["layers"].check_action("inspect", ())
+
+
+async def test_a_page_without_a_run_tells_of_none(tmp_path: Path) -> None:
+    school = School(tmp_path, "ethics")
+    async with school.app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        main = school.app.main
+        assert "lesson ethics · Whose digits are missing?" in main.header.render_line(0).text
+        assert "timeline" not in main.plan.boxes
+        school.app.perform("lesson network")
+        school.app.perform("page 4")
+        await pilot.pause()
+        assert "lesson" not in main.header.render_line(0).text
+        assert "timeline" in main.plan.boxes
+
+
+async def test_a_number_that_is_not_there_yet_says_so(tmp_path: Path) -> None:
+    school = School(tmp_path, "two-layer")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "reached (computing…) in four epochs" in " ".join(school.page().replace("│", " ").split())

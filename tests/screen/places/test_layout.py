@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nnwalk_tui.catalogue import LESSON, PANE_NAMES
 from nnwalk_tui.places.boxes import Box, moved, shared, split
-from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH, Needs, Wishes, plan
+from nnwalk_tui.places.layout import LEAST_HEIGHT, LEAST_WIDTH, Needs, Page, Wishes, plan
 from nnwalk_tui.places.layouts import LAYOUTS, Layout
 
 SIZES = [(80, 24), (120, 40), (200, 60), (240, 78)]
@@ -185,9 +185,9 @@ def _rows(box: Box) -> range:
 
 def test_a_lessons_text_and_the_panes_beside_it_are_resized_and_hidden_too() -> None:
     recent, beside = [LESSON, *PANE_NAMES], ("graph", "here")
-    usual = plan(120, 40, recent, beside=beside)
+    usual = plan(120, 40, recent, page=Page(beside))
     changes = {usual.places[LESSON]: (-6, 0), usual.places["here"]: (0, 3)}
-    after = plan(120, 40, recent, beside=beside, wishes=Wishes(sizes=changes))
+    after = plan(120, 40, recent, page=Page(beside), wishes=Wishes(sizes=changes))
     assert after.boxes[LESSON].width == usual.boxes[LESSON].width - 6
     assert after.boxes["here"].height == usual.boxes["here"].height + 3
-    assert plan(120, 40, recent, beside=beside, wishes=Wishes(frozenset({"here"}))).panes == (LESSON, "graph")
+    assert plan(120, 40, recent, page=Page(beside), wishes=Wishes(frozenset({"here"}))).panes == (LESSON, "graph")

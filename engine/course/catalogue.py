@@ -31,6 +31,9 @@ class Computation(msgspec.Struct, frozen=True):
 
 _SEED = {"seed": (0.0, 2.0**31)}
 _SOURCE: dict[str, Value] = {"source": "subset"}
+_LABELS = ("given", "random", "noisy")
+_FEW: dict[str, Value] = {"size": 200, "labels": "given", "epochs": 30, "seed": 0}
+_FEW_LIMITS = {"size": (20.0, 5000.0), "epochs": (1.0, 100.0), **_SEED}
 
 _ROWS = (
     Computation("data.shapes", "dataset:shapes", "shapes of the partitions, of X and of Y", _SOURCE),
@@ -128,5 +131,12 @@ _ROWS = (
                 limits={"epochs": (1, 5), **_SEED}),
     Computation("optimizers.agree", "races:agree", "update rules against torch.optim", {"steps": 20},
                 limits={"steps": (1, 200)}),
+    Computation("overfit.train", "overfit:train", "training and validation, epoch by epoch", _FEW,
+                {"labels": _LABELS}, _FEW_LIMITS),
+    Computation("overfit.loss", "overfit:loss", "both losses by epoch, plotted", _FEW, {"labels": _LABELS},
+                _FEW_LIMITS),
+    Computation("overfit.labels", "overfit:labels", "right labels, and labels drawn by lot", {"seed": 0},
+                limits=_SEED),
+    Computation("overfit.cures", "overfit:cures", "what closes the gap", {"seed": 0}, limits=_SEED),
 )  # fmt: skip
 CATALOGUE: dict[str, Computation] = {row.name: row for row in _ROWS}

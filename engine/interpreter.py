@@ -128,7 +128,9 @@ def _stats(session: Debugger, expression: str) -> Outcome:
     words = "  ".join(
         f"{key} {getattr(view, key):.6g}" for key in ("mean", "std", "min", "max", "norm", "zeros", "bad")
     )
-    return Outcome(view, f"{expression} {'×'.join(map(str, view.shape)) or 'one number'}  {words}")
+    count = math.prod(view.shape)
+    over = f"over all {count} elements, NaN and infinities too; std ÷ {count}" if count > 1 else "one element"
+    return Outcome(view, f"{expression} {'×'.join(map(str, view.shape)) or 'one number'}  {words}  ({over})")
 
 
 def _pick(session: Debugger, row: int, neuron: int | None) -> Outcome:

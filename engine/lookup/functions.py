@@ -114,8 +114,8 @@ def state_function(symbol: str) -> Function:
 FUNCTIONS: dict[str, Function] = {
     "norm": Function(_number(statistics.norm), "Euclidean norm over all elements"),
     "sum": Function(_number(statistics.total), "sum over all elements"),
-    "mean": Function(_number(statistics.mean), "mean over all elements"),
-    "std": Function(_number(statistics.deviation), "standard deviation over all elements"),
+    "mean": Function(_number(statistics.mean), "mean over all elements, NaN too"),
+    "std": Function(_number(statistics.deviation), "standard deviation over all n elements, ÷ n"),
     "min": Function(_number(torch.min), "least element"),
     "max": Function(_number(torch.max), "greatest element"),
     "zeros": Function(lambda v: statistics.statistics("", _floating(v)).zeros, "fraction of exact zeros"),

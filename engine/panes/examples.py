@@ -93,16 +93,26 @@ def _batch(moment: Moment, tape: Tape, known: Known, count: int, order: str, fir
     problem = (
         "" if told or not shown else "no target, prediction or loss of a single example: inspect X shows the inputs"
     )
-    kind = _kind(moment, shown)
-    return BatchView(known.size, known.right, shown, order, first, len(rows), numbers, problem, of=kind)
+    return BatchView(known.size, known.right, shown, order, first, len(rows), numbers, problem)
 
 
-def _kind(moment: Moment, examples: list[Example]) -> str:
-    """What the examples are."""
-    if not any(each.height for each in examples):
-        return "examples"
+def called(moment: Moment) -> str:
+    """What the examples are: "digits", "pictures", "tokens", "rows", "examples"; "" where no batch at hand tells."""
     about = moment.description
-    return "digits" if about.mean is not None and all(map(str.isdigit, about.classes)) else "pictures"
+    if about.mean is not None and all(map(str.isdigit, about.classes)):
+        return "digits"
+    tape = moment.timeline.held_tape(moment.iteration)
+    return "" if tape is None else tape.once("what examples are called", lambda: _called(moment, tape))
+
+
+def _called(moment: Moment, tape: Tape) -> str:
+    if tape.size and picture_of(moment, tape, 0)[0]:
+        return "pictures"
+    embedded = [value for event in tape.events for value in event.inputs if event.op.name == "embedding"]
+    if any(value.root().symbol == "X" for value in embedded):
+        return "tokens"
+    inputs = tape.inputs[0] if tape.inputs else None
+    return "rows" if isinstance(inputs, Tensor) and inputs.dim() == 2 else "examples"
 
 
 def _losses(moment: Moment, tape: Tape) -> list[float] | None:
@@ -173,10 +183,12 @@ def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
 
 
 def _numbers(of_all: object, row: int, size: int) -> str:
-    """What an example has of a tensor with a row for each, where that is a few numbers."""
-    if not isinstance(of_all, Tensor) or not of_all.dim() or len(of_all) != size or of_all[row].numel() > _FEW:
+    """The first few numbers that an example has of a tensor with a row for each."""
+    if not isinstance(of_all, Tensor) or not of_all.dim() or len(of_all) != size:
         return ""
-    return ", ".join(f"{number:.4g}".replace("-", "−") for number in plain(of_all[row]).reshape(-1).tolist())
+    numbers = plain(of_all[row].detach()).reshape(-1)
+    shown = [f"{number:.4g}".replace("-", "−") for number in numbers[:_FEW].tolist()]
+    return ", ".join([*shown, *(["…"] if numbers.numel() > _FEW else [])])
 
 
 def class_name(moment: Moment, index: int) -> str:

@@ -20,6 +20,7 @@ from engine.lookup.scalars import known
 from engine.panes.confusion import ConfusionHeld
 from engine.panes.digits import Averages, digits_view
 from engine.panes.distribution import distribution_view
+from engine.panes.examples import called
 from engine.panes.gradients import gradients_view
 from engine.panes.graph import graph_view
 from engine.panes.here import here_view
@@ -50,6 +51,7 @@ class Viewer:
         self.failed: Callable[[str], None] = lambda words: None
         self._told: set[str] = set()
         self._parameters = 0
+        self._examples = "examples"  # what they are, as far as it is known
 
     def see(self, look: Look) -> Snapshot:
         """What the screen shows. A pane that cannot be made is named in `failed`, and costs no other.
@@ -84,6 +86,7 @@ class Viewer:
     def _run(self, moment: Moment) -> Run:
         """What does not change while the run goes on."""
         about = moment.description
+        self._examples = called(moment) or self._examples
         self._parameters = self._parameters or sum(map(Tensor.numel, moment.trainer.modules.parameters()))
         return Run(
             about.name,
@@ -98,6 +101,7 @@ class Viewer:
             about.seed,
             about.threads,
             list(about.classes),
+            self._examples,
         )
 
     def _tell(self, name: str, reason: str) -> None:

@@ -27,15 +27,16 @@ class Run(msgspec.Struct, frozen=True):
     seed: int
     threads: int
     classes: list[str]  # names of the classes, by index; empty where there are none
+    examples: str = "examples"  # what they are, once it is known: "digits", "pictures", "tokens", "rows"
 
 
 class Statistics(msgspec.Struct, frozen=True):
-    """Lean statistics of one tensor; quantities are those of the finite and non-finite values alike."""
+    """Lean statistics of one tensor, over all its elements, NaN and infinities too: one of them makes a mean NaN."""
 
     name: str
     shape: list[int]
     mean: float
-    std: float
+    std: float  # of the population: ÷ n
     min: float
     max: float
     norm: float
@@ -217,7 +218,6 @@ class BatchView(msgspec.Struct, frozen=True):
     problem: str = ""  # why there is nothing to show
     gallery: Gallery | None = None
     confusion: Confusion | None = None
-    of: str = "examples"  # what they are: "digits", "pictures", "examples"
 
 
 class Term(msgspec.Struct, frozen=True):

@@ -131,6 +131,10 @@ class Pane(Widget, can_focus=True):
         """What the border calls the pane, `data` being known."""
         return self.pane_title
 
+    def tab(self, snapshot: Snapshot) -> tuple[str, str]:
+        """What its tab calls it, and in a narrow row."""
+        return self.pane_name, BY_NAME[self.pane_name].short or self.pane_name
+
     def status(self) -> str:
         """A few words at the right of the title."""
         return ""

@@ -18,6 +18,7 @@ from nnwalk_tui.render.text import Line
 KINDS = ("examples", "input gradient", "first layer", "averages", "confusion")
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
 PARTITIONS = ("validation", "batch")
+_SHORT = {"digits": "dig", "pictures": "pict", "tokens": "tok", "rows": "rows", "examples": "exam"}
 _TABLE = 64  # examples without pictures to ask for at most
 
 
@@ -31,6 +32,7 @@ class DigitsPane(Pane):
         Binding("V", "kind(-1)", "The view before", show=False),
         ("f", "order", "Wrong ones, least sure, highest loss, class"),
     ]
+    pane_title = "examples"
     about = (
         "examples of this batch: label→prediction ✓, [label→prediction ✗] where wrong, and below or beside "
         "it, 0.41 say, how probable the model holds its prediction; › the one that all panes follow: Enter, then arrows"
@@ -43,6 +45,10 @@ class DigitsPane(Pane):
         self._order = 0
         self._partition = 0
         self._first = 1
+
+    def tab(self, snapshot: Snapshot) -> tuple[str, str]:
+        """What the examples are."""
+        return snapshot.run.examples, _SHORT[snapshot.run.examples]
 
     @property
     def kind(self) -> str:
@@ -63,8 +69,8 @@ class DigitsPane(Pane):
         return {"digits": self.wanted, "batch": BatchLook(self.kind, order, self._first)}
 
     def part(self, snapshot: Snapshot) -> object | None:
-        """The batch, and the picked row and neuron."""
-        return None if snapshot.batch is None else (snapshot.batch, snapshot.picked)
+        """The batch, the picked row and neuron, and what the examples are."""
+        return None if snapshot.batch is None else (snapshot.batch, snapshot.picked, snapshot.run.examples)
 
     def before_training(self, width: int) -> list[Line]:
         """Where the pictures come from."""
@@ -72,8 +78,8 @@ class DigitsPane(Pane):
 
     def heading(self, width: int) -> str:
         """What the examples are."""
-        batch: BatchView = self.data[0]
-        return batch.of if self.kind == "examples" else self.pane_title
+        of: str = self.data[2]
+        return of
 
     def status(self) -> str:
         """How many there are, how many examples are right, and what is shown in which order."""
@@ -97,7 +103,7 @@ class DigitsPane(Pane):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The pictures that fit, or the rows in view."""
-        batch, (row, neuron) = self.data
+        batch, (row, neuron), _ = self.data
         if batch.problem:
             return [[(f" {batch.problem}", "quiet")]]
         if self.kind == "confusion":
@@ -114,8 +120,10 @@ class DigitsPane(Pane):
         if not batch.examples:
             return [[(" none is wrong", "quiet")] if ORDERS[self._order] == "wrong" else awaited()]
         place = next((at for at, each in enumerate(batch.examples) if each.row == row), None)
-        first = self.window(len(batch.examples), height, place)
-        return [render.table_row(each, each.row == row) for each in batch.examples[first : first + height]]
+        head = [render.table_heading()] if height > 1 else []
+        first = self.window(len(batch.examples), height - len(head), place)
+        last = first + height - len(head)
+        return [*head, *(render.table_row(each, each.row == row) for each in batch.examples[first:last])]
 
     def _confusion(self, batch: BatchView, width: int, height: int) -> list[Line]:
         if batch.confusion is None:
@@ -174,7 +182,7 @@ class DigitsPane(Pane):
         """Pick another example, or another first-layer neuron, for all panes."""
         if self.data is None or self.kind in ("confusion", "averages"):
             return
-        batch, (row, neuron) = self.data
+        batch, (row, neuron), _ = self.data
         if self.kind == "first layer":
             number = max(1, min(neuron + by, batch.total))
             self._see(number, batch)

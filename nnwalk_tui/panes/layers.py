@@ -22,8 +22,8 @@ class LayersPane(Pane):
         ("enter", "inspect", "Look into its tensor"),
     ]
     about = (
-        "a row a layer; v: statistics of another quantity; seen: its norms in the batches that were looked at, on a "
-        "scale of their own; ↑ ↓ a layer and why it has its badges; · not computed yet"
+        "a row a layer; v: statistics of another quantity, over all its elements, std ÷ n; seen: its norms in the "
+        "batches looked at, on a scale of their own; ↑ ↓ a layer and why it has its badges; · not computed yet"
     )
     looks = frozenset({"layers", "here"})
 

@@ -37,7 +37,10 @@ class TensorPane(Pane):
         ("Y", "copy_value", "Copy the chosen value"),
         ("s", "save", "Save as .npy, .safetensors, .csv"),
     ]
-    about = "any tensor at the cursor, places from 1; ▸ the picked example, ! NaN or infinity, 0 exactly; v heat map"
+    about = (
+        "any tensor at the cursor, places from 1; ▸ the picked example, ! NaN or infinity, 0 exactly; v heat map; "
+        "statistics are over all elements, NaN too, std ÷ n"
+    )
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)

@@ -146,6 +146,11 @@ def style(right: bool | None) -> str:
     return {None: "quiet", True: "right", False: "wrong"}[right]
 
 
+def table_heading() -> Line:
+    """What stands in the rows of examples without a picture: a label or a target, and what was predicted for it."""
+    return [(drawn(f"   row  {fit(' target→prediction', 24)} prob"), "quiet")]
+
+
 def table_row(example: Example, picked: bool = False) -> Line:
     """An example without a picture."""
     verdict_cells = (fit(verdict(example), 24), style(example.right))

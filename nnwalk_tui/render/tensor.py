@@ -125,12 +125,13 @@ def _value(value: float | None) -> Span:
 
 def _statistics(it: Statistics, width: int) -> Line:
     """As many as fit; those that tell most stay."""
-    shown: list[tuple[str, str, bool]] = [
+    shown: list[tuple[str, str, bool]] = [("all", str(math.prod(it.shape)), False)]
+    shown += [
         (name, number(value, 8).strip(), not math.isfinite(value))
         for name, value in (("mean", it.mean), ("std", it.std), ("min", it.min), ("max", it.max), ("norm", it.norm))
     ]
     shown += [("zero", percent(it.zeros).strip(), False), ("NaN, inf", percent(it.bad).strip(), it.bad > 0)]
-    for dropped in ("norm", "min", "max", "std"):
+    for dropped in ("all", "norm", "min", "max", "std"):
         if sum(len(name) + len(text) + 3 for name, text, _ in shown) > width:
             shown = [each for each in shown if each[0] != dropped]
     line: Line = [(" ", "quiet")]

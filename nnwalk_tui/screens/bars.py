@@ -105,6 +105,13 @@ class TabBar(Bar):
         super().__init__(id=id)
         self._starts: list[tuple[int, str]] = []
         self._shown: tuple[tuple[str, ...], str] = ((), "")
+        self._called: dict[str, tuple[str, str]] = {}
+
+    def call(self, called: dict[str, tuple[str, str]]) -> None:
+        """What panes are called now, in a wide row and in a narrow one."""
+        if called != self._called:
+            self._called = called
+            self.on_resize()
 
     def tabs(self, names: tuple[str, ...], chosen: str) -> None:
         """Show these tabs: with short names where the row is narrow, and "…" for those for which it has no room."""
@@ -114,12 +121,17 @@ class TabBar(Bar):
     def on_resize(self) -> None:
         """Fit the width, which a bar that was hidden learns when it is laid out again."""
         (names, chosen), width = self._shown, self.size.width
-        labels = [_label(name) for name in names]
-        for at in sorted(range(len(names)), key=lambda at: len(_label(names[at], short=True)) - len(labels[at])):
+        labels, short = ([self._label(name, form) for name in names] for form in range(2))
+        for at in sorted(range(len(names)), key=lambda at: len(short[at]) - len(labels[at])):
             if _cells(labels) > width:
-                labels[at] = _label(names[at], short=True)
+                labels[at] = short[at]
         seen = _window(labels, names.index(chosen) if chosen in names else 0, width)
         self.put([self._line(names, labels, chosen, seen)])
+
+    def _label(self, pane: str, form: int) -> str:
+        """A tab's key and name."""
+        usual = (pane, BY_NAME[pane].short or pane)
+        return f"{key_to_pane(pane)} {self._called.get(pane, usual)[form]}".strip()
 
     def on_click(self, event: events.Click) -> None:
         """Choose the tab under the mouse."""
@@ -141,11 +153,6 @@ class TabBar(Bar):
             self._starts.append((measure(line), names[seen[-1] + 1]))
             line.append((drawn(_MORE), "quiet"))
         return line
-
-
-def _label(pane: str, short: bool = False) -> str:
-    """A tab's key and name."""
-    return f"{key_to_pane(pane)} {(short and BY_NAME[pane].short) or pane}".strip()
 
 
 def _cells(labels: Sequence[str]) -> int:

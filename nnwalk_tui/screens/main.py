@@ -311,6 +311,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Hand a snapshot to the panes that are seen."""
         self._snapshot = snapshot
         self._make_room(snapshot)
+        self.tab_bar.call({name: pane.tab(snapshot) for name, pane in self.panes.items()})
         self.header.show(snapshot)
         self.timeline.show(snapshot)
         for name in self._visible:

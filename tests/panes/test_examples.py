@@ -32,6 +32,13 @@ def regression() -> Session:
     return Session(model, nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=0.1), data)
 
 
+def embedding() -> Session:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Flatten(), nn.Linear(12, 2))
+    data = [(torch.randint(7, (5, 4)), torch.randint(2, (5,)))]
+    return Session(model, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.1), data)
+
+
 def test_a_regression_shows_what_was_predicted_beside_the_target() -> None:
     session = regression()
     session.do("step op")
@@ -56,9 +63,11 @@ def test_right_and_wrong_are_defined_of_classes_alone() -> None:
 
 
 def test_examples_are_called_what_they_are() -> None:
-    for session, kind in ((small(), "digits"), (make("convnet").session(), "pictures"), (regression(), "examples")):
+    kinds = ((small(), "digits"), (make("convnet").session(), "pictures"), (regression(), "rows"))
+    for session, kind in (*kinds, (embedding(), "tokens")):
+        assert seen(session).run.examples in (kind, "examples")
         session.step()
-        assert batch(session).of == kind
+        assert seen(session).run.examples == kind
 
 
 def test_a_program_whose_examples_have_nothing_to_show_says_so() -> None:

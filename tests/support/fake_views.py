@@ -71,6 +71,7 @@ def run() -> Run:
         seed=0,
         threads=1,
         classes=[str(digit) for digit in range(10)],
+        examples="digits",
     )
 
 

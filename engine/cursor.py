@@ -278,7 +278,7 @@ class Cursor:
 
     def values(self) -> Values:
         """Lookup of names at the cursor."""
-        return self.moment.values
+        return self.moment.own_values()
 
     def here(self) -> Event | None:
         """The event that the cursor has just done; None before training."""

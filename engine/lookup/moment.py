@@ -129,6 +129,14 @@ class Moment:
     @cached_property
     def values(self) -> Values:
         """Lookup of names."""
+        return self.own_values()
+
+    def let_go(self) -> None:
+        """Hold no lookup, which holds this: without the circle a tape is gone as soon as nobody looks at it."""
+        self.__dict__.pop("values", None)
+
+    def own_values(self) -> Values:
+        """Lookup of names for a caller that keeps it, and with it this."""
         return Values(
             self.naming,
             self.trainer.modules,

@@ -72,7 +72,9 @@ class Viewer:
             except Exception as error:  # one pane's, whatever it is: the others are shown
                 failed[name] = f"{type(error).__name__}: {error}".splitlines()[0]
                 self._tell(name, failed[name])
-        return Snapshot(run=self._run(moment), **_facts(moment), **views, picked=self.picked, failed=failed)
+        seen = Snapshot(run=self._run(moment), **_facts(moment), **views, picked=self.picked, failed=failed)
+        moment.let_go()
+        return seen
 
     def see_without_tape(self, look: Look, problem: str) -> Snapshot:
         """What can be shown where the cursor's batch cannot be recorded: the curves, and why there is no more."""

@@ -44,10 +44,8 @@ _FOLDED_NODES = {"CloneBackward0", "AccumulateGrad"}
 class Builder:
     """Makes one tape of one log. Values past `budget` bytes keep statistics only, but for events in `wanted`."""
 
-    def __init__(
-        self, tape: Tape, naming: Naming, tracked: Tracked, log: Log, budget: int, wanted: frozenset[int]
-    ) -> None:
-        self.tape = tape
+    def __init__(self, naming: Naming, tracked: Tracked, log: Log, budget: int, wanted: frozenset[int]) -> None:
+        self.tape: Tape
         self.losses: Mapping[str, Tensor] = {}
         self._naming, self._tracked, self._log = naming, tracked, log
         self._budget, self._wanted = budget, wanted
@@ -69,8 +67,9 @@ class Builder:
         """The values of the first event."""
         self._loaded = found
 
-    def build(self) -> None:
+    def build(self, tape: Tape) -> None:
         """Fill the tape; what was only needed for it is let go."""
+        self.tape = tape
         rows = self._log.rows
         self._introduce_state()
         self._load_event()
@@ -98,7 +97,12 @@ class Builder:
         self._leave_function(None)
         self._let_go()
 
+    def _drop_pending(self) -> None:
+        self.tape.aside += self._pending
+        self._pending = []
+
     def _let_go(self) -> None:
+        self._drop_pending()
         self._known.clear()
         self._by_sequence.clear()
         self._functions.clear()
@@ -213,9 +217,8 @@ class Builder:
         source = self._known.get(id(tensors[0]))
         if source is None or not (source[1].name or tensors[0].requires_grad):
             return  # zeros and the like, of torch's own
-        value = Value(
-            source[1].name or self._numbered("c"), layer=source[1].layer, base=source[1], event=source[1].event
-        )
+        value = Value(source[1].name or self._numbered("c"), layer=source[1].layer, base=source[1])
+        value.event = source[1].event
         if tensors[0].requires_grad:
             value.cut, value.cut_at = "detach", line_of(row.place)
         self._introduce(row.out, value, hold=True)
@@ -226,7 +229,8 @@ class Builder:
         known = None if base is None else self._known.get(id(base))
         if base is None or known is None or known[1].parameter or known[1].buffer or inputs[0].root() is inputs[0]:
             return
-        whole = Value(known[1].name, layer=event.layer, base=known[1], event=event, written=inputs[1:])
+        whole = Value(known[1].name, layer=event.layer, base=known[1], written=inputs[1:])
+        whole.event = event
         self._introduce(base, whole, hold=True)
 
     def _name(self, value: Value, symbol: str, layer: int) -> None:
@@ -265,7 +269,8 @@ class Builder:
         event = Event(row.phase, Operation(name), name, layer, row.path, inputs=tuple(inputs))
         outs = [t for t, value in list(self._known.values()) if value in made and t.grad_fn is node]
         for tensor in sorted(outs, key=lambda tensor: tensor.output_nr):
-            value = Value(layer=layer, event=event)
+            value = Value(layer=layer)
+            value.event = event
             self._introduce(tensor, value, hold=True)
             event.outputs = (*event.outputs, value)
         self._by_sequence[row.sequence] = event
@@ -337,7 +342,8 @@ class Builder:
         return names
 
     def _backward(self, passed: Pass, name: str) -> None:
-        self._pending, self._last_backward, begun = [], None, len(self.tape)
+        self._drop_pending()
+        self._last_backward, begun = None, len(self.tape)
         value = self._value_of(passed.roots[0])
         value.name, value.symbol = name, "L"
         self.tape.values[name] = value
@@ -403,7 +409,8 @@ class Builder:
     # ── between, and updates ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _between(self, between: Between) -> None:
-        self._pending, changed = [], list(between.parameters)
+        self._drop_pending()
+        changed = list(between.parameters)
         inner: list[Event] = []
         event = Event(Phase.BETWEEN, Operation(between.kind), between.kind, source=line_of(between.place))
         self._function = inner
@@ -422,7 +429,7 @@ class Builder:
         self._add(event, event.source)
 
     def _updates(self, stepped: Stepped) -> None:
-        self._pending = []
+        self._drop_pending()
         for update in stepped.updates:
             value = self._value_of(self._tracked.live(update.name))
             layer = self._naming.layer_of.get(update.name, 0)

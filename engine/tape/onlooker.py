@@ -59,7 +59,7 @@ class Onlooker:
         self._passing = False
         self._stepping: list[Any] = []
         self._habits: Habits = naming.habits
-        self._builder = Builder(tape, naming, self._tracked, self._log, budget, wanted)
+        self._builder = Builder(naming, self._tracked, self._log, budget, wanted)
         self._undo = contextlib.ExitStack()
 
     # ── the batch comes in ────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,6 +91,7 @@ class Onlooker:
 
     def __exit__(self, *error: Any) -> None:
         self._log.__exit__(*error)
+        self._log.base = None  # a frame, which would hold this tape
         self._undo.close()
 
     def _replace(self, owner: Any, name: str, instead: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -37,13 +38,22 @@ class Value:
     parameter: str = ""  # full name, where this is a parameter
     buffer: str = ""
     base: Value | None = None  # the value that this is a view of
-    event: Event | None = None  # that makes it
     gradient: Tensor | None = None
     gradient_event: int = 0
     statistics: Statistics | None = None  # of a value that the byte budget had no room for
     written: tuple[Value, ...] = ()  # what was written into part of `base` to make this
     cut: str = ""  # "detach" or "no_grad", where no gradient comes back through it
     cut_at: str = ""  # FILE:LINE of it
+    maker: weakref.ref[Event] | None = None
+
+    @property
+    def event(self) -> Event | None:
+        """The event that makes it, as long as its tape is held: a tape without circles is gone once it is dropped."""
+        return None if self.maker is None else self.maker()
+
+    @event.setter
+    def event(self, event: Event | None) -> None:
+        self.maker = None if event is None else weakref.ref(event)
 
     @property
     def nameless(self) -> bool:
@@ -58,7 +68,7 @@ class Value:
         return value
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Event:
     """One entry of the tape. `number` counts from 1; bookkeeping has the number of the event that it is folded into."""
 
@@ -101,13 +111,15 @@ class Tape:
         self.before = before
         self.after: State = before  # as the updates left it
         self.border: State = before  # with the edits made at the border after it
-        self._versions = Versions(self._first, self._last)
+        tape = weakref.proxy(self)
+        self._versions = Versions(lambda key: tape._first(key), lambda key: tape._last(key))
         self._losses: dict[str, Loss] = {}
         self.carried: dict[str, Tensor] = {}  # gradients, and what else no State holds, as the batch found them
         self.places: dict[tuple[str, str], int] = {}  # (optimizer, full name) → index of the parameter there
         self._events: list[Event] = []
         self._values: dict[str, Value] = {}
-        self._build: Callable[[], None] | None = None
+        self.aside: list[Event] = []  # bookkeeping that is folded into no event
+        self._build: Callable[[Tape], None] | None = None
         self.inputs: tuple[Tensor, ...] = ()
         self.targets: Tensor | None = None
         self.output: Tensor | None = None
@@ -118,7 +130,7 @@ class Tape:
         self.example_losses: list[float] | None = None  # computed on demand, as is
         self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
 
-    def defer(self, build: Callable[[], None], size: int) -> None:
+    def defer(self, build: Callable[[Tape], None], size: int) -> None:
         """Let events, values and versions be made by `build` when asked for; the tape is about `size` bytes."""
         self._build, self.bytes = build, size
 
@@ -126,7 +138,7 @@ class Tape:
         """Itself, made of what was seen if that is still to be done."""
         if self._build is not None:
             build, self._build, self.bytes = self._build, None, 0
-            build()
+            build(self)
         return self
 
     @property

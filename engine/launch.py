@@ -112,7 +112,7 @@ def describe(parts: Assembly) -> Description:
     """What the run is called on screen."""
     chosen = parts.experiment
     sizes = "-".join(map(str, chosen.layers or ()))
-    words = [sizes] if MODELS[chosen.model].single else [sizes, chosen.activation]
+    words = [sizes] if MODELS[chosen.model].single else [sizes, str(chosen.activation)]
     return Description(
         name=chosen.model,
         model=" ".join(words).strip(),

@@ -71,7 +71,7 @@ FOCUSES = (*EVERY_PANE, *NUMBERED, "next", "previous")
 
 SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("toggle", "toggle", "run, or pause what runs", _screen("toggle")),
-    Spec("unit", "unit op|layer|phase|batch|epoch|finer|coarser", "what ← and → step by",
+    Spec("unit", "unit op|time|layer|phase|batch|epoch|finer|coarser", "what ← and → step by",
          _screen("unit", (*UNITS, "finer", "coarser")), True),
     Spec("focus", f"focus PANE | {min(NUMBERED)}…{max(NUMBERED)} | next | previous", "go to a pane",
          _screen("focus", FOCUSES), True),
@@ -134,8 +134,9 @@ class Key(NamedTuple):
 
 
 def _steps() -> list[Key]:
-    forward = [Key(unit[0], unit[0], f"step {unit}", f"step one {unit}", "step") for unit in UNITS]
-    back = [Key(u[0].upper(), u[0].upper(), f"back {u}", f"back one {u}", "step back") for u in UNITS]
+    units = [unit for unit in UNITS if unit is not Unit.TIME]  # few programs have time steps: [ and ] reach it
+    forward = [Key(unit[0], unit[0], f"step {unit}", f"step one {unit}", "step") for unit in units]
+    back = [Key(u[0].upper(), u[0].upper(), f"back {u}", f"back one {u}", "step back") for u in units]
     return forward + back
 
 

@@ -110,6 +110,7 @@ _EXPERIMENT = (
     ),
     click.option("--scramble", type=int, metavar="SEED", help="The pixels of all pictures in one other order."),
     click.option("--valid-shift", type=int, metavar="PIXELS", help="Validation pictures moved to the right."),
+    click.option("--forget-bias", type=float, help="Where an LSTM's forget gate begins, like 1."),
     click.option("--dropout", type=float, help="Probability with which hidden activations are dropped."),
     click.option("--batch-norm", is_flag=True, default=None, help="Normalise Z over the batch in hidden layers."),
 )

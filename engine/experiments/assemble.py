@@ -20,6 +20,7 @@ from engine.experiments.experiment import MODELS, Experiment, n_classes, resolve
 from engine.experiments.losses import LOSSES
 from engine.experiments.models import initialise, make_loss
 from engine.experiments.optimizers import OPTIMIZERS, check_options
+from engine.experiments.recurrent import set_forget_bias
 from engine.experiments.schedules import schedule
 from engine.program.devices import choose_device, prefer_determinism
 
@@ -60,6 +61,8 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
     torch.manual_seed(experiment.seed)
     model: nn.Module = getattr(models, MODELS[experiment.model].made_by).of(experiment)
     initialise(model, str(experiment.init), torch.Generator().manual_seed(experiment.seed))
+    if experiment.forget_bias is not None:
+        set_forget_bias(model, experiment.forget_bias)
     model.to(experiment.device)
     loader = _loader(experiment, digits.train)
     return Assembly(
@@ -86,7 +89,7 @@ def _on_its_device(experiment: Experiment) -> Experiment:
 def _check_data(experiment: Experiment, digits: Digits) -> None:
     images = digits.train.images
     pixels = images[0].numel()
-    if experiment.layers and experiment.layers[0] != pixels:
+    if MODELS[experiment.model].takes == "pixels" and experiment.layers and experiment.layers[0] != pixels:
         raise ExperimentError(
             f"layers {'-'.join(map(str, experiment.layers))} take (N × {experiment.layers[0]}) but the images of "
             f"{digits.name}, ({len(images)} × 1 × 28 × 28), give (N × {pixels})",
@@ -135,7 +138,13 @@ def _validation(experiment: Experiment, valid: Partition) -> list[tuple[Tensor, 
 
 
 def _inputs(experiment: Experiment, partition: Partition) -> Tensor:
-    return partition.images if MODELS[experiment.model].pictures else partition.images.flatten(start_dim=1)
+    match MODELS[experiment.model].takes:
+        case "pictures":
+            return partition.images
+        case "rows":
+            return partition.images.squeeze(1)
+        case _:
+            return partition.images.flatten(start_dim=1)
 
 
 def _targets(experiment: Experiment, partition: Partition) -> Tensor:

@@ -31,7 +31,8 @@ INITS = {  # of models.INITIALISATIONS
     "xavier": "uniform in ±√(6/(n_in + n_out)), b = 0",
     "kaiming": "√(2/n_in)·randn, b = 0",
 }
-PIXELS = 28 * 28
+SIDE = 28  # pixels of a picture, each way
+PIXELS = SIDE * SIDE
 DIGITS = 10
 WHOLE_SET = 0  # as a batch size
 MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
@@ -48,13 +49,27 @@ class Model(NamedTuple):
     summary: str
     made_by: str  # a class, whose `of` takes the experiment
     layers: Callable[[int], tuple[int, ...]] | None  # sizes by the number of classes; None: it has none to choose
-    pictures: bool = False  # it takes (N, 1, 28, 28), not (N, 784)
+    takes: str = "pixels"  # (N, 784); or "pictures", (N, 1, 28, 28), or "rows", (N, 28, 28): a time step each
     single: bool = False  # one layer of one neuron
     logits: bool = False  # its outputs are logits, whatever is asked for
     learning_rate: float | None = None  # with plain SGD; None: the optimizer's own
     batch_size: int = 64
     init: str = "pytorch"
+    activation: str = "relu"
+    activations: tuple[str, ...] = ACTIVATIONS  # that it can have
     classes: tuple[int, ...] | None = None
+
+
+def _recurrent(summary: str, *more: str) -> Model:
+    return Model(
+        summary,
+        "Recurrent",
+        lambda classes: (SIDE, 32, classes),
+        takes="rows",
+        logits=True,
+        activation="tanh",
+        activations=("tanh", *more),
+    )
 
 
 MODELS: dict[str, Model] = {
@@ -69,7 +84,10 @@ MODELS: dict[str, Model] = {
         init="small-normal",
         classes=(1, 7),
     ),
-    "convnet": Model("two convolutions and a linear layer", "ConvNet", None, pictures=True, logits=True),
+    "rnn": _recurrent("a recurrent network over the rows of a picture", "relu"),
+    "lstm": _recurrent("the same with a long short-term memory"),
+    "gru": _recurrent("the same with gated recurrent units"),
+    "convnet": Model("two convolutions and a linear layer", "ConvNet", None, takes="pictures", logits=True),
 }
 
 
@@ -78,7 +96,7 @@ class Experiment(msgspec.Struct, frozen=True):
 
     model: str = "mlp"  # of MODELS
     layers: tuple[int, ...] | None = None  # sizes from the inputs on; a convnet has none
-    activation: str = "relu"  # of ACTIVATIONS, of the hidden layers
+    activation: str | None = None  # of ACTIVATIONS, of the hidden layers
     output: str | None = None  # of OUTPUTS; softmax with cross-entropy gives logits
     loss: str | None = None  # of losses.LOSSES
     optimizer: str = "sgd"  # of optimizers.OPTIMIZERS
@@ -100,6 +118,7 @@ class Experiment(msgspec.Struct, frozen=True):
     dropout: float = 0.0
     batch_norm: bool = False
     schedule: str = "constant"  # of schedules.SCHEDULES
+    forget_bias: float | None = None  # where an LSTM's forget gate begins; None: as it is drawn
     device: str = "cpu"  # or cuda, cuda:N, mps; auto is settled where the parts are made
 
 
@@ -123,6 +142,7 @@ def resolve(experiment: Experiment) -> Experiment:
         weight_decay=_given(experiment.weight_decay, optimizer.weight_decay),
         batch_size=_given(experiment.batch_size, model.batch_size),
         init=_given(experiment.init, model.init),
+        activation=_given(experiment.activation, model.activation),
         classes=_given(experiment.classes, model.classes),
     )
     whole = _with_output(msgspec.structs.replace(whole, layers=_layers(whole)))
@@ -258,7 +278,7 @@ def _check_layers(experiment: Experiment) -> None:
     if model.layers is None:
         _require(
             layers is None,
-            f"a {experiment.model} has no layer sizes {_shape(layers)}",
+            f"{_article(experiment.model)} has no layer sizes {_shape(layers)}",
             "leave them out, or use the mlp",
         )
         return
@@ -268,6 +288,12 @@ def _check_layers(experiment: Experiment) -> None:
     weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     _require(weights <= _MOST_WEIGHTS, f"layers {_shape(sizes)} have {weights:,} weights", "use smaller sizes")
     _require(all(size >= 1 for size in sizes), f"layers {_shape(sizes)} have a size below 1", "use sizes from 1")
+    if model.takes == "rows":
+        _require(
+            len(sizes) == 3 and sizes[0] == SIDE,
+            f"layers {_shape(sizes)} are not those of {_article(experiment.model)}, which takes {SIDE} pixels a step",
+            f"give inputs, units and outputs, like {SIDE},32,{n_classes(experiment)}",
+        )
     if model.single:
         _require(
             len(sizes) == 2 and sizes[1] == 1,
@@ -277,7 +303,19 @@ def _check_layers(experiment: Experiment) -> None:
 
 
 def _check_extras(experiment: Experiment) -> None:
-    hidden = len(experiment.layers or ()) > 2
+    model, name = MODELS[experiment.model], _article(experiment.model)
+    _require(
+        experiment.activation in model.activations,
+        f"{name} does not take the activation {experiment.activation}",
+        f"use {' or '.join(model.activations)}, or the mlp",
+    )
+    bias = experiment.forget_bias
+    _require(
+        bias is None or (experiment.model == "lstm" and math.isfinite(bias)),
+        f"{name} has no forget gate" if experiment.model != "lstm" else f"a forget bias of {bias} is no number",
+        "only the lstm has one; 1 is usual",
+    )
+    hidden = model.takes == "pixels" and len(experiment.layers or ()) > 2
     _require(
         hidden or not (experiment.dropout or experiment.batch_norm),
         f"{_layers_text(experiment)} has no hidden layer for dropout or batch norm",
@@ -288,6 +326,10 @@ def _check_extras(experiment: Experiment) -> None:
         "batch norm has no spread to divide by in a batch of one example",
         "use a batch size from 2",
     )
+
+
+def _article(model: str) -> str:
+    return f"an {model}" if model in ("rnn", "lstm", "mlp") else f"a {model}"
 
 
 def _check_loss(experiment: Experiment) -> None:
@@ -305,7 +347,7 @@ def _check_loss(experiment: Experiment) -> None:
     )
     _require(
         not MODELS[experiment.model].logits or loss.class_indices,
-        f"a {experiment.model} gives logits, which {loss.name} does not take",
+        f"{_article(experiment.model)} gives logits, which {loss.name} does not take",
         "use cross-entropy, or the mlp",
     )
     column = outputs == 1 and classes == 2

@@ -14,6 +14,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from engine.experiments.experiment import Experiment, n_classes
+from engine.experiments.recurrent import Recurrent as Recurrent
+from engine.experiments.recurrent import initialise_cell
 
 PIXELS_AFTER_POOLING = 7 * 7  # 28 × 28, halved twice
 
@@ -72,7 +74,7 @@ class MLP(nn.Module):
     def of(cls, experiment: Experiment) -> MLP:
         """The model of an experiment, all of whose choices are made."""
         dropout, norm = experiment.dropout, experiment.batch_norm
-        return MLP(experiment.layers or (), experiment.activation, str(experiment.output), dropout, norm)
+        return MLP(experiment.layers or (), str(experiment.activation), str(experiment.output), dropout, norm)
 
     def forward(self, inputs: Tensor) -> Tensor:
         for layer in self.layers:
@@ -113,7 +115,7 @@ class ConvNet(nn.Module):
     @classmethod
     def of(cls, experiment: Experiment) -> ConvNet:
         """The model of an experiment, all of whose choices are made."""
-        return ConvNet(n_classes(experiment), experiment.activation)
+        return ConvNet(n_classes(experiment), str(experiment.activation))
 
     def forward(self, inputs: Tensor) -> Tensor:
         stages = (self.conv1, self.activation1, self.pool1, self.conv2, self.activation2, self.pool2)
@@ -146,7 +148,7 @@ def make_loss(name: str) -> nn.Module:
 
 
 def initialise(model: nn.Module, name: str, generator: Generator) -> None:
-    """Draw the weights and biases of all linear and convolutional modules anew, in the order of `model.modules()`.
+    """Draw the weights and biases of all modules that have them anew, in the order of `model.modules()`.
 
     Of each module the weight is drawn first, then the bias, both from `generator`. So a plain loop gets the same bits:
     `torch.manual_seed(s)` and building the modules for "pytorch"; `torch.manual_seed(s)` and then, layer by layer,
@@ -158,6 +160,8 @@ def initialise(model: nn.Module, name: str, generator: Generator) -> None:
             if isinstance(module, nn.Linear | nn.Conv2d):
                 bias = module.bias if module.bias is not None else module.weight.new_empty(0)
                 draw(module.weight, bias, generator)
+            elif isinstance(module, nn.RNNCellBase):
+                initialise_cell(module, None if name == "pytorch" else draw, generator)
 
 
 def _pytorch(weight: Tensor, bias: Tensor, generator: Generator) -> None:

@@ -183,6 +183,7 @@ class Moment:
             "phase": lambda: self._of_event("phase"),
             "op": lambda: None if self.here is None else self.here.op.name,
             "layer": lambda: self._of_event("layer"),
+            "time": lambda: self._of_event("time"),
             "path": lambda: self._of_event("path"),
             "event": lambda: self._of_event("number"),
         }

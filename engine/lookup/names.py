@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from engine.tape.cells import SYMBOLS as OF_CELLS
+
 _LOWER = ("b[", "gamma[", "beta[", "out[")
 SYMBOLS = ("W", "b", "Z", "A", "N", "D", "gamma", "beta")
-INDEXED = (*SYMBOLS, *(f"d{s}" for s in SYMBOLS), "out", "dout")
+INDEXED = (*SYMBOLS, *OF_CELLS, *(f"d{s}" for s in (*SYMBOLS, *OF_CELLS)), "out", "dout")
 BARE = ("X", "Y", "L")
 
 

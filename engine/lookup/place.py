@@ -16,6 +16,7 @@ def place_scalars(tape: Tape, done: int) -> dict[str, Callable[[], Scalar]]:
         "phase": lambda: str(event.phase),
         "op": lambda: event.op.name,
         "layer": lambda: event.layer,
+        "time": lambda: event.time,
         "path": lambda: event.path,
         "event": lambda: done,
     }

@@ -104,6 +104,7 @@ class Viewer:
             about.threads,
             list(about.classes),
             self._examples,
+            recurrent=bool(moment.naming.cells),
         )
 
     def _tell(self, name: str, reason: str) -> None:

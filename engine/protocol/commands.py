@@ -244,8 +244,8 @@ def _check_formula(rest: str) -> Command:
 
 
 COMMANDS: tuple[Spec, ...] = (
-    row(Step, "step [op|layer|phase|batch|epoch] [N]", "go on by N units (batches)"),
-    row(Back, "back [op|layer|phase|batch|epoch] [N]", "go back by N units (batches)"),
+    row(Step, "step [op|time|layer|phase|batch|epoch] [N]", "go on by N units (batches)"),
+    row(Back, "back [op|time|layer|phase|batch|epoch] [N]", "go back by N units (batches)"),
     row(RunOn, "run [N UNITS] [until EXPRESSION]", "train on: N units, to where it is true, or to the last epoch"),
     row(ReverseRun, "reverse-run [until EXPRESSION]", "go back to where it, or a watch, was last true"),
     row(Pause, "pause", "stop a run or a jump after the batch it is in"),

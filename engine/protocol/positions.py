@@ -11,6 +11,7 @@ class Unit(StrEnum):
     """The grain of a step, from fine to coarse."""
 
     OP = "op"
+    TIME = "time"  # of a recurrent cell, a call; where a program has none, as a layer
     LAYER = "layer"
     PHASE = "phase"
     BATCH = "batch"

@@ -28,6 +28,7 @@ class Run(msgspec.Struct, frozen=True):
     threads: int
     classes: list[str]  # names of the classes, by index; empty where there are none
     examples: str = "examples"  # what they are, once it is known: "digits", "pictures", "tokens", "rows"
+    recurrent: bool = False  # whether a batch has time steps
 
 
 class Statistics(msgspec.Struct, frozen=True):

@@ -106,6 +106,21 @@ class Network(nn.Module):
         return self.linear(a.flatten(1))
 """
 
+RECURRENT = """
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = {cell}
+        self.linear = nn.Linear({{layers[1]}}, {{classes}})
+
+    def forward(self, a):
+        start = a.new_zeros(len(a), self.cell.hidden_size)
+        state = {start}
+        for row in a.unbind(1):
+            state = self.cell(row, state)
+        return self.linear({last})
+"""
+
 MODEL = """
 torch.manual_seed({seed})
 model = Network()
@@ -116,7 +131,7 @@ with torch.no_grad():
             weight, bias = module.weight, module.bias
             n_in = weight[0].numel()
 {init}
-{placed}loss_function = {loss}
+{cell}{placed}loss_function = {loss}
 optimizer = {optimizer}
 shuffle = torch.Generator().manual_seed({seed})
 batch_size = {batch_size}
@@ -295,7 +310,33 @@ EPOCH_SCHEDULERS = """
                         scheduler.step(*([ends[done]] if hasattr(scheduler, "patience") else []))
 """
 
-NETWORKS = {"convnet": CONVNET}  # those that are not LAYERS
+CELL_INIT = """
+        elif isinstance(module, nn.RNNCellBase):
+{drawn}
+"""
+TORCHS_CELL_INIT = """
+            bound = 1 / math.sqrt(module.hidden_size)
+            for parameter in module.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+"""
+CELL_PAIRS = """
+            for weight, bias in ((module.weight_ih, module.bias_ih), (module.weight_hh, module.bias_hh)):
+                n_in = weight[0].numel()
+{init}
+"""
+FORGET_BIAS = """
+    model.cell.bias_ih[{units} : 2 * {units}].fill_({bias})
+    model.cell.bias_hh[{units} : 2 * {units}].zero_()
+"""
+
+NETWORKS = {  # those that are not LAYERS
+    "convnet": CONVNET,
+    "rnn": RECURRENT.format(
+        cell='nn.RNNCell({layers[0]}, {layers[1]}, nonlinearity="{function}")', start="start", last="state"
+    ),
+    "lstm": RECURRENT.format(cell="nn.LSTMCell({layers[0]}, {layers[1]})", start="(start, start)", last="state[0]"),
+    "gru": RECURRENT.format(cell="nn.GRUCell({layers[0]}, {layers[1]})", start="start", last="state"),
+}
 
 ACTIVATIONS = {
     "sigmoid": "nn.Sigmoid()",

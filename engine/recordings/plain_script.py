@@ -79,7 +79,7 @@ def _data(experiment: Experiment) -> str:
         mean=MEAN,
         std=STD,
         altered=_altered(experiment),
-        flatten="" if MODELS[experiment.model].pictures else ".flatten(1)",
+        flatten={"pixels": ".flatten(1)", "rows": ".squeeze(1)"}.get(MODELS[experiment.model].takes, ""),
         targets=targets,
         there=_there(experiment),
     )
@@ -117,8 +117,12 @@ def _there(experiment: Experiment) -> str:
 
 def _network(experiment: Experiment) -> str:
     if experiment.model in parts.NETWORKS:
-        activation = parts.ACTIVATIONS[experiment.activation]
-        return parts.NETWORKS[experiment.model].format(classes=n_classes(experiment), activation=activation)
+        return parts.NETWORKS[experiment.model].format(
+            classes=n_classes(experiment),
+            activation=parts.ACTIVATIONS[str(experiment.activation)],
+            function=experiment.activation,
+            layers=experiment.layers,
+        )
     sizes = experiment.layers or ()
     more = f"norm={experiment.batch_norm}, dropout={experiment.dropout}"
     last = len(sizes) - 2
@@ -127,11 +131,24 @@ def _network(experiment: Experiment) -> str:
         + (
             f"{parts.ACTIVATIONS[str(experiment.output)]}),"
             if i == last
-            else f"{parts.ACTIVATIONS[experiment.activation]}, {more}),"
+            else f"{parts.ACTIVATIONS[str(experiment.activation)]}, {more}),"
         )
         for i in range(last + 1)
     ]
     return parts.LAYERS.format(rows=indent("\n".join(rows), " " * 12))
+
+
+def _cells(experiment: Experiment) -> str:
+    """How the parameters of a recurrent network are drawn; "" where there are none."""
+    if MODELS[experiment.model].takes != "rows":
+        return ""
+    if experiment.init == "pytorch":
+        drawn = parts.TORCHS_CELL_INIT
+    else:
+        drawn = parts.CELL_PAIRS.format(init=indent(dedent(parts.INITS[str(experiment.init)]).strip(), " " * 16))
+    units, bias = (experiment.layers or ())[1], experiment.forget_bias
+    forget = "" if bias is None else parts.FORGET_BIAS.format(units=units, bias=bias)
+    return parts.CELL_INIT.format(drawn=drawn.strip("\n")).lstrip("\n") + forget.lstrip("\n")
 
 
 def _model(experiment: Experiment) -> str:
@@ -140,6 +157,7 @@ def _model(experiment: Experiment) -> str:
         placed=f"model{_there(experiment)}\n" if _there(experiment) else "",
         batches=_batches(experiment),
         init=indent(dedent(parts.INITS[str(experiment.init)]).strip(), " " * 12),
+        cell=_cells(experiment),
         loss=parts.LOSSES[str(experiment.loss)],
         optimizer=plain_optimizer(
             experiment.optimizer, experiment.learning_rate or 0.0, experiment.momentum, experiment.weight_decay

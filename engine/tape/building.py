@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.protocol.positions import Phase
 from engine.statistics import statistics
 from engine.tape.backward import Pass, Step
+from engine.tape.cells import Clock, spread
 from engine.tape.log import Log
 from engine.tape.naming import Naming
 from engine.tape.operations import FOLDED, Operation, operation
@@ -57,6 +58,7 @@ class Builder:
         self._last_backward: Event | None = None
         self._given: dict[str, int] = {}  # how often a name was
         self._layer = 0
+        self._clock = Clock(naming.cells)
         self._place = 0  # in the log
         self._functions: dict[int, Any] = {}  # sequence number → Python Function's node
         self._function: list[Event] | None = None  # inner operations of the one that runs
@@ -83,7 +85,9 @@ class Builder:
                 case OpRow():
                     self._operation(row, phases.get(place, row.phase))
                 case Left():
-                    self._name_output(row)
+                    self._leave_module(row)
+                case Entered():
+                    self._clock.restart()
                 case Version():
                     self._put(
                         row, len(self.tape.events) + 1 if self._before_last(rows, place) else len(self.tape.events)
@@ -95,6 +99,7 @@ class Builder:
                 case Stepped():
                     self._updates(row)
         self._leave_function(None)
+        spread(self.tape.events)
         self._let_go()
 
     def _drop_pending(self) -> None:
@@ -153,7 +158,7 @@ class Builder:
             self._layer = layer = self._naming.layer_at(row.path) or self._layer
         masked = any(value.name.startswith("mask") and value.nameless for value in inputs)
         op = operation("dropout") if info.operation.name == "mul" and masked else info.operation
-        event = Event(phase, op, info.aten, layer, row.path, inputs=inputs)
+        event = Event(phase, op, info.aten, layer, self._clock.time(row.path), row.path, inputs=inputs)
         if not info.folded:
             event.arguments = arguments(info, row.args, row.kwargs, inputs)
         if info.written:
@@ -234,19 +239,27 @@ class Builder:
         self._introduce(base, whole, hold=True)
 
     def _name(self, value: Value, symbol: str, layer: int) -> None:
-        name = f"{symbol}[{layer}]"
+        self._give(value, symbol, f"{symbol}[{layer}]")
+        value.layer = layer
+
+    def _give(self, value: Value, symbol: str, name: str) -> None:
         calls = 1
         while (name if calls == 1 else f"{name}/{calls}") in self.tape.values:
             calls += 1
-        value.symbol, value.layer = symbol, layer
+        value.symbol = symbol
         value.name = name if calls == 1 else f"{name}/{calls}"
         self.tape.values[value.name] = value
 
-    def _name_output(self, left: Left) -> None:
-        tensors = tensors_in((left.output,))
-        value = self._known.get(id(tensors[0]), (None, None))[1] if tensors else None
-        if value is not None and not value.symbol and not value.parameter and not value.buffer:
-            self._name(value, *left.part)
+    def _leave_module(self, left: Left) -> None:
+        symbol, layer = left.part
+        known = [self._known[id(tensor)][1] for tensor in tensors_in((left.output,)) if id(tensor) in self._known]
+        values = [value for value in known if not (value.symbol or value.parameter or value.buffer)]
+        if layer in self._clock:
+            for of_cell, own, name in self._clock.tick(layer, values, self.tape.events):
+                self._give(of_cell, own, name)
+                of_cell.layer = layer
+        elif values and values[0] is known[0]:
+            self._name(values[0], symbol, layer)
 
     # ── an autograd.Function ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -266,7 +279,8 @@ class Builder:
         inputs = dict.fromkeys(v for event in inner for v in event.inputs if v not in made)
         name = node.name().removesuffix("Backward")
         layer = self._naming.layer_at(row.path) or self._layer if row.phase is Phase.FORWARD else 0
-        event = Event(row.phase, Operation(name), name, layer, row.path, inputs=tuple(inputs))
+        event = Event(row.phase, Operation(name), name, layer, self._clock.time(row.path), row.path)
+        event.inputs = tuple(inputs)
         outs = [t for t, value in list(self._known.values()) if value in made and t.grad_fn is node]
         for tensor in sorted(outs, key=lambda tensor: tensor.output_nr):
             value = Value(layer=layer)

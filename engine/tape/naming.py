@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from engine.program.modules import Modules
+from engine.tape.cells import Cell, cell_of
 from engine.tape.habits import Habits
 
 _PARTS = {
@@ -89,6 +90,10 @@ class Naming:
         self.networks = list(model)  # the names of the program's own modules
         self.habits = Habits()
         self.output_activation = str(getattr(model.get(""), "output_activation", ""))  # what a loss applies itself
+        cells = ((layer, cell_of(layer.module)) for layer in self.layers)
+        self.cells: dict[str, tuple[int, Cell]] = {  # recurrent layers by their paths
+            layer.path: (layer.index, cell) for layer, cell in cells if cell is not None
+        }
         self._layer_at: dict[str, int] = {}
         for layer in self.layers:
             for local, parameter in layer.module.named_parameters():

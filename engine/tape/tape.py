@@ -76,6 +76,7 @@ class Event:
     op: Operation
     aten: str
     layer: int = 0
+    time: int = 0  # which call of a recurrent cell, from 1, this is part of, or prepares; 0 for none
     path: str = ""
     source: str = ""
     number: int = 0
@@ -202,8 +203,15 @@ class Tape:
             return list(range(1, len(self) + 1))
         if unit in (Unit.BATCH, Unit.EPOCH):
             return [len(self)]
-        keys = [(e.phase, e.layer if unit is Unit.LAYER else 0) for e in self.events]
+        keys = [self._stretch(event, unit) for event in self.events]
         return [i for i in range(1, len(keys) + 1) if i == len(keys) or keys[i] != keys[i - 1]]
+
+    @staticmethod
+    def _stretch(event: Event, unit: Unit) -> tuple[Phase, int, int]:
+        """What the events of one unit have in common."""
+        if unit is Unit.TIME and event.time:  # of stacked cells, each has its own layer
+            return event.phase, 0, event.time
+        return event.phase, 0 if unit is Unit.PHASE else event.layer, 0
 
     def named(self) -> Iterator[Value]:
         """Every value that has a name."""

@@ -21,7 +21,7 @@ from engine.lookup.answers import readable
 from engine.lookup.everywhere import first_bad
 from engine.lookup.expressions import bare_word, evaluate_tree, parse, yes_or_no
 from engine.lookup.moment import Moment
-from engine.lookup.names import Ref
+from engine.lookup.names import INDEXED, Ref
 from engine.lookup.nonfinite import bad_before
 from engine.lookup.values import Values
 from engine.panes.equations import title
@@ -30,8 +30,10 @@ from engine.protocol.replies import Hit
 from engine.tape.tape import Tape
 from engine.watching.cause import nonfinite_words
 
-PLACES = frozenset(("phase", "op", "layer", "path", "event"))
-_FORWARD_SYMBOLS = frozenset(("Z", "A", "N", "D", "dZ", "dA", "dN", "dD", "out", "dout", "X", "Y", "L", "dL", "dX"))
+PLACES = frozenset(("phase", "op", "layer", "time", "path", "event"))
+_FORWARD_SYMBOLS = frozenset((*INDEXED, "X", "Y", "L", "dL", "dX")) - {
+    *("W", "b", "gamma", "beta", "dW", "db", "dgamma", "dbeta")  # known without a tape
+}
 
 ADVICE = {
     "nan": "watch nan(*) stops at the operation that makes the first one; O and o walk on from here",

@@ -29,10 +29,16 @@ class Navigator:
 
     def screen_unit(self, name: str) -> None:
         """Choose what the arrows step by."""
-        units = actions.UNITS
+        units = self._units()
         at = units.index(self.unit) + {"finer": -1, "coarser": 1}.get(name, 0)
-        self.unit = Unit(name) if name in units else units[max(0, min(at, len(units) - 1))]
+        self.unit = Unit(name) if name in actions.UNITS else units[max(0, min(at, len(units) - 1))]
         self.show_unit()
+
+    def _units(self) -> list[Unit]:
+        """From fine to coarse, those of the run; time steps only where it has any, or where they were asked for."""
+        snapshot = self._talk.snapshot
+        timed = self.unit is Unit.TIME or (snapshot is not None and snapshot.run.recurrent)
+        return [unit for unit in actions.UNITS if timed or unit is not Unit.TIME]
 
     def screen_focus(self, name: str) -> None:
         """Go to a pane, by name, number or neighbourhood."""

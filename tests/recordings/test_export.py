@@ -40,6 +40,9 @@ def exported(session: Session, folder: Path) -> Path:
         ({"model": "convnet", "classes": (1, 7), "batch_size": 250}, ["step 3"]),
         ({"train_size": 300, "labels": "noisy:20%", "augment": "shift:2", "classes": (1, 2, 7)}, ["goto 2:2"]),
         ({"train_size": 300, "labels": "random", "scramble": 1, "valid_shift": 2, "model": "convnet"}, ["step 3"]),
+        ({"model": "rnn", "classes": (1, 7), "activation": "relu"}, ["step 2"]),
+        ({"model": "lstm", "train_size": 200, "init": "xavier", "forget_bias": 1.0}, ["step 2"]),
+        ({"model": "gru", "train_size": 200}, ["step 2"]),
         ({"init": "xavier", "activation": "tanh", "loss": "half-mse", "output": "sigmoid"}, ["step 2"]),
     ],
 )

@@ -199,7 +199,7 @@ def class_name(moment: Moment, index: int) -> str:
 def picture_of(moment: Moment, tape: Tape, row: int) -> tuple[int, int, bytes]:
     """Height, width and grey levels of an example that is a picture; (0, 0, b"") for others."""
     inputs = tape.inputs[0] if tape.inputs else None
-    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.dim() not in (2, 4):
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.dim() not in (2, 3, 4):
         return 0, 0, b""
     grey = as_picture(moment, inputs[row])
     if grey is None:
@@ -211,7 +211,7 @@ def as_picture(moment: Moment, one: Tensor) -> Tensor | None:
     """An example, or what has its shape, as (height, width); None where it is no picture."""
     if one.dim() == 3 and one.shape[0] in (1, 3):
         return one.mean(0)
-    if one.dim() == 1 and moment.description.mean is not None and one.numel() == 784:
+    if moment.description.mean is not None and one.numel() == 784:  # a digit as pixels, or as rows in time
         return one.reshape(28, 28)
     return None
 

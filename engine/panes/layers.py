@@ -205,7 +205,8 @@ def _activation(tape: Tape | None, layer: LayerInfo) -> str:
     if isinstance(layer.module, Layer) and (activation := layer.module.stages.get("activation")) is not None:
         return type(activation).__name__.lower().replace("leakyrelu", "leaky-relu")
     value = tape.values.get(f"A[{layer.index}]") if tape else None
-    return value.event.op.name if value is not None and value.event is not None else ""
+    made_by = None if value is None or value.event is None else value.event.op
+    return made_by.name if made_by is not None and made_by.activation else ""
 
 
 def _shapes(values: Values, layer: LayerInfo, named: Mapping[str, Tensor]) -> dict[str, list[int]]:

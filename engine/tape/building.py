@@ -258,6 +258,7 @@ class Builder:
             for of_cell, own, name in self._clock.tick(layer, values, self.tape.events):
                 self._give(of_cell, own, name)
                 of_cell.layer = layer
+            self.tape.values.update({f"A[{layer}]": state for state in values[:1]})  # what it gives in the end
         elif values and values[0] is known[0]:
             self._name(values[0], symbol, layer)
 

@@ -49,6 +49,7 @@ def test_the_defaults_of_the_neuron_are_the_courses() -> None:
     assert defaults("neuron") == Experiment(
         model="neuron",
         layers=(784, 1),
+        activation="relu",
         output="sigmoid",
         loss="bce",
         learning_rate=0.01,

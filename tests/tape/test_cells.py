@@ -146,6 +146,7 @@ def test_of_two_cells_each_step_holds_both_and_names_tell_the_layer() -> None:
     borders = [tape.events[border - 1] for border in tape.borders(Unit.TIME)]
     steps = [event for event in borders if event.phase is Phase.FORWARD]
     assert [(event.time, event.path) for event in steps] == [(t, "second") for t in range(1, STEPS + 1)]
+    torch.testing.assert_close(at(session, "A[2]"), tape.output)
     assert {"H[1]", f"H[1]/{STEPS}", "H[2]", "R[1]/2"} <= set(tape.values)
     torch.testing.assert_close(at(session, f'"H[2]/{STEPS}"'), tape.output)
 

@@ -51,7 +51,7 @@ def rules(moment: Moment, tape: Tape, event: Event, *, plain: bool = False) -> t
     if event.phase is Phase.LOAD:
         return _loaded(event), "", []
     if event.phase is Phase.UPDATE:
-        return _update_rule(moment, tape, event), "", []
+        return _update_rule(moment, tape, event, plain=plain), "", []
     if event.phase is Phase.BETWEEN and event.changed:
         return between_rule(event), "", []
     if event.phase is Phase.BACKWARD:
@@ -71,11 +71,11 @@ def _loaded(event: Event) -> list[Term]:
     return terms
 
 
-def _update_rule(moment: Moment, tape: Tape, event: Event) -> list[Term]:
+def _update_rule(moment: Moment, tape: Tape, event: Event, *, plain: bool) -> list[Term]:
     spec = spec_for(type(tape.before.optimizers[event.optimizer].of), event.settings)
     name = moment.naming.short_name[event.parameter]
     shape = _shape(event.inputs[0].shape)
-    if spec is None:
+    if spec is None or plain:
         return [Term(name, shape), Term(f" ← {event.op.name} step of "), Term(f"d{name}", shape)]
     terms: list[Term] = []
     for line in spec.rule:

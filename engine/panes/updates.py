@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import torch
 from torch import Tensor
 
 from engine.experiments.optimizers import spec_for
+from engine.experiments.updates import follow
 from engine.statistics import plain
 from engine.tape.rules.numbers import number
 from engine.tape.tape import Event, Tape
 
+_ROUNDINGS = 64  # of the greatest number: what a step of several operations may be off by
 
-def update_numbers(tape: Tape, event: Event) -> list[str]:
+
+class Update(NamedTuple):
+    """What an update did to one element, and whether the optimizer's rule gives that."""
+
+    lines: list[str]
+    agrees: bool
+
+
+def update(tape: Tape, event: Event) -> Update:
     """At the element where the gradient is largest."""
     name = event.parameter
     before = tape.versions.before(name, event.number)
@@ -26,8 +38,38 @@ def update_numbers(tape: Tape, event: Event) -> list[str]:
     if gradient is not None:
         decay = event.settings.get("weight_decay") or 0.0
         lines.append(f"  g {number(gradient[place].item())}   η {number(rate)}" + (f"   λ {decay:g}" if decay else ""))
-    state = _state_lines(tape, event, place, old.numel())
-    return [*lines, *state]
+    lines += _state_lines(tape, event, place, old.numel())
+    if gradient is None or spec_for(_kind(tape, event), event.settings) is None:
+        return Update(lines, False)
+    by_rule = _by_the_rule(tape, event, old[place], gradient[place], place)
+    if by_rule is None:
+        return Update(lines, False)
+    rounding = torch.finfo(new.dtype).eps * _ROUNDINGS * max(abs(was), abs(now), abs(by_rule))
+    if abs(by_rule - now) <= rounding or by_rule == now or (now != now and by_rule != by_rule):
+        return Update(lines, True)
+    return Update([*lines, f"  which its rule misses by {number(abs(by_rule - now))}"], False)
+
+
+def _by_the_rule(tape: Tape, event: Event, old: Tensor, gradient: Tensor, place: int) -> float | None:
+    """What one element becomes by the text of the optimizer's rule, in float64; None where that cannot be told."""
+    spec = spec_for(_kind(tape, event), event.settings)
+    if spec is None or old.is_complex():
+        return None
+    kept = tape.versions.before((event.optimizer, event.parameter), event.number) or {}
+    now: dict[str, Any] = {"θ": old.double(), "g": gradient.double()}
+    for key, item in kept.items():
+        if key in spec.symbols and isinstance(item, Tensor | int | float):
+            flat = torch.as_tensor(item).reshape(-1)
+            now[spec.symbols[key].unicode] = flat[place if flat.numel() > 1 else 0].double()
+    now["t"] = float(now["t"]) + 1 if "t" in now else 1 if not now.keys() - {"θ", "g"} else 2
+    try:
+        return float(follow(spec, event.settings, now)["θ"])
+    except (ValueError, ArithmeticError, NameError, TypeError, IndexError):  # in words, or of the whole tensor
+        return None
+
+
+def _kind(tape: Tape, event: Event) -> type:
+    return type(tape.before.optimizers[event.optimizer].of)
 
 
 def _busiest(gradient: Tensor) -> int:
@@ -47,10 +89,7 @@ def _place(tensor: Tensor, flat: int) -> str:
 
 
 def _state_lines(tape: Tape, event: Event, place: int, size: int) -> list[str]:
-    key, spec = (
-        (event.optimizer, event.parameter),
-        spec_for(type(tape.before.optimizers[event.optimizer].of), event.settings),
-    )
+    key, spec = (event.optimizer, event.parameter), spec_for(_kind(tape, event), event.settings)
     before, after = tape.versions.before(key, event.number), tape.versions.get(key, event.number)
     lines = []
     for key, item in after.items():

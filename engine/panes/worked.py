@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.lookup.moment import Moment
 from engine.panes.between import between_numbers
-from engine.panes.updates import update_numbers
+from engine.panes.updates import update
 from engine.protocol.positions import Phase
 from engine.tape.calls import edges, made, rule_of
 from engine.tape.rules.evaluation import MissingError, Worked, work_out
@@ -41,7 +41,7 @@ def worked(moment: Moment, tape: Tape, event: Event, picked: tuple[int, int]) ->
     if event.phase is Phase.LOAD:
         return Numbers(_loaded(tape.indices, moment.description.seed))
     if event.phase is Phase.UPDATE:
-        return Numbers(update_numbers(tape, event))
+        return Numbers(*update(tape, event))
     if event.phase is Phase.BETWEEN and event.changed:
         return Numbers(between_numbers(tape, event))
     return _backward(tape, event, picked) if event.phase is Phase.BACKWARD else _forward(tape, event, picked)

@@ -1,4 +1,4 @@
-"""Every rule's text is translated to Python and evaluated beside torch.optim, in float64."""
+"""Every rule's text is followed beside torch.optim, in float64."""
 
 from __future__ import annotations
 
@@ -13,74 +13,20 @@ from torch import Tensor
 from engine.errors import ExperimentError
 from engine.experiments.assemble import make_optimizer
 from engine.experiments.optimizers import OPTIMIZERS, OptimizerSpec, spec_of
+from engine.experiments.updates import follow
 
 STEPS = 8
 RATE = 0.05
 
-# How the options of torch's parameter groups are written in the rules.
-OPTION_SYMBOLS = {
-    "momentum": "μ",
-    "weight_decay": "λ",
-    "rho": "ρ",
-    "alpha": "α",
-    "eps": "ε",
-    "lambd": "κ",
-    "lr_decay": "κ",
-    "t0": "t₀",
-    "momentum_decay": "ψ",
-    "dampening": "τ",
-    "d": "d",
-    "beta2_decay": "τ",
-}
-
-
-def as_python(text: str) -> str:
-    """One line of a rule as Python: β₁ becomes β1, t⁺ t_next, √v sqrt(v), g² g**2, |g| abs(g)."""
-    for symbol, python in (
-        ("←", "="),
-        ("·", "*"),
-        ("−", "-"),
-        ("^", "**"),
-        ("ᵗ", "**t"),
-        ("r²", "r_squared"),
-        ("²", "**2"),
-        ("μ⁺", "μ_next"),
-        ("∞", "_inf"),
-    ):
-        text = text.replace(symbol, python)
-    text = text.translate(str.maketrans("₀₁₂", "012"))
-    text = re.sub(r"√([^\W\d_][\u0300-\u036f]?)", r"sqrt(\1)", text).replace("√(", "sqrt(")
-    return re.sub(r"\|(\w)\|", r"abs(\1)", text)
-
-
-def square_root(value: Any) -> Any:
-    return value.sqrt() if isinstance(value, Tensor) else math.sqrt(value)
-
-
-def largest(a: Any, b: Any) -> Any:
-    return torch.maximum(a, b) if isinstance(b, Tensor) else max(a, b)
-
-
-FUNCTIONS: dict[str, Any] = {"sqrt": square_root, "max": largest, "min": min, "abs": torch.abs}
-
-
-def option_values(group: dict[str, Any]) -> dict[str, Any]:
-    values = {as_python(symbol): group[key] for key, symbol in OPTION_SYMBOLS.items() if key in group}
-    if "betas" in group:
-        values["β1"], values["β2"] = group["betas"]
-    return values
-
 
 def by_the_text(spec: OptimizerSpec, group: dict[str, Any], start: Tensor, gradients: list[Tensor]) -> Tensor:
     """The parameter after these gradients, by the rule's text; states start at zero."""
-    state = {as_python(symbol.unicode): torch.zeros_like(start) for symbol in spec.symbols.values()}
-    values = {"θ": start.clone(), "η": group["lr"], "η0": group["lr"], "P": 1.0} | option_values(group)
-    scope = state | values | ({"μ": 1.0} if spec.name == "asgd" else {})
+    symbols = ["θ", *(symbol.unicode for symbol in spec.symbols.values())]
+    now: dict[str, Any] = {"θ": start.clone()}
     for t, gradient in enumerate(gradients, 1):
-        scope |= {"g": gradient, "t": t}
-        for line in spec.rule:
-            exec("\n".join(as_python(line).split("; ")), FUNCTIONS, scope)
-    theta: Tensor = scope["θ"]
+        found = follow(spec, group, now | {"g": gradient, "t": t})
+        now = {symbol: found[symbol] for symbol in symbols if symbol in found}
+    theta: Tensor = now["θ"]
     return theta
 
 

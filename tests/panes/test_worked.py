@@ -12,10 +12,12 @@ from torch.nn import functional
 
 from engine.lookup.moment import Moment
 from engine.panes.equations import backward_rule, forward_rule
-from engine.panes.updates import update_numbers
+from engine.panes.updates import update
 from engine.panes.worked import worked
+from engine.protocol.messages import Look
 from engine.protocol.positions import Phase
 from engine.protocol.views import Term
+from engine.session import Session
 from engine.tape.operations import OPERATIONS
 from engine.tape.rules.rule import Rule
 from engine.tape.tape import Event, Tape
@@ -189,6 +191,51 @@ def test_an_update_has_the_decay_of_its_own_group() -> None:
         return loss
 
     tape = Program({"": model}, {"": optimizer}, step).record(rows())
-    first, second = (update_numbers(tape, event) for event in tape.events if event.phase is Phase.UPDATE)
+    first, second = (update(tape, event).lines for event in tape.events if event.phase is Phase.UPDATE)
     assert "λ" not in " ".join(first)
     assert "λ 3" in " ".join(second)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "checked"),
+    [
+        (lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, dampening=0.5), True),
+        (lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True, weight_decay=0.01), True),
+        (lambda p: torch.optim.AdamW(p, 0.01, amsgrad=True), True),
+        (lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.1, maximize=True), True),
+        (lambda p: torch.optim.Adagrad(p, 0.01, lr_decay=0.1), True),
+        (lambda p: torch.optim.RMSprop(p, 0.01, momentum=0.5, centered=True), True),
+        (lambda p: torch.optim.NAdam(p, 0.01), True),
+        (lambda p: torch.optim.ASGD(p, 0.01), True),
+        (lambda p: torch.optim.Rprop(p, 0.01), False),  # its rule is in words
+    ],
+)
+def test_an_update_s_rule_is_shown_where_it_gives_what_was_recorded(optimizer: Any, checked: bool) -> None:
+    model, loss, _, data = _linear()
+    session = Session(model, loss, optimizer(model.parameters()), data)
+    for _ in range(3):
+        session.do("step batch")
+        tape = session.tape()
+        assert tape is not None
+        updates = [event for event in tape.events if event.phase is Phase.UPDATE]
+        assert [update(tape, event).agrees for event in updates] == [checked] * len(updates)
+        view = session.viewer.see(Look(["here"])).here
+        assert view is not None
+        assert any("η" in term.text for term in view.rule) is checked
+
+
+def test_an_update_s_rule_that_misses_what_was_recorded_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(*_linear())
+    session.do("step batch")
+    monkeypatch.setattr("engine.panes.updates.follow", lambda spec, settings, now: {"θ": now["θ"] - 2 * now["g"]})
+    view = session.viewer.see(Look(["here"])).here
+    assert view is not None
+    assert not any("η" in term.text for term in view.rule)
+    assert "its rule misses by" in view.numbers[-1]
+
+
+def _linear() -> tuple[nn.Module, nn.Module, torch.optim.Optimizer, list[tuple[Tensor, Tensor]]]:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    data = [(torch.randn(4, 3), torch.randn(4, 2)) for _ in range(3)]
+    return model, nn.MSELoss(), torch.optim.SGD(model.parameters(), 0.1), data

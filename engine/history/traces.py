@@ -34,8 +34,8 @@ class Trace(Generic[T]):
         return iteration in self._found
 
     def count(self, until: int) -> int:
-        """Of how many batches up to one anything is remembered."""
-        return bisect_right(self._iterations, until)
+        """Of how many batches up to one anything is remembered; what was seen before training is of none."""
+        return bisect_right(self._iterations, until) - bisect_right(self._iterations, 0)
 
     def items(self, name: str, until: int, points: int) -> list[tuple[int, T]]:
         """The latest batches in which a name was found, up to one and at most so many, the oldest first."""

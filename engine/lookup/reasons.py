@@ -42,11 +42,20 @@ def why_not_updated(tape: Tape, name: str, parameter: Tensor | None, optimizer: 
     """Why an update of a parameter is not among a batch's events; `optimizer` is whoever holds it, None for nobody."""
     gradients = tape.versions.events(f"d{name}")
     if optimizer is None:
-        was_there = bool(gradients) and tape.events[gradients[0] - 1].phase is not Phase.BACKWARD
-        return "it is in no optimizer" + (", and its gradient piles up over the batches" if was_there else "")
+        return "it is in no optimizer" + (
+            ", and its gradient piles up over the batches" if is_carried_over(tape, name) else ""
+        )
     if not gradients:
         return f"it has no gradient: {why_no_gradient(tape, name, parameter)}"
     return f"its optimizer{f' {optimizer}' if optimizer else ''} does not step in this batch"
+
+
+def is_carried_over(tape: Tape, name: str) -> bool:
+    """Whether the batch's first pass added to a gradient that earlier batches had left: nobody zeroed it."""
+    passes = (event for event in tape.versions.events(f"d{name}") if tape.events[event - 1].phase is Phase.BACKWARD)
+    first = next(passes, 0)
+    before = tape.versions.newest(f"d{name}", first - 1) if first else None
+    return before is not None and bool(before[1].any())
 
 
 def _why_not_reached(tape: Tape, flow: _Flow) -> str:

@@ -206,6 +206,17 @@ class Values:
         """Full names of the parameters that optimizers update, in their order."""
         return list(dict.fromkeys(name for _, name, _ in self._places()))
 
+    def parameter_names(self) -> list[str]:
+        """Full names of all parameters: those that optimizers update, in their order, then the others."""
+        return list(dict.fromkeys([*self.optimizer_names(), *self.naming.layer_of]))
+
+    def why_not_updated(self, full_name: str) -> str:
+        """Why a parameter is not updated in this batch."""
+        optimizer = self.optimizer_of(full_name)
+        return why_not_updated(
+            self._needs_tape(full_name), full_name, self._live(full_name), optimizer and optimizer[0]
+        )
+
     def _places(self) -> Iterator[tuple[str, str, int]]:
         names = {id(parameter): name for name, parameter in self.modules.named_parameters()}
         for optimizer, each in self.optimizers.items():
@@ -233,9 +244,7 @@ class Values:
         number = tape.updated(full_name, self.done) or tape.updates().get(full_name)
         short = self.naming.short_name[full_name]
         if number is None:
-            optimizer = self.optimizer_of(full_name)
-            reason = why_not_updated(tape, full_name, self._live(full_name), optimizer and optimizer[0])
-            raise NotComputedYetError(f"{short} is not updated in this batch", reason)
+            raise NotComputedYetError(f"{short} is not updated in this batch", self.why_not_updated(full_name))
         self._check_done(number, f"the change of {short}")
         return tape.versions.before(full_name, number), tape.versions.get(full_name, number)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 import msgspec
 
 from engine.lookup.moment import Moment
+from engine.lookup.reasons import is_carried_over
 from engine.lookup.values import Values
 from engine.panes.distribution import remember
 from engine.panes.gradient_table import table
@@ -63,8 +65,8 @@ def _all(values: Values) -> list[Gradient]:
     """Each parameter's gradient norm, norm and update ratio, then those of each Z."""
     tape = values.tape
     if tape is None:
-        return [*(_parameter(values, name) for name in values.optimizer_names()), *_pre_activations(values)]
-    names = tape.once("optimized parameters", values.optimizer_names)
+        return [*(_parameter(values, name) for name in values.parameter_names()), *_pre_activations(values)]
+    names = tape.once("parameters", values.parameter_names)
     rows = tape.once("gradient rows", dict[tuple[str, int, int], Gradient])
     done, found = values.done, []
     for name in names:
@@ -94,7 +96,11 @@ def _parameter(values: Values, name: str) -> Gradient:
         return Gradient(short, layer, None, None, kind)
     gradient = parameter_gradient(values, name)
     ratio = update_ratio(*values.change(name)) if values.updated(name) else None
-    return Gradient(short, layer, None if gradient is None else norm(gradient), ratio, kind)
+    note = "" if name in tape.updates() else tape.once(f"no update of {name}", lambda: values.why_not_updated(name))
+    if ratio is not None and math.isinf(ratio):
+        ratio, note = None, "θ was 0, to which no change has a ratio"
+    carried = gradient is not None and tape.once(f"{name} is carried over", lambda: is_carried_over(tape, name))
+    return Gradient(short, layer, None if gradient is None else norm(gradient), ratio, kind, [], note, carried)
 
 
 def _kind(naming: Naming, name: str) -> str:

@@ -25,7 +25,7 @@ def pre_activation_gradient(values: Values, layer: int) -> Tensor | None:
 def reached_gradients(values: Values) -> dict[str, Tensor]:
     """All that the cursor has reached, by name: "dW[1]", "dZ[1]"."""
     short = values.naming.short_name
-    found = {f"d{short[name]}": parameter_gradient(values, name) for name in values.optimizer_names()}
+    found = {f"d{short[name]}": parameter_gradient(values, name) for name in values.parameter_names()}
     found |= {f"dZ[{layer.index}]": pre_activation_gradient(values, layer.index) for layer in values.naming.layers}
     return {name: gradient for name, gradient in found.items() if gradient is not None}
 

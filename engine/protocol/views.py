@@ -86,9 +86,11 @@ class Gradient(msgspec.Struct, frozen=True):
     name: str  # "W[1]"
     layer: int
     norm: float | None  # ‖∂ℒ/∂θ‖; None while it is not computed yet
-    ratio: float | None  # ‖Δθ‖/‖θ‖ of the real Δθ; None while it is not updated yet
+    ratio: float | None  # ‖Δθ‖/‖θ‖ of the real Δθ; None while it is not updated yet, and where θ was zero
     kind: str = ""  # "W", "b", "Z"; "" for other parameters
     history: list[float] = []  # norms up to the cursor, the latest last
+    note: str = ""  # why it has no ratio: "θ was 0, to which no change has a ratio", "it is in no optimizer"
+    carried: bool = False  # whether the pass added to what earlier batches had left in it
 
 
 class Gradients(msgspec.Struct, frozen=True):

@@ -104,7 +104,7 @@ class GradientsPane(Pane):
 
     def _legend(self, where: render.Columns, width: int, spare: int) -> list[Line]:
         """What the signs mean, where there is room for it below a blank line."""
-        words = render.legend(where, width)
+        words = render.legend(where, width, any(row.carried for row in self.data[0].rows))
         return [[], *words] if spare > len(words) else []
 
     def _distribution(self, spread: Distribution | None, width: int, height: int) -> list[Line]:
@@ -125,6 +125,8 @@ class GradientsPane(Pane):
         if self.data and self.data[0].total:
             self._choice = max(0, min(self.data[0].total - 1, self._choice + lines))
             self._show_other()
+            chosen = self._chosen()
+            self.post_message(self.Said(render.noted(chosen) if chosen else ""))
 
     def action_mode(self, step: int) -> None:
         """Show other gradients."""

@@ -24,6 +24,8 @@ _LEAST, _MOST = 3, 16  # decades on the axis
 GUIDE = 1e-3  # the usual ‖Δ‖/‖θ‖ of an update (Karpathy, cs231n, "Neural Networks Part 3")
 _FAR = 10  # times the guide, or its part, from which a ratio is marked
 
+_BRIEF = {"θ was 0": "– θ was 0", "it is in no optimizer": "no optim.", "it is frozen": "frozen"}
+
 MODES = ("dW db", "dW", "db", "dZ")
 
 
@@ -128,7 +130,8 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
     """One gradient; `chosen`: its distribution can be seen; `least`: it is the smallest."""
     norm = gradient.norm
     name = fit("d" + gradient.name, where.label)
-    line: Line = [("›" if chosen else " ", "here"), (f"{name} ", "quiet" if norm is None else "text")]
+    carried = "+" if gradient.carried else " "
+    line: Line = [("›" if chosen else " ", "here"), (name + carried, "quiet" if norm is None else "text")]
     sign = f" {smallest_sign(where)}" if least else " "  # no line of a decade touches it
     if is_bad(norm):
         line.append((fit(number(norm).strip(), where.bar + where.gap), "warning"))
@@ -145,13 +148,20 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
     return line
 
 
-def legend(where: Columns, width: int) -> list[Line]:
+def noted(gradient: Gradient) -> str:
+    """What is to be said of a gradient and its update; "" for nothing."""
+    carried = "added to what earlier batches left in it, since nobody zeroed it" if gradient.carried else ""
+    said = "; ".join(part for part in (carried, gradient.note and f"no ratio: {gradient.note}") if part)
+    return said and drawn(f"d{gradient.name}: {said}")
+
+
+def legend(where: Columns, width: int, carried: bool = False) -> list[Line]:
     """What the signs mean."""
     smallest = "" if smallest_sign(where) == _SMALLEST else "↓ the smallest; "
     text = (
         f" {missing()} not computed yet; {smallest}‖Δ‖/‖θ‖ how far the update moves a parameter, usually 10⁻³: "
         "▲ ten times more, ▼ less"
-    )
+    ) + ("; + added to what earlier batches left, which nobody zeroed" if carried else "")
     return [[(part, "quiet")] for part in wrap(drawn(text), width - 1)]
 
 
@@ -159,7 +169,8 @@ def _ratio(gradient: Gradient, width: int) -> Line:
     """‖Δ‖/‖θ‖, and a mark where it is far above or below the guide."""
     ratio = gradient.ratio
     if ratio is None:
-        return [(("" if gradient.kind == "Z" else missing()).rjust(width - 2) + "  ", "quiet")]
+        said = _BRIEF.get(gradient.note.partition(":")[0].partition(",")[0], "–" if gradient.note else missing())
+        return [(("" if gradient.kind == "Z" else drawn(said)).rjust(width - 2) + "  ", "quiet")]
     if is_bad(ratio):
         return [(scientific(ratio).rjust(width - 2) + "  ", "warning")]
     more, less = ("hi", "lo") if theme.ascii_only() else ("▲", "▼")

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
@@ -17,6 +18,7 @@ from engine.protocol.messages import GradientLook, Look
 from engine.protocol.positions import Unit
 from engine.protocol.views import Distribution, Gradient
 from engine.session import Session
+from nnwalk_tui.render import gradients as render
 from tests.support import fake_views
 from tests.support.zoo import ZOO, make
 
@@ -169,3 +171,24 @@ def test_any_model_s_gradients_are_looked_at_without_changing_anything(name: str
     assert view.gradients is not None
     assert any(each.norm for each in view.gradients.rows)
     assert session.digest() == before
+
+
+def test_a_gradient_tells_why_it_has_no_ratio_and_that_it_piles_up() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    nn.init.zeros_(model[2].bias)
+    optimizer = torch.optim.SGD([model[0].weight, model[2].bias], 0.1)
+    session = Session(model, nn.MSELoss(), optimizer, [(torch.randn(5, 4), torch.randn(5, 1)) for _ in range(3)])
+    session.do("step batch")
+    found = {row.name: row for row in gradients_view(session.moment, GradientLook(rows=9)).rows}
+    assert list(found) == ["0.weight", "2.bias", "0.bias", "2.weight"]  # those of the optimizer first
+    assert (found["2.bias"].ratio, found["2.bias"].note) == (None, "θ was 0, to which no change has a ratio")
+    assert found["0.bias"].note == "it is in no optimizer"
+    assert not any(row.carried for row in found.values())
+    session.do("step batch")
+    found = {row.name: row for row in gradients_view(session.moment, GradientLook(rows=9)).rows}
+    assert {name for name, row in found.items() if row.carried} == {"0.bias", "2.weight"}
+    assert found["2.bias"].ratio is not None
+    words = render.noted(found["0.bias"])
+    assert "added to what earlier batches left" in words
+    assert "in no optimizer, and its gradient piles up" in words

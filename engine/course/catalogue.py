@@ -138,5 +138,17 @@ _ROWS = (
     Computation("overfit.labels", "overfit:labels", "right labels, and labels drawn by lot", {"seed": 0},
                 limits=_SEED),
     Computation("overfit.cures", "overfit:cures", "what closes the gap", {"seed": 0}, limits=_SEED),
+    Computation("regularize.run", "regularize:run", "switches against overfitting",
+                {"decay": 0.0, "dropout": 0.0, "shift": 0, "epochs": 40, "seed": 0},
+                limits={"decay": (0, 1), "dropout": (0, 0.9), "shift": (0, 8), "epochs": (1, 120), **_SEED}),
+    Computation("regularize.table", "regularize:table", "each switch alone, and all", {"seed": 0}, limits=_SEED),
+    Computation("capacity.features", "capacity:features", "a number of random features, solved exactly",
+                {"p": 200, "noise": 0.0, "ridge": 0.0, "seed": 0},
+                limits={"p": (1, 2000), "noise": (0, 0.9), "ridge": (0, 1000), **_SEED}),
+    Computation("capacity.table", "capacity:table", "ever more features",
+                {"least": 1, "most": 2000, "noise": 0.0, "ridge": 0.0, "seed": 0},
+                limits={"noise": (0, 0.9), "ridge": (0, 1000), **_SEED}),
+    Computation("capacity.curve", "capacity:curve", "error by the number of features",
+                {"noise": 0.0, "ridge": 0.0, "seed": 0}, limits={"noise": (0, 0.9), "ridge": (0, 1000), **_SEED}),
 )  # fmt: skip
 CATALOGUE: dict[str, Computation] = {row.name: row for row in _ROWS}

@@ -85,7 +85,7 @@ def cures(seed: int) -> Finding:
     chosen = {
         "epochs": (f"{2 * EPOCHS} epochs", experiment(SIZE, "given", 2 * EPOCHS, seed)),
         "neurons": (f"{4 * SIZES[1]} neurons", experiment(SIZE, "given", EPOCHS, seed, 4 * SIZES[1])),
-        "digits": (f"{5 * SIZE} digits", experiment(5 * SIZE, "given", EPOCHS // 2, seed)),
+        "digits": (f"{5 * SIZE} digits", experiment(5 * SIZE, "given", EPOCHS // 3, seed)),
     }
     plain = course_of(experiment(SIZE, "given", EPOCHS, seed))
     rows: list[list[Cell]] = [["as it was", *_accuracies(plain)]]

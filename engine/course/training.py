@@ -55,13 +55,36 @@ def measured(parts: Assembly) -> Course:
     course = Course([], [])
     _measure(parts, course)
     for _ in range(parts.epochs):
-        for inputs, targets in parts.loader:
-            parts.optimizer.zero_grad()
-            loss: Tensor = parts.loss(parts.model(inputs), targets)
-            torch.autograd.backward(loss)
-            parts.optimizer.step()
+        _epoch(parts)
         _measure(parts, course)
     return course
+
+
+class Trained(NamedTuple):
+    """A model at the end of its run, on training and on validation pictures."""
+
+    model: nn.Module
+    train: Measured
+    valid: Measured
+
+
+@lru_cache(maxsize=32)
+def trained(experiment: Experiment) -> Trained:
+    """The end of the same run, measured once."""
+    with aside():
+        parts = assemble(experiment)
+        for _ in range(parts.epochs):
+            _epoch(parts)
+        train = measure(parts.model, [(parts.loader.inputs, parts.loader.targets)])
+        return Trained(parts.model, train, measure(parts.model, parts.validation))
+
+
+def _epoch(parts: Assembly) -> None:
+    for inputs, targets in parts.loader:
+        parts.optimizer.zero_grad()
+        loss: Tensor = parts.loss(parts.model(inputs), targets)
+        torch.autograd.backward(loss)
+        parts.optimizer.step()
 
 
 def _measure(parts: Assembly, course: Course) -> None:

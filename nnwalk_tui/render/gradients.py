@@ -24,7 +24,7 @@ _LEAST, _MOST = 3, 16  # decades on the axis
 GUIDE = 1e-3  # the usual ‖Δ‖/‖θ‖ of an update (Karpathy, cs231n, "Neural Networks Part 3")
 _FAR = 10  # times the guide, or its part, from which a ratio is marked
 
-_BRIEF = {"θ was 0": "– θ was 0", "it is in no optimizer": "no optim.", "it is frozen": "frozen"}
+_BRIEF = {"θ was 0": "– θ = 0", "it is in no optimizer": "no optim", "it is frozen": "frozen"}
 
 MODES = ("dW db", "dW", "db", "dZ")
 
@@ -150,8 +150,8 @@ def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False,
 
 def noted(gradient: Gradient) -> str:
     """What is to be said of a gradient and its update; "" for nothing."""
-    carried = "added to what earlier batches left in it, since nobody zeroed it" if gradient.carried else ""
-    said = "; ".join(part for part in (carried, gradient.note and f"no ratio: {gradient.note}") if part)
+    carried = "it was added to what earlier batches left, which nobody zeroed" if gradient.carried else ""
+    said = gradient.note or carried
     return said and drawn(f"d{gradient.name}: {said}")
 
 

@@ -239,7 +239,8 @@ class Timeline:
                 return
         self.loss_names += [name for name in losses if name not in self.loss_names]
         rates = {rate_name(group): rate for group, rate in result.rates.items()}
-        self.series.note(iteration, {**losses, **rates, **_accuracy(outcome), **result.scores})
+        share = _accuracy(outcome, self.trainer.program.boundary)
+        self.series.note(iteration, {**losses, **rates, **share, **result.scores})
 
     def _compare_losses(self, iteration: int, losses: dict[str, float]) -> None:
         for name, loss in losses.items():
@@ -384,8 +385,8 @@ def rate_name(group: str) -> str:
     return f"learning_rate[{group}]" if group else "learning_rate"
 
 
-def _accuracy(outcome: Outcome) -> dict[str, float]:
-    share = accuracy(outcome.output, outcome.targets)
+def _accuracy(outcome: Outcome, boundary: float) -> dict[str, float]:
+    share = accuracy(outcome.output, outcome.targets, boundary)
     return {} if share is None else {"accuracy": share}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from engine.protocol.positions import Phase
+from engine.tape.calls import was_there
 from engine.tape.tape import Event, Tape, Value
 
 _FLOATING = ("float", "bfloat", "complex")
@@ -18,7 +19,7 @@ def why_no_gradient(tape: Tape, name: str, parameter: Tensor | None) -> str:
     if parameter is not None and not parameter.requires_grad:
         return "it is frozen: requires_grad is false"
     if not tape.losses:
-        return "no backward pass ran in this batch"
+        return _why_no_pass(tape)
     if not any(value.root().parameter == name for event in _computing(tape) for value in event.inputs):
         return "no operation of this batch reads it"
     return _why_not_reached(tape, _Flow(tape, lambda value: value.parameter == name))
@@ -31,10 +32,10 @@ def why_no_gradient_to(tape: Tape, value: Value) -> str:
     if not value.dtype.startswith(_FLOATING):
         return f"its values are {value.dtype}, which have no gradient"
     if not tape.losses:
-        return "no backward pass ran in this batch"
+        return _why_no_pass(tape)
     above = _Flow(tape, lambda each: bool(each.parameter))
     if not above.reaches(value):
-        return above.cut_before(value) or "it depends on no parameter"
+        return above.cut_before(value) or "no operation leads to it from a parameter"
     return _why_not_reached(tape, _Flow(tape, lambda each: each is value))
 
 
@@ -54,15 +55,22 @@ def is_carried_over(tape: Tape, name: str) -> bool:
     """Whether the batch's first pass added to a gradient that earlier batches had left: nobody zeroed it."""
     passes = (event for event in tape.versions.events(f"d{name}") if tape.events[event - 1].phase is Phase.BACKWARD)
     first = next(passes, 0)
-    before = tape.versions.newest(f"d{name}", first - 1) if first else None
-    return before is not None and bool(before[1].any())
+    return bool(first) and was_there(tape, name, first)
+
+
+def _why_no_pass(tape: Tape) -> str:
+    if not tape.pass_from_nothing:
+        return "no backward pass ran in this batch"
+    return (
+        f"the backward pass began{_at(tape.pass_from_nothing)} from a tensor that no operation made, and went nowhere"
+    )
 
 
 def _why_not_reached(tape: Tape, flow: _Flow) -> str:
     reached = [loss.value for loss in tape.losses.values()]
     if any(map(flow.reaches, reached)):
         return "ℒ reads it, and yet no gradient was left in it"
-    return next(filter(None, map(flow.cut_before, reached)), "") or "nothing that is made of it reaches ℒ"
+    return next(filter(None, map(flow.cut_before, reached)), "") or "no operation leads from it to ℒ"
 
 
 class _Flow:

@@ -84,7 +84,9 @@ class Values:
             found += [f"Z[{layer.index}]", f"A[{layer.index}]", f"dZ[{layer.index}]", f"dA[{layer.index}]"]
         for name in [*([] if self.naming.course else self.naming.layer_of), *self._tape_names()]:
             found += [name, f"d{name}"]
-        return list(dict.fromkeys([*found, *self.naming.buffers, "X", "Y"]))
+        bare = [] if self.tape is None else ["X", *(["Y"] if "Y" in self._tape_names() else [])]
+        gone = {f"d{name}" for name in self.naming.buffers}
+        return [name for name in dict.fromkeys([*found, *self.naming.buffers, *bare]) if name not in gone]
 
     def _tape_names(self) -> dict[str, Value]:
         tape = self.tape
@@ -395,7 +397,8 @@ class Values:
     def explain_scalar(self, name: str) -> NoReturn:
         """Raise NotComputedYetError, saying when a plain number will be known."""
         if name.startswith("valid_"):
-            raise NotComputedYetError(f"{name} is not known", "it needs a validation set, or a target of classes")
+            classes = ", and predictions and targets that are classes" if name == "valid_accuracy" else ""
+            raise NotComputedYetError(f"{name} is not known here", f"it needs a validation set{classes}")
         self._needs_tape(name)
         loss = self.value(Ref("L"))
         if loss is not None and loss.event is not None:

@@ -67,13 +67,16 @@ def _of_validation(moment: Moment) -> Confusion | None:
         if output is None or not are_classes(output, targets):
             raise ExpressionError("the targets are no classes", "a confusion matrix is of classes")
         labels.append(target_classes(targets))
-        guesses.append(predicted_classes(output))
+        guesses.append(predicted_classes(output, moment.trainer.program.boundary))
     size, place = sum(map(len, labels)), moment.position
     where = f"batch {place.epoch}:{place.batch}" if moment.iteration else "before training"
     return _counted(moment, f"validation, {size} examples, {where}", torch.cat(labels), torch.cat(guesses))
 
 
 def _counted(moment: Moment, of: str, labels: Tensor, guesses: Tensor) -> Confusion:
+    labels, guesses = labels[labels >= 0], guesses[labels >= 0]
+    if not len(labels):
+        raise ExpressionError("no example has a label", "a confusion matrix is of classes")
     classes = max(len(moment.description.classes), int(labels.max()) + 1, int(guesses.max()) + 1)
     counts = torch.bincount(labels * classes + guesses, minlength=classes * classes).reshape(classes, classes)
     return Confusion(of, [class_name(moment, at) for at in range(classes)], counts.tolist())

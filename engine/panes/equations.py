@@ -11,7 +11,7 @@ from engine.lookup.moment import Moment
 from engine.panes.between import between_rule
 from engine.protocol.positions import Phase
 from engine.protocol.views import Term
-from engine.tape.calls import Edge, edges, rule_of
+from engine.tape.calls import Edge, edges, is_added, rule_of
 from engine.tape.naming import Naming
 from engine.tape.rules.numbers import argument
 from engine.tape.rules.rule import Right, Rule
@@ -66,8 +66,7 @@ def _loaded(event: Event) -> list[Term]:
     terms: list[Term] = []
     for value in event.outputs:
         terms += [NEW_LINE] if terms else []
-        names = {"X": f"{value.name} = X", "Y": "Y"}
-        terms.append(Term(names[value.symbol], _shape(value.shape)))
+        terms.append(Term(f"{value.name} = X" if value.name == "A[0]" else value.name, _shape(value.shape)))
     return terms
 
 
@@ -117,7 +116,8 @@ def backward_rule(tape: Tape, event: Event, *, plain: bool = False) -> list[Term
     told = []
     for edge in _as_written(rule, list(edges(rule, event))):
         terms += [NEW_LINE] if terms else []
-        terms += [_named(edge.target, "d", edge.turned), Term(" = ")]
+        added = " += " if is_added(tape, event, edge.target) else " = "
+        terms += [_named(edge.target, "d", edge.turned), Term(added)]
         if rule is None or not edge.right:
             terms += [Term(f"{twin.op.name}′("), _slot("dout", "", rule, twin), Term(")")]
         else:

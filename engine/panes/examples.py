@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.errors import ModelError
 from engine.lookup.moment import Moment
@@ -29,7 +30,7 @@ class Known:
     labels: Tensor | None
     guesses: Tensor | None
     likely: Tensor | None
-    losses: list[float] | None
+    losses: list[float] | None  # NaN for one that the loss leaves out
     predicted: bool = False  # whether the cursor is past the model's output
 
     @property
@@ -52,7 +53,7 @@ def _known(moment: Moment, tape: Tape, predicted: bool) -> Known:
     return Known(
         tape.size,
         target_classes(tape.targets) if known and tape.targets is not None else None,
-        predicted_classes(tape.output) if predicted and tape.output is not None else None,
+        predicted_classes(tape.output, tape.boundary) if predicted and tape.output is not None else None,
         _probabilities(moment, tape) if predicted else None,
         _losses(moment, tape) if moment.loss_is_done else None,
         passed,
@@ -116,7 +117,7 @@ def _called(moment: Moment, tape: Tape) -> str:
 
 
 def _losses(moment: Moment, tape: Tape) -> list[float] | None:
-    """The loss of each example alone, computed once for each tape; None where the loss takes no single example."""
+    """The loss of each example alone, computed once for each tape; None where ℒ is not made of them."""
     if tape.example_losses is None:
         output, targets = tape.output, tape.targets
         if output is None or not isinstance(targets, Tensor) or not output.dim() or not targets.dim():
@@ -131,7 +132,23 @@ def _losses(moment: Moment, tape: Tape) -> list[float] | None:
                 ]
         except ModelError:
             tape.example_losses = []
+        if not _make_up(tape, loss, targets):
+            tape.example_losses = []
     return tape.example_losses or None
+
+
+def _make_up(tape: Tape, loss: object, targets: Tensor) -> bool:
+    """Whether ℒ is the sum or the mean of its examples' own losses, weighted as the loss weighs classes."""
+    each = torch.tensor(tape.example_losses, dtype=torch.float64)
+    weights, counted = torch.ones_like(each), ~each.isnan()
+    by_class = getattr(loss, "weight", None)
+    if isinstance(by_class, Tensor) and by_class.dim() == 1 and targets.dim() == 1 and not targets.is_floating_point():
+        weights = by_class.double().cpu()[targets.cpu().clamp(0, len(by_class) - 1)]
+    if not counted.all() and math.isnan(tape.loss):
+        return True
+    each, weights = each[counted], weights[counted]
+    sums = (each.sum(), each.mean(), (each * weights).sum() / weights.sum())
+    return any(math.isclose(float(whole), tape.loss, rel_tol=1e-3, abs_tol=1e-6) for whole in sums)
 
 
 def _output_event(tape: Tape) -> int:
@@ -145,10 +162,20 @@ def _probabilities(moment: Moment, tape: Tape) -> Tensor | None:
     if output is None:
         return None
     if output.dim() == 2 and output.shape[1] > 1:
-        inside = bool((output >= 0).all() and (output <= 1).all())
-        return (output if inside and _is_derived(moment) is False else torch.softmax(output, 1)).amax(1)
+        if not _is_derived(moment) and _are_shares(output):
+            return output.amax(1)
+        logarithms = isinstance(moment.trainer.loss, nn.NLLLoss) or moment.trainer.loss is functional.nll_loss
+        return None if logarithms and not _are_shares(output.exp()) else torch.softmax(output, 1).amax(1)
     flat = output.reshape(len(output), -1)[:, 0]
+    if tape.boundary == 0:
+        flat = torch.sigmoid(flat)
     return torch.maximum(flat, 1 - flat) if bool(((flat >= 0) & (flat <= 1)).all()) else None
+
+
+def _are_shares(rows: Tensor) -> bool:
+    """Whether each row is of probabilities."""
+    inside = bool((rows >= 0).all() and (rows <= 1).all())
+    return inside and bool(torch.isclose(rows.sum(1), torch.ones_like(rows[:, 0]), atol=1e-2).all())
 
 
 def _is_derived(moment: Moment) -> bool:
@@ -162,7 +189,7 @@ def judged(moment: Moment, tape: Tape, known: Known, row: int) -> tuple[str, str
     if label is None or guess is None:  # a regression has numbers
         predicted = _numbers(tape.output, row, tape.size) if known.predicted and label is None else ""
         return _numbers(tape.targets, row, tape.size) if label is None else class_name(moment, label), predicted, None
-    return class_name(moment, label), class_name(moment, guess), guess == label
+    return class_name(moment, label), class_name(moment, guess), None if label < 0 else guess == label
 
 
 def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
@@ -178,8 +205,14 @@ def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
         height,
         width,
         pixels,
-        None if known.losses is None else known.losses[row],
+        _own_loss(tape, known, row),
     )
+
+
+def _own_loss(tape: Tape, known: Known, row: int) -> float | None:
+    """An example's own loss; None for one that ℒ leaves out."""
+    own = None if known.losses is None else known.losses[row]
+    return None if own is not None and math.isnan(own) and not math.isnan(tape.loss) else own
 
 
 def _numbers(of_all: object, row: int, size: int) -> str:
@@ -193,7 +226,7 @@ def _numbers(of_all: object, row: int, size: int) -> str:
 
 def class_name(moment: Moment, index: int) -> str:
     classes = moment.description.classes
-    return classes[index] if index < len(classes) else str(index)
+    return classes[index] if 0 <= index < len(classes) else str(index)
 
 
 def picture_of(moment: Moment, tape: Tape, row: int) -> tuple[int, int, bytes]:

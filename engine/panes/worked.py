@@ -16,7 +16,7 @@ from engine.lookup.moment import Moment
 from engine.panes.between import between_numbers
 from engine.panes.updates import update
 from engine.protocol.positions import Phase
-from engine.tape.calls import edges, made, rule_of
+from engine.tape.calls import Edge, edges, is_added, made, rule_of, total
 from engine.tape.rules.evaluation import MissingError, Worked, work_out
 from engine.tape.rules.numbers import number
 from engine.tape.rules.rule import Call, Index, Right, Rule
@@ -104,9 +104,20 @@ def _backward(tape: Tape, event: Event, picked: tuple[int, int]) -> Numbers:
         index = _index(gradient, picked, tape, parameter=bool(edge.target.root().parameter))
         address = "d" + _address(tape, edge.target, index, turned=edge.turned)
         found = _element(rule, call, edge.argument, edge.right, index, gradient, address)
-        lines += found.lines
+        lines += _added(tape, event, edge, index, found.lines, address)
         agrees = agrees and found.agrees
     return Numbers(lines, agrees)
+
+
+def _added(tape: Tape, event: Event, edge: Edge, index: Index, lines: list[str], address: str) -> list[str]:
+    """Lines of one element, which say so where it is a part of the gradient, and with the last part the whole."""
+    if not is_added(tape, event, edge.target):
+        return lines
+    lines = [lines[0].replace(f"{address} = ", f"{address} += ", 1), *lines[1:]]
+    whole = total(tape, event, edge.target)
+    if whole is None or not _is_shown(whole) or whole.shape != edge.gradient.shape:
+        return lines
+    return [*lines, f"  {address} is then {number(float((whole.mT if edge.turned else whole)[index]))}"]
 
 
 def _is_shown(tensor: Tensor) -> bool:

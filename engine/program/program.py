@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
@@ -77,6 +78,11 @@ class Program:
     def loss_modules(self) -> tuple[nn.Module, ...]:
         """Modules whose operations belong to the loss."""
         return ()
+
+    @property
+    def boundary(self) -> float:
+        """Above which one output an example means class 1."""
+        return 0.5
 
     @property
     def keeps_gradients(self) -> bool:
@@ -152,6 +158,13 @@ class Supervised(Program):
     def loss_modules(self) -> tuple[nn.Module, ...]:
         """The loss, where it has parameters and so is among the modules."""
         return (self.modules["loss"],) if "loss" in self.modules else ()
+
+    @property
+    def boundary(self) -> float:
+        """0 for a loss that takes the output as a logit, else ½."""
+        loss: Any = self.loss
+        logits = isinstance(loss, nn.BCEWithLogitsLoss) or loss is functional.binary_cross_entropy_with_logits
+        return 0.0 if logits else 0.5
 
     @property
     def keeps_gradients(self) -> bool:

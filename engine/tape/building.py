@@ -5,6 +5,7 @@ One class, longer than others: all that it makes shares the numbers of events an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ from engine.tape.tape import Event, Loss, Tape, Value
 from engine.tape.tracked import Tracked
 from engine.tape.versions import GONE, LEFT
 
-_PARTIAL_VIEWS = {"select", "slice", "split", "split_with_sizes", "chunk", "narrow", "unbind"}
+_OTHER_VIEWS = {"select", "slice", "split", "split_with_sizes", "chunk", "narrow", "unbind"}  # of other elements
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 _FOLDED_NODES = {"CloneBackward0", "AccumulateGrad"}
 
@@ -77,8 +78,9 @@ class Builder:
         self._load_event()
         phases = phases_of(rows, self._tracked)
         names = self._loss_names([row for row in rows if isinstance(row, Pass)])
+        found = self._carried(rows)
         self._functions = dict(functions_in(rows))
-        for place, row in enumerate(rows):
+        for place, row in enumerate(rows[found:], found):
             self._place = place
             self._leave_function(row)
             match row:
@@ -144,6 +146,13 @@ class Builder:
         for value in values:
             value.event = event
 
+    def _carried(self, rows: list[Any]) -> int:
+        """The gradients that the batch found, there from its first event on; how many rows they are."""
+        found = next((place for place, row in enumerate(rows) if not isinstance(row, Version) or row.gone), len(rows))
+        for version in rows[:found]:
+            self._put(version, len(self.tape.events))
+        return found
+
     # ── operations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _operation(self, row: OpRow, phase: Phase) -> None:
@@ -166,7 +175,7 @@ class Builder:
         outs = tensors_in((row.out,))
         event.outputs = tuple(self._made(event, info, inputs, tensor) for tensor in outs)
         self._by_sequence.setdefault(row.sequence, event)
-        if not row.graph and phase in (Phase.FORWARD, Phase.LOSS):
+        if not row.graph and phase in (Phase.FORWARD, Phase.LOSS) and self._function is None:
             _mark_cut(event, tensors, outs, row)
         if info.written and tensors:
             self._written_into(event, tensors[0], inputs)
@@ -194,20 +203,24 @@ class Builder:
         value.event = event
         first = inputs[0] if inputs else None
         if info.view and first is not None:
-            value.base, value.name = first, self._view_name(info.aten, first)
+            value.base, value.name = first, self._view_name(info.aten, first, tensor)
         elif info.aten == "bernoulli_" or (info.aten == "div_" and first is not None and first.name.startswith("mask")):
             value.name = self._numbered("mask")
-        elif info.operation.activation and first is not None and first.root().symbol in ("Z", "N"):
+        elif self._names_outputs(info) and first is not None and first.root().symbol in ("Z", "N"):
             self._name(value, "A", first.root().layer)
         if info.folded and not value.name:
             value.name = self._numbered("c")
         self._introduce(tensor, value, hold=True)
         return value
 
-    def _view_name(self, aten: str, of: Value) -> str:
+    def _names_outputs(self, info: AtenOp) -> bool:
+        """Whether what an operation gives is a layer's A: what a Function does inside is its own affair."""
+        return info.operation.activation and self._function is None
+
+    def _view_name(self, aten: str, of: Value, view: Tensor) -> str:
         if aten in ("t", "transpose"):
             return of.name.removesuffix("ᵀ") if of.name.endswith("ᵀ") else of.name + "ᵀ"
-        if aten not in _PARTIAL_VIEWS:
+        if aten not in _OTHER_VIEWS and view.numel() == math.prod(of.shape):
             return of.name
         return self._numbered(
             of.name.rstrip(_SUBSCRIPTS) if of.name.rstrip(_SUBSCRIPTS).endswith("[…]") else f"{of.name}[…]"

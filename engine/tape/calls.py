@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
+from engine.protocol.positions import Phase
 from engine.tape.rules.rule import LETTERS, Call, Right, Rule
 from engine.tape.tape import Event, Tape, Value
 from engine.tape.versions import Later
@@ -47,6 +50,44 @@ def edges(rule: Rule | None, backward: Event) -> Iterator[Edge]:
         turned = rule is not None and f"{name}.T" in rule.backward
         right: Right = "" if rule is None else rule.backward.get(f"{name}.T" if turned else name, "")
         yield Edge(name, right, turned, target, gradient)
+
+
+def is_added(tape: Tape, event: Event, target: Value) -> bool:
+    """Whether a gradient that a backward event sends is a part of its target's: more was there, or is sent there."""
+    begun = next((loss.first for loss in tape.losses.values() if loss.first <= event.number <= loss.last), 1)
+    sent = tape.once(f"gradients sent from {begun}", lambda: _sent(tape, begun))
+    return sent[_receiver(target)] > 1 or was_there(tape, target.root().parameter, begun)
+
+
+def was_there(tape: Tape, parameter: str, number: int) -> bool:
+    """Whether a parameter had a gradient, other than 0, when event `number` began."""
+    found = tape.versions.newest(f"d{parameter}", number - 1) if parameter else None
+    return found is not None and (found[1].layout is not torch.strided or bool(torch.count_nonzero(found[1].detach())))
+
+
+def total(tape: Tape, event: Event, target: Value) -> Tensor | None:
+    """A target's whole gradient, where a backward event completes it."""
+    name = target.root().parameter
+    found = tape.versions.newest(f"d{name}", event.number) if name else None
+    if found is not None:
+        return found[1] if found[0] == event.number else None
+    return target.gradient if target.gradient_event == event.number and not name else None
+
+
+def _sent(tape: Tape, begun: int) -> Counter[str]:
+    """How many gradients the events of a pass send to each receiver."""
+    last = next((loss.last for loss in tape.losses.values() if loss.first == begun), len(tape))
+    return Counter(
+        _receiver(target)
+        for event in tape.events[begun - 1 : last]
+        for target, gradient in event.gradients_out
+        if target is not None and gradient is not None and event.phase is Phase.BACKWARD
+    )
+
+
+def _receiver(target: Value) -> str:
+    """What tells the targets of gradients apart: a view that goes by its base's name is that."""
+    return target.root().parameter or target.name or str(id(target))
 
 
 def _argument(arguments: dict[str, Any], expected: str, target: Value) -> str:

@@ -27,7 +27,7 @@ from engine.tape.habits import Habits
 from engine.tape.log import Log
 from engine.tape.naming import Naming
 from engine.tape.raw import Entered, Left, OpRow, Stepped, Version, caller, users_place
-from engine.tape.sources import users_frames, variable_of
+from engine.tape.sources import line_of, users_frames, variable_of
 from engine.tape.tape import Tape
 from engine.tape.tracked import Tracked, copied
 
@@ -177,6 +177,7 @@ class Onlooker:
         roots = [tensor for tensor in tensors if isinstance(tensor, Tensor) and tensor.grad_fn is not None]
         if self._passing or len(roots) < len(tensors):
             self._habits.reentrant |= self._passing
+            self._note_pass_from_nothing(roots)
             return engine(tensors, *call, **options)
         if self._log.rows and isinstance(self._log.rows[-1], OpRow) and self._log.rows[-1].info.aten == "ones_like":
             self._log.rows.pop()  # the engine's first gradient
@@ -189,6 +190,12 @@ class Onlooker:
             self._passing = False
             self._log.phase = Phase.BETWEEN
         return None
+
+    def _note_pass_from_nothing(self, roots: list[Tensor]) -> None:
+        """Remember where a pass began from a tensor that no operation made, which goes nowhere."""
+        if not self._passing and not roots:
+            frames = users_frames(caller(3), self._log.base)
+            self.tape.pass_from_nothing = line_of(users_place(frames[0], None)) if frames else "backward()"
 
     def _pass(self, engine: Any, roots: list[Tensor], call: tuple[Any, ...], options: dict[str, Any]) -> None:
         frames = users_frames(caller(3), self._log.base)

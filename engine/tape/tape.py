@@ -121,9 +121,11 @@ class Tape:
         self._values: dict[str, Value] = {}
         self.aside: list[Event] = []  # bookkeeping that is folded into no event
         self._build: Callable[[Tape], None] | None = None
+        self.pass_from_nothing = ""  # FILE:LINE of a backward pass from a tensor that no operation made
         self.inputs: tuple[Tensor, ...] = ()
         self.targets: Tensor | None = None
         self.output: Tensor | None = None
+        self.boundary = 0.5  # above which one output an example means class 1
         self.rows: Tensor | None = None  # places in the data set, from 1, of the examples
         self.loss = float("nan")
         self.bytes = 0
@@ -180,7 +182,7 @@ class Tape:
     @property
     def accuracy(self) -> float | None:
         """Of the predictions that the loss was taken on; None for no classes."""
-        return self.once("accuracy", lambda: accuracy(self.output, self.targets))
+        return self.once("accuracy", lambda: accuracy(self.output, self.targets, self.boundary))
 
     @property
     def size(self) -> int:

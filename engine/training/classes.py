@@ -20,11 +20,11 @@ def first_tensor(output: Any) -> Tensor | None:
     return next((found for item in items if (found := first_tensor(item)) is not None), None)
 
 
-def predicted_classes(output: Tensor) -> Tensor:
-    """Class indices (N,) of scores (N, C), or of probabilities (N,) or (N, 1): 1 where above ½."""
+def predicted_classes(output: Tensor, boundary: float = 0.5) -> Tensor:
+    """Class indices (N,) of scores (N, C), or of one number an example, (N,) or (N, 1): 1 where above the boundary."""
     if output.dim() == 2 and output.shape[1] > 1:
         return output.argmax(1)
-    return (output.reshape(len(output), -1)[:, 0] > 0.5).long()
+    return (output.reshape(len(output), -1)[:, 0] > boundary).long()
 
 
 def target_classes(targets: Tensor) -> Tensor:
@@ -34,18 +34,27 @@ def target_classes(targets: Tensor) -> Tensor:
     return targets.reshape(-1).long()
 
 
-def accuracy(output: Any, targets: Any) -> float | None:
-    """Fraction of examples whose predicted class is the target's; None where these are not classes."""
+def accuracy(output: Any, targets: Any, boundary: float = 0.5) -> float | None:
+    """Fraction of examples whose predicted class is the target's; None where these are not classes.
+
+    A target below 0 is no class: losses leave such an example out, and so is it here.
+    """
     output = output if isinstance(output, Tensor) else first_tensor(output)
     if _numpy_counts(output, targets):
-        classes = targets.numpy(force=True)
-        if classes.max() >= output.shape[1]:
+        indices = targets.numpy(force=True)
+        if indices.max() >= output.shape[1]:
             return None  # numbers of something else: an example's place, a word in it
-        right = np.count_nonzero(output.numpy(force=True).argmax(1) == classes)
-        return int(right) / len(targets)
+        right = np.count_nonzero(output.numpy(force=True).argmax(1) == indices)
+        return _share(int(right), int(np.count_nonzero(indices >= 0)))
     if not are_classes(output, targets):
         return None
-    return int((predicted_classes(output) == target_classes(targets)).count_nonzero()) / len(targets)
+    labels = target_classes(targets)
+    hits = (predicted_classes(output, boundary) == labels).count_nonzero()
+    return _share(int(hits), int((labels >= 0).count_nonzero()))
+
+
+def _share(right: int, labelled: int) -> float | None:
+    return right / labelled if labelled else None
 
 
 def _numpy_counts(output: Any, targets: Any) -> bool:

@@ -196,6 +196,7 @@ class Trainer:
         loss = outcome.losses.get("") if len(outcome.losses) != 1 else next(iter(outcome.losses.values()))
         tape.loss = float("nan") if loss is None else loss.item()
         tape.output, tape.targets, tape.rows = first_tensor(outcome.output), outcome.targets, self._rows()
+        tape.boundary = self.program.boundary
 
     def load(self) -> Any:
         """The next mini-batch, of the next epoch where one ends; the rate is set, and gradients may go."""
@@ -364,7 +365,7 @@ class Trainer:
                 score = self.program.score(item)
                 numbers = dict(score.numbers)
                 if isinstance(self.program, Supervised):
-                    share = accuracy(score.output, score.targets)
+                    share = accuracy(score.output, score.targets, self.program.boundary)
                     numbers["accuracy"] = float("nan") if share is None else share
                 for name, number in numbers.items():
                     sums[name] = sums.get(name, 0.0) + number * score.examples

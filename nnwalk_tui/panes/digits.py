@@ -13,7 +13,7 @@ from nnwalk_tui.render import confusion, gallery
 from nnwalk_tui.render import digits as render
 from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.spelled import awaited
-from nnwalk_tui.render.text import Line
+from nnwalk_tui.render.text import Line, wrap
 
 KINDS = ("examples", "input gradient", "first layer", "averages", "confusion")
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
@@ -105,7 +105,7 @@ class DigitsPane(Pane):
         """The pictures that fit, or the rows in view."""
         batch, (row, neuron), _ = self.data
         if batch.problem:
-            return [[(f" {batch.problem}", "quiet")]]
+            return [[(f" {part}", "quiet")] for part in wrap(batch.problem, width - 1)]
         if self.kind == "confusion":
             return self._confusion(batch, width, height)
         layout = self._layout(width, height)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.panes.here import here_view
+from engine.program.modules import Modules
+from engine.program.program import Program
 from engine.session import Session
 
 
@@ -73,7 +77,7 @@ def test_what_is_cut_off_is_said_to_be_with_the_line_that_cuts(between: Callable
     ("asked", "reason"),
     [
         ("dunread.weight", "no operation of this batch reads it"),
-        ("daside.weight", "nothing that is made of it reaches ℒ"),
+        ("daside.weight", "no operation leads from it to ℒ"),
         ("dX", "it is data"),
         ("ratio(unread.weight)", "it has no gradient: no operation of this batch reads it"),
     ],
@@ -101,3 +105,64 @@ def test_a_value_that_is_yet_to_come_says_when() -> None:
     session = opened()
     session.do("goto 1:1:2")
     assert "it will be by event" in session.do("print dfirst.weight").error
+
+
+class Halved(torch.autograd.Function):
+    """A sigmoid is taken inside, without a graph."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        return torch.sigmoid(rows) / 2
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return gradient
+
+
+def test_what_a_function_of_the_users_does_inside_is_no_layers_value_and_cuts_nothing() -> None:
+    session = opened(lambda hidden: cast(Tensor, Halved.apply(hidden)))
+    assert session.do("print max(abs(A[1] - Z[1]))").value == 0.0
+    assert session.do("print norm(dA[1])").value == session.do("print norm(dZ[1])").value != 0.0
+
+
+def stepping(step: Callable[[nn.Module, torch.optim.Optimizer, Tensor], Any]) -> Session:
+    """A program with a step of its own, three batches on."""
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = [torch.randn(6, 4) for _ in range(4)]
+    own = Program(Modules({"model": model}), {"": optimizer}, data, lambda batch: step(model, optimizer, batch))
+    session = Session.of(own)
+    session.do("step batch 3")
+    return session
+
+
+def test_a_backward_pass_from_a_tensor_that_nothing_made_is_told_from_none() -> None:
+    def anew(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Tensor) -> None:
+        torch.tensor(model(batch).mean().item(), requires_grad=True).backward()  # from nothing
+
+    place = line_of("# from nothing")
+    reason = f"the backward pass began at {place} from a tensor that no operation made, and went nowhere"
+    assert stepping(anew).do("print dW[1]").error.endswith(reason)
+    none = stepping(lambda model, optimizer, batch: {"score": model(batch).mean().item()})
+    assert none.do("print dW[1]").error.endswith("no backward pass ran in this batch")
+
+
+def test_the_gradients_that_a_batch_finds_are_there_from_its_first_event_on() -> None:
+    def cleared(model: nn.Module, optimizer: torch.optim.Optimizer, batch: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = model(batch).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    session = stepping(cleared)
+    left = session.do("print norm(dW[1])").value
+    session.do("step op")
+    assert session.do("print norm(dW[1])").value == left
+    session.do("step op")
+    here = here_view(session.moment, (1, 1))
+    assert here is not None
+    assert here.title == "between · zero-grad"
+    assert here.numbers[0].endswith("→ none")
+    assert not here.numbers[0].startswith("‖d‖ none")

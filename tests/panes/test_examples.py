@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 from torch import nn
 
@@ -75,3 +78,46 @@ def test_a_program_whose_examples_have_nothing_to_show_says_so() -> None:
     session.step()
     view = batch(session)
     assert "inspect X" in view.problem or all(each.height or each.label for each in view.examples)
+
+
+def trained(model: nn.Module, loss: nn.Module, targets: torch.Tensor) -> Session:
+    """One batch of eight rows."""
+    torch.manual_seed(0)
+    data = [(torch.randn(8, 3), targets)]
+    session = Session(model, loss, torch.optim.SGD(model.parameters(), lr=0.1), data)
+    session.step()
+    return session
+
+
+CLASSES = torch.arange(8) % 3
+BINARY = (torch.arange(8) % 2).float()[:, None]
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_an_examples_own_loss_is_shown_where_the_loss_is_made_of_them() -> None:
+    weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.2]), ignore_index=-100, label_smoothing=0.1)
+    unlabelled = CLASSES.where(CLASSES < 2, torch.tensor(-100))
+    for loss, targets in ((nn.CrossEntropyLoss(reduction="sum"), CLASSES), (weighted, unlabelled)):
+        examples = batch(trained(nn.Linear(3, 3), loss, targets)).examples
+        assert [each.loss is not None for each in examples] == [label >= 0 for label in targets[:4].tolist()]
+        assert all(each.right is not None or int(each.label) < 0 for each in examples)
+    broadcast = trained(nn.Linear(3, 1), nn.MSELoss(), torch.randn(8))  # the mean of 64 differences
+    assert [each.loss for each in batch(broadcast).examples] == [None] * 4
+
+
+def test_a_probability_is_the_one_that_the_loss_sees_or_is_not_shown() -> None:
+    for loss, own in (
+        (nn.NLLLoss(), nn.Identity()),
+        (nn.NLLLoss(), nn.LogSoftmax(1)),
+        (nn.CrossEntropyLoss(), nn.ReLU()),
+    ):
+        session = trained(nn.Sequential(nn.Linear(3, 3), own), loss, CLASSES)
+        for each in batch(session).examples:
+            if isinstance(own, nn.Identity):  # scores, that the loss takes for logarithms of probabilities
+                assert each.probability is None
+            elif each.right:
+                assert each.probability is not None
+                assert each.loss == pytest.approx(-math.log(each.probability), rel=1e-4)
+    for each in batch(trained(nn.Linear(3, 1), nn.BCEWithLogitsLoss(), BINARY)).examples:
+        assert each.probability is not None
+        assert each.loss == pytest.approx(-math.log(each.probability if each.right else 1 - each.probability), rel=1e-4)

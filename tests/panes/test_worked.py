@@ -73,7 +73,7 @@ def shown(op: str, function: Callable[[Tensor], Tensor], shape: tuple[int, ...] 
         ("mean", lambda p: p.mean(), "= mean(p)", "/ 12"),
         ("leaky-relu", lambda p: functional.leaky_relu(p, 0.2), "p if p > 0 else 0.2·p", "else 0.2·dout"),
         ("clamp", lambda p: p.clamp(-1, 2), "min(max(p, −1), 2)", "1[−1 < p < 2]"),
-        ("add", lambda p: torch.add(p, p, alpha=3), "p + 3·p", "dp = 3·dout"),
+        ("add", lambda p: torch.add(p, p, alpha=3), "p + 3·p", "dp += 3·dout"),
         ("softplus", lambda p: functional.softplus(p, 2), "log(1 + exp(2·p)) / 2 if", "σ(2·p)"),
     ],
 )
@@ -239,3 +239,24 @@ def _linear() -> tuple[nn.Module, nn.Module, torch.optim.Optimizer, list[tuple[T
     model = nn.Linear(3, 2)
     data = [(torch.randn(4, 3), torch.randn(4, 2)) for _ in range(3)]
     return model, nn.MSELoss(), torch.optim.SGD(model.parameters(), 0.1), data
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_a_part_of_a_gradient_is_said_to_be_one_and_the_whole_is_given_with_the_last() -> None:
+    """Weights used twice, beside what the batch before left; what is sent to a view of more elements is the view's."""
+    model = nn.Linear(3, 3)
+    inputs, parts = torch.randn(4, 3), []
+    for _ in range(2):  # the gradients of the first batch stay
+        tape = record(model, lambda out, _: model(out.tanh()).square().mean(), inputs, inputs)
+    for event in (event for event in tape.events if event.phase is Phase.BACKWARD and event.op.name == "linear"):
+        assert "dweight += " in text(backward_rule(tape, event))
+        lines = worked(NOWHERE, tape, event, (1, 1)).lines
+        part = next(line for line in lines if line.startswith("dbias[1] += "))
+        parts.append(float(part.split(" ")[-1].replace("−", "-")))
+    whole = next(line for line in lines if line.startswith("  dbias[1] is then "))
+    assert model.bias.grad is not None
+    assert 2 * sum(parts) == pytest.approx(float(model.bias.grad[0]), rel=1e-2)  # alike batches
+    assert whole.endswith(f"{float(model.bias.grad[0]):.4g}".replace("-", "−"))
+    broadcast = record(nn.Linear(3, 1), functional.mse_loss, inputs, torch.randn(4))
+    backward = events(broadcast, "mse")[1]
+    assert "dZ[1][…] = " in text(backward_rule(broadcast, backward))

@@ -47,3 +47,12 @@ def test_indices_beyond_the_outputs_are_no_classes() -> None:
     output, places = torch.randn(4, 4), torch.tensor([3, 17, 0, 40])
     assert accuracy(output, places) is None
     assert accuracy(output.bfloat16(), places) is None
+
+
+def test_one_number_an_example_is_a_class_by_the_losss_boundary_and_what_has_no_label_is_left_out() -> None:
+    logits, targets = torch.tensor([[-0.2], [0.2], [0.7]]), torch.tensor([[0.0], [1.0], [1.0]])
+    assert accuracy(logits, targets) == 2 / 3
+    assert accuracy(logits, targets, boundary=0.0) == 1.0
+    scores, labels = torch.eye(3), torch.tensor([0, -100, 1])
+    assert accuracy(scores, labels) == accuracy(scores.bfloat16(), labels) == 0.5
+    assert accuracy(scores, torch.full((3,), -100)) is None

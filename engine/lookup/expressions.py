@@ -256,6 +256,9 @@ class _Evaluator(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         if node.attr != "T":
+            name = written(node)
+            if name.replace(".", "").isidentifier():
+                raise ExpressionError(f"there is no {name}", nearest(name, self._values.names()))
             raise ExpressionError(f"“.{node.attr}” is not part of the language", "the only attribute is .T")
         value = self._value(node.value)
         return value.transpose(-1, -2) if isinstance(value, Tensor) and value.dim() > 1 else value

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.protocol.positions import Mark, Phase
 from engine.protocol.views import Node
+from engine.tape.rules.losses import LOSSES
 from engine.tape.tape import Event, Tape, Value
 
 LAYERS, OPERATIONS = LEVELS = ("layers", "ops")
@@ -131,7 +132,10 @@ class _Builder:
                 if value not in made and value not in inner:
                     entering.append(self._entering(value))
         if module == "loss":
-            item = self._add_value(events, entering, events[-1].op.name, events[-1].outputs[0].name)
+            last = events[-1]
+            alone = len(events) == 1 or last.aten in LOSSES
+            op = last.op.name if alone else f"{len(events)} operations"
+            item = self._add_value(events, entering, op, last.outputs[0].name)
         else:
             item = self._add_value(events, entering, f"{len(events)} operations", module, closed=True)
         for value in (*made, *inner):
@@ -206,6 +210,7 @@ class _Builder:
     def _place(self) -> None:
         """Give every item its lines, as the screen draws them: one for each leaf that enters, then the value."""
         plan, line = self._plan, 1
+        above = ""
         for item in plan.items:
             node = item.node
             if node.kind in LEAVES:
@@ -220,13 +225,25 @@ class _Builder:
             item.line, line = line, line + 1
             if node.kind == "side":
                 plan.widths[0] = max(plan.widths[0], len(node.label))
-            sizes = (len(node.label) + node.closed, len("×".join(map(str, node.shape))), len(node.op))
+            sizes = (
+                len(node.label) + node.closed,
+                len("×".join(map(str, node.shape))),
+                self._operation_width(node, above),
+            )
+            above = above if node.kind == "side" else node.id
             plan.widths[1:] = [max(pair) for pair in zip(plan.widths[1:], sizes, strict=True)]
         plan.lines = line - 1
         plan.values = [item for item in plan.items if item.node.kind not in LEAVES]
         plan.value_lines = [item.line for item in plan.values]
         for item in plan.items:
             item.made = item.last or (item.value.event.number if item.value.event else 0)
+
+    def _operation_width(self, node: Node, above: str) -> int:
+        """The cells of an operation as the screen writes it: with what else enters it, and what it does not follow."""
+        entering = [self._plan.by_id[each].node for each in node.inputs]
+        values = [each for each in entering if each.kind not in (*LEAVES, "side")]
+        more = sum(len(f" + {each.label}") for each in values[1:])
+        return len(node.op) + more + (len(f" ← {values[0].label}") if values and values[0].id != above else 0)
 
 
 def _all(tape: Tape) -> Iterator[Event]:

@@ -40,6 +40,7 @@ class Finding(NamedTuple):
     value: float
     short: str
     sentence: str
+    called: str = ""  # on the badge, where not by the check's name
 
 
 class Check(NamedTuple):
@@ -60,7 +61,7 @@ def badges(subject: Subject) -> list[Badge]:
         if finding is None or (finding.value < check.limit if check.above else finding.value > check.limit):
             continue
         why = f"{finding.sentence}; the badge is for {check.shown}"
-        found.append(Badge(check.name, finding.value, f"{check.name} {finding.short}", why))
+        found.append(Badge(check.name, finding.value, f"{finding.called or check.name} {finding.short}", why))
     return found
 
 
@@ -69,8 +70,9 @@ def _not_a_number(subject: Subject) -> Finding | None:
     if not bad:
         return None
     first = max(bad, key=lambda statistics: statistics.bad)
-    share = _percent(first.bad)
-    return Finding(first.bad, first.name, f"{share} of {first.name} is NaN or infinite")
+    share, nan = _percent(first.bad), math.isnan(first.min)
+    sentence = f"{share} of {first.name} is {'NaN or infinite' if nan else 'infinite'}"
+    return Finding(first.bad, first.name, sentence, "NaN" if nan else "∞")
 
 
 def _dead(subject: Subject) -> Finding | None:

@@ -101,6 +101,11 @@ class Naming:
         for name in names.values():
             self.short_name.setdefault(name, name)
             self.layer_of.setdefault(name, 0)
+        for path, module in self.modules.items():  # a parameter of several modules goes by its name in each
+            for local, own in module._parameters.items():
+                alias, full = f"{path}.{local}" if path else local, names.get(id(own))
+                if full is not None and alias != full:
+                    self.full_name[alias] = full
         for name in list(self.full_name):
             if name in self.layer_of or name.partition("[")[0] in self.layer_of:  # W[1] is of a parameter called W
                 del self.full_name[name]

@@ -135,8 +135,17 @@ def draw(row: Row, graph: GraphView, loss: float | None, where: Columns, width: 
     else:
         left = _edge(row, where) if row.edge else _value(row.node, loss, where)
     way = _way(row, graph.direction) if row.edge else _gradient(row.node, graph.direction)
+    if way and sum(cell_len(text) for text, _ in way) > width - where.gradient:
+        way = _without_blanks(way, width - where.gradient)
     line = fit_line([*fit_line(left, where.gradient), *way], width)
     return [("›", "here"), *_without(line, 1)] if chosen else line
+
+
+def _without_blanks(way: Line, room: int) -> Line:
+    """A gradient's arrow and number where they fit without blanks; else the arrow alone: no part of a number."""
+    arrow, *numbers = way
+    close = [(text.strip(), style) for text, style in numbers]
+    return [arrow, *close] if sum(cell_len(text) for text, _ in [arrow, *close]) <= room else [arrow]
 
 
 def _without(line: Line, cells: int) -> Line:

@@ -135,3 +135,24 @@ def test_a_wrong_name_gets_the_three_nearest(wrong: str) -> None:
     assert error
     assert len(error) < 160
     assert error.count(",") <= 4
+
+
+def test_tied_weights_go_by_each_of_their_names_and_a_targets_name_is_there_with_the_targets() -> None:
+    class Tied(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.coder, self.decoder = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+            self.decoder.weight = self.coder.weight
+
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(self.decoder(torch.tanh(self.coder(rows))))
+
+    model = Tied()
+    data = [(torch.randn(4, 3), torch.randn(4, 3))] * 2
+    session = Session(model, torch.nn.MSELoss(), torch.optim.SGD(model.parameters(), lr=0.1), data)
+    assert "Y" not in session.values().names()
+    session.step()
+    assert session.do("print norm(ddecoder.weight)").value == session.do("print norm(dcoder.weight)").value
+    assert session.do("print norm(decoder.weight - W[2])").value == 0.0
+    assert {"Y", "decoder.weight"} < set(session.values().names())
+    assert "nearest are decoder.weight" in session.do("print decoder.wieght").error

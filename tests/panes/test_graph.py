@@ -282,3 +282,22 @@ def test_resnet50_s_graph_is_sent_in_a_few_kilobytes() -> None:
     assert single.lines > 500
     assert len(msgspec.msgpack.encode(single)) < 40_000
     assert len(view(session).nodes) < 20
+
+
+def test_a_loss_of_several_operations_is_called_by_its_own_name_or_by_their_number() -> None:
+    for loss, called in (
+        (nn.CrossEntropyLoss(), "cross-entropy"),
+        (lambda rows, labels: nn.functional.cross_entropy(rows, labels) * 1e-3, "3 operations"),
+    ):
+        model = nn.Linear(3, 3)
+        data = [(torch.randn(4, 3), torch.arange(4) % 3)]
+        session = Session(model, loss, torch.optim.SGD(model.parameters(), lr=0.1), data)
+        session.step()
+        assert view(session).nodes[-1].op == called
+
+
+def test_an_operations_width_is_that_of_what_is_written_on_its_line() -> None:
+    session = make("transformer").session()
+    session.step()
+    seen = view(session)
+    assert seen.widths[3] == max(len(row.op) for row in render.rows(seen))

@@ -146,6 +146,17 @@ def test_not_a_number_is_named_by_the_quantity_that_holds_most_of_it() -> None:
     assert not {"vanishing", "exploding"} & {name for layer in found.values() for name in layer}
 
 
+def test_an_infinity_is_not_called_not_a_number() -> None:
+    model = network("tanh", "xavier", depth=3)
+    with torch.no_grad():
+        linears(model)[1].weight[0, 0] = math.inf
+    session = trained(model)
+    session.do("goto 1:1:2")
+    found = badges(session)
+    assert found[2]["NaN"].text == "∞ W[2]"
+    assert "is infinite;" in found[2]["NaN"].why
+
+
 def test_what_the_cursor_has_not_reached_earns_no_badge() -> None:
     session = trained(network("sigmoid", "xavier"))
     session.step(Unit.PHASE, 2)  # load, forward

@@ -135,3 +135,12 @@ def test_the_graph_s_key_is_whole_in_any_width(width: int) -> None:
 
 def test_marks_are_told_apart_by_sign() -> None:
     assert len({graph.MARKS[mark] for mark in Mark}) == len(Mark)
+
+
+@given(width=st.integers(12, 60))
+def test_no_number_of_the_graph_is_cut(width: int) -> None:
+    view = fakes.backward().graph
+    assert view is not None
+    norms = [cells.split("▲")[1].split() for cells in graph_lines(view, width) if "▲" in cells]
+    assert any(norms) or width < 30
+    assert all("…" not in number for found in norms for number in found)

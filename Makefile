@@ -7,7 +7,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 CODE := $(wildcard engine nnwalk_tui tests benchmarks screenshots)
-# Tests with a terminal, processes and patience of their own; they are not run beside others.
+# Tests with a terminal, processes and patience of their own: they wait more than they work, and have a core to themselves.
 ALONE := tests/screen/test_terminal.py tests/screen/test_terminals.py tests/screen/client \
   tests/recordings/test_resume.py
 PYTHON ?= python3 python3.13 python3.12 python3.11
@@ -20,16 +20,16 @@ run: $(READY)
 test: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy --strict --no-error-summary $(CODE)
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy --strict --no-error-summary $(CODE) & types=$$!; $(BIN)/pytest -q $(ALONE); tests=$$?; \
+	  wait $$types && exit $$tests
 	@$(BIN)/pytest -q --numprocesses 2 --dist worksteal $(ALONE:%=--ignore=%)
-	@$(BIN)/pytest -q $(ALONE)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(READY)
-	@$(BIN)/pytest -q -m soak
+	@HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -q -m "soak or hypothesis"
 
 screenshots: $(READY)
 	@$(BIN)/python -m screenshots $(ARGS)

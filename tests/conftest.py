@@ -15,8 +15,9 @@ import pytest
 from hypothesis import settings
 
 # No deadlines: the first example pays for imports, and a busy machine for everything else.
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("fast", deadline=None, max_examples=10)
+settings.register_profile("thorough", deadline=None, max_examples=200)  # of `make soak`
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "fast"))
 
 

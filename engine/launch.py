@@ -111,7 +111,7 @@ def _placed(job: Job, experiment: Experiment) -> Experiment:
 def describe(parts: Assembly) -> Description:
     """What the run is called on screen."""
     chosen = parts.experiment
-    sizes = "-".join(map(str, chosen.layers or ()))
+    sizes = "-".join(map(str, chosen.layers or (1, *(chosen.channels or ()))))
     words = [sizes] if MODELS[chosen.model].single else [sizes, str(chosen.activation)]
     return Description(
         name=chosen.model,

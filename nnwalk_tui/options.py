@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from engine.experiments.convolutions import POOLS
 from engine.experiments.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
 from engine.experiments.losses import LOSSES
 from engine.experiments.optimizers import OPTIMIZERS
@@ -110,6 +111,17 @@ _EXPERIMENT = (
     ),
     click.option("--scramble", type=int, metavar="SEED", help="The pixels of all pictures in one other order."),
     click.option("--valid-shift", type=int, metavar="PIXELS", help="Validation pictures moved to the right."),
+    click.option("--channels", type=Numbers(), help="Of a convnet's convolutions, like 8-16."),
+    click.option("--kernel", type=int, help="Height and width of a convnet's kernels; 3."),
+    click.option("--stride", type=int, help="By how many pixels a kernel moves on; 1."),
+    click.option(
+        "--padding", type=int, help="Pixels of 0 on each side; as many as keep the size of an odd kernel's output."
+    ),
+    click.option("--dilation", type=int, help="How many pixels lie between two that a kernel looks at, and one; 1."),
+    click.option("--pool", help=f"Of 2 × 2, after each convolution: {', '.join(POOLS)}; max."),
+    click.option(
+        "--global-pool", is_flag=True, default=None, help="At a convnet's end only each channel's greatest value."
+    ),
     click.option("--forget-bias", type=float, help="Where an LSTM's forget gate begins, like 1."),
     click.option("--dropout", type=float, help="Probability with which hidden activations are dropped."),
     click.option("--batch-norm", is_flag=True, default=None, help="Normalise Z over the batch in hidden layers."),

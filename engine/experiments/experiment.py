@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from engine.errors import ExperimentError
+from engine.experiments.convolutions import Convolutions
 from engine.experiments.data_options import GIVEN, MOST_MOVED, UNMOVED, widest_shift, wrong_share
 from engine.experiments.losses import LOSSES
 from engine.experiments.optimizers import OPTIMIZERS, check_options
@@ -87,7 +88,7 @@ MODELS: dict[str, Model] = {
     "rnn": _recurrent("a recurrent network over the rows of a picture", "relu"),
     "lstm": _recurrent("the same with a long short-term memory"),
     "gru": _recurrent("the same with gated recurrent units"),
-    "convnet": Model("two convolutions and a linear layer", "ConvNet", None, takes="pictures", logits=True),
+    "convnet": Model("convolutions and a linear layer", "ConvNet", None, takes="pictures", logits=True),
 }
 
 
@@ -119,6 +120,13 @@ class Experiment(msgspec.Struct, frozen=True):
     batch_norm: bool = False
     schedule: str = "constant"  # of schedules.SCHEDULES
     forget_bias: float | None = None  # where an LSTM's forget gate begins; None: as it is drawn
+    channels: tuple[int, ...] | None = None  # of a convnet, as the fields down to global_pool: see `Convolutions`
+    kernel: int | None = None
+    stride: int | None = None
+    padding: int | None = None
+    dilation: int | None = None
+    pool: str | None = None
+    global_pool: bool | None = None
     device: str = "cpu"  # or cuda, cuda:N, mps; auto is settled where the parts are made
 
 
@@ -145,7 +153,7 @@ def resolve(experiment: Experiment) -> Experiment:
         activation=_given(experiment.activation, model.activation),
         classes=_given(experiment.classes, model.classes),
     )
-    whole = _with_output(msgspec.structs.replace(whole, layers=_layers(whole)))
+    whole = _with_convolutions(_with_output(msgspec.structs.replace(whole, layers=_layers(whole))))
     _check_numbers(whole)
     _check_data_options(whole)
     _check_shapes(whole)
@@ -183,6 +191,23 @@ def _with_output(experiment: Experiment) -> Experiment:
     elif loss is None:
         loss = {"softmax": "cross-entropy", "sigmoid": "bce", "linear": "mse"}[str(output)]
     return msgspec.structs.replace(experiment, loss=loss, output=_given(output, LOSSES[str(loss)].outputs[0]))
+
+
+def convolutions(experiment: Experiment) -> Convolutions:
+    """Those of a convnet, all of whose choices are made."""
+    return Convolutions(*(getattr(experiment, name) for name in Convolutions._fields))
+
+
+def _with_convolutions(experiment: Experiment) -> Experiment:
+    found = {name: getattr(experiment, name) for name in Convolutions._fields}
+    given = {name: value for name, value in found.items() if value is not None}
+    if experiment.model == "convnet":
+        whole = Convolutions.of(given)
+        whole.features(SIDE)
+        return msgspec.structs.replace(experiment, **whole._asdict())
+    named = next(iter(given), "").replace("_", "-")
+    _require(not given, f"{_article(experiment.model)} has no {named}", "leave it out, or use the convnet")
+    return experiment
 
 
 def _n_outputs(experiment: Experiment) -> int:

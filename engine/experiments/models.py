@@ -13,11 +13,10 @@ from itertools import pairwise
 import torch
 from torch import Generator, Tensor, nn
 
-from engine.experiments.experiment import Experiment, n_classes
+from engine.experiments.convolutions import Convolutions
+from engine.experiments.experiment import SIDE, Experiment, convolutions, n_classes
 from engine.experiments.recurrent import Recurrent as Recurrent
 from engine.experiments.recurrent import initialise_cell
-
-PIXELS_AFTER_POOLING = 7 * 7  # 28 × 28, halved twice
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module | None]] = {
     "sigmoid": nn.Sigmoid,
@@ -25,6 +24,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module | None]] = {
     "relu": nn.ReLU,
     "leaky-relu": nn.LeakyReLU,
     "linear": lambda: None,
+}
+POOLS: dict[str, Callable[[], nn.Module | None]] = {
+    "max": lambda: nn.MaxPool2d(2),
+    "average": lambda: nn.AvgPool2d(2),
+    "none": lambda: None,
 }
 
 
@@ -94,35 +98,34 @@ class Neuron(MLP):
 
 
 class ConvNet(nn.Module):
-    """Two convolutions, each halved by pooling, and a linear layer (after LeNet-5, LeCun et al. 1998).
+    """Convolutions, each with activation and pooling, and a linear layer (after LeNet-5, LeCun et al. 1998).
 
     Shapes: (N, 1, 28, 28) → (N, n_classes) logits; `output_activation` is as in MLP.
     """
 
     output_activation = "softmax"
 
-    def __init__(self, n_classes: int, activation: str = "relu", channels: tuple[int, int] = (8, 16)) -> None:
+    def __init__(self, n_classes: int, activation: str = "relu", shape: Convolutions | None = None) -> None:
         super().__init__()
-        first, second = channels
-        self.conv1 = nn.Conv2d(1, first, kernel_size=3, padding=1)
-        self.activation1 = ACTIVATIONS[activation]()
-        self.pool1 = nn.MaxPool2d(2)
-        self.conv2 = nn.Conv2d(first, second, kernel_size=3, padding=1)
-        self.activation2 = ACTIVATIONS[activation]()
-        self.pool2 = nn.MaxPool2d(2)
-        self.linear = nn.Linear(second * PIXELS_AFTER_POOLING, n_classes)
+        shape = shape or Convolutions()
+        for number, (n_in, n_out) in enumerate(pairwise((1, *shape.channels)), 1):
+            convolution = nn.Conv2d(n_in, n_out, shape.kernel, shape.stride, shape.padding, shape.dilation)
+            self.add_module(f"conv{number}", convolution)
+            self.add_module(f"activation{number}", ACTIVATIONS[activation]())
+            self.add_module(f"pool{number}", POOLS[shape.pool]())
+        self.add_module("global_pool", nn.AdaptiveMaxPool2d(1) if shape.global_pool else None)
+        self.linear = nn.Linear(shape.features(SIDE), n_classes)
 
     @classmethod
     def of(cls, experiment: Experiment) -> ConvNet:
         """The model of an experiment, all of whose choices are made."""
-        return ConvNet(n_classes(experiment), str(experiment.activation))
+        return ConvNet(n_classes(experiment), str(experiment.activation), convolutions(experiment))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        stages = (self.conv1, self.activation1, self.pool1, self.conv2, self.activation2, self.pool2)
+        *stages, linear = self.children()
         for stage in stages:
-            if stage is not None:
-                inputs = stage(inputs)
-        logits: Tensor = self.linear(inputs.flatten(start_dim=1))
+            inputs = stage(inputs)
+        logits: Tensor = linear(inputs.flatten(start_dim=1))
         return logits
 
 

@@ -94,17 +94,25 @@ CONVNET = """
 class Network(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 8, 3, padding=1)
-        self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
-        self.linear = nn.Linear(16 * 49, {classes})
+        for number, (n_in, n_out) in enumerate(itertools.pairwise((1, *{shape.channels})), 1):
+            convolution = nn.Conv2d(n_in, n_out, {shape.kernel}, {shape.stride}, {shape.padding}, {shape.dilation})
+            setattr(self, f"conv{{number}}", convolution)
+        self.linear = nn.Linear({features}, {classes})
         self.g = {activation}
 
     def forward(self, a):
-        for conv in (self.conv1, self.conv2):
-            a = conv(a)
-            a = nn.functional.max_pool2d(a if self.g is None else self.g(a), 2)
-        return self.linear(a.flatten(1))
+        for part in self.children():
+            if isinstance(part, nn.Conv2d):
+                a = part(a) if self.g is None else self.g(part(a))
+{pool}
+        return self.linear({last}.flatten(1))
 """
+POOLS = {
+    "max": "                a = nn.functional.max_pool2d(a, 2)",
+    "average": "                a = nn.functional.avg_pool2d(a, 2)",
+    "none": "",
+}
+LAST = {True: "nn.functional.adaptive_max_pool2d(a, 1)", False: "a"}
 
 RECURRENT = """
 class Network(nn.Module):
@@ -330,7 +338,6 @@ FORGET_BIAS = """
 """
 
 NETWORKS = {  # those that are not LAYERS
-    "convnet": CONVNET,
     "rnn": RECURRENT.format(
         cell='nn.RNNCell({layers[0]}, {layers[1]}, nonlinearity="{function}")', start="start", last="state"
     ),

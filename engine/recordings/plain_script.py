@@ -11,7 +11,7 @@ from engine.debugger import Debugger
 from engine.errors import CommandError
 from engine.experiments.data import MEAN, STD, folder_of
 from engine.experiments.data_options import RANDOM, widest_shift, wrong_share
-from engine.experiments.experiment import MODELS, WHOLE_SET, Experiment, n_classes
+from engine.experiments.experiment import MODELS, SIDE, WHOLE_SET, Experiment, convolutions, n_classes
 from engine.experiments.losses import LOSSES
 from engine.program.program import Supervised, needs_closure
 from engine.protocol.recipe import Script
@@ -116,6 +116,8 @@ def _there(experiment: Experiment) -> str:
 
 
 def _network(experiment: Experiment) -> str:
+    if experiment.model == "convnet":
+        return _convnet(experiment)
     if experiment.model in parts.NETWORKS:
         return parts.NETWORKS[experiment.model].format(
             classes=n_classes(experiment),
@@ -136,6 +138,18 @@ def _network(experiment: Experiment) -> str:
         for i in range(last + 1)
     ]
     return parts.LAYERS.format(rows=indent("\n".join(rows), " " * 12))
+
+
+def _convnet(experiment: Experiment) -> str:
+    shape = convolutions(experiment)
+    return parts.CONVNET.format(
+        shape=shape,
+        features=shape.features(SIDE),
+        classes=n_classes(experiment),
+        activation=parts.ACTIVATIONS[str(experiment.activation)],
+        pool=parts.POOLS[shape.pool],
+        last=parts.LAST[shape.global_pool],
+    )
 
 
 def _cells(experiment: Experiment) -> str:

@@ -173,11 +173,11 @@ def read_experiment(line: int, argument: str, body: Body) -> Start:
 
 
 def _experiment_value(key: str, value: str) -> object:
-    if key in ("layers", "classes"):
+    if key in ("layers", "classes", "channels"):
         return [word for word in re.split(r"[-,\s]+", value) if word]
     if key == "batch_size" and value == "all":
         return 0
-    return {"yes": True, "no": False}.get(value, value) if key == "batch_norm" else value
+    return {"yes": True, "no": False}.get(value, value) if key in ("batch_norm", "global_pool") else value
 
 
 def read_layout(line: int, argument: str, body: Body) -> Beside:

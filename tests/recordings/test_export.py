@@ -43,6 +43,16 @@ def exported(session: Session, folder: Path) -> Path:
         ({"model": "rnn", "classes": (1, 7), "activation": "relu"}, ["step 2"]),
         ({"model": "lstm", "train_size": 200, "init": "xavier", "forget_bias": 1.0}, ["step 2"]),
         ({"model": "gru", "train_size": 200}, ["step 2"]),
+        (
+            {"model": "convnet", "channels": (4, 6, 8), "kernel": 5, "pool": "average", "global_pool": True}
+            | {"train_size": 200, "activation": "linear"},
+            ["step 2"],
+        ),
+        (
+            {"model": "convnet", "channels": (5,), "stride": 2, "padding": 0, "dilation": 3, "pool": "none"}
+            | {"train_size": 200},
+            ["step 2"],
+        ),
         ({"init": "xavier", "activation": "tanh", "loss": "half-mse", "output": "sigmoid"}, ["step 2"]),
     ],
 )

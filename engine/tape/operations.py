@@ -17,7 +17,9 @@ from engine.tape.rules.pooling import POOLING
 from engine.tape.rules.products import PRODUCTS
 from engine.tape.rules.recurrent import RECURRENT
 from engine.tape.rules.reductions import REDUCTIONS
+from engine.tape.rules.resizing import RESIZINGS
 from engine.tape.rules.rule import MakesRule
+from engine.tape.rules.running import RUNNING
 
 
 class Operation(NamedTuple):
@@ -39,6 +41,8 @@ _TABLES = (
     MOVES,
     LOSSES,
     RECURRENT,
+    RUNNING,
+    RESIZINGS,
 )
 
 OPERATIONS: dict[str, Operation] = {

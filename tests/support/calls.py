@@ -37,10 +37,8 @@ def classes(*shape: int, of: int = 3) -> Tensor:
 
 
 def lstm(bias: bool = True, bidirectional: bool = False) -> Callable[..., Tensor]:
-    def run(x: Tensor, *weights: Tensor) -> Tensor:
-        sides = 2 if bidirectional else 1
-        zeros = torch.zeros(sides, x.shape[1], 3)
-        found: Tensor = torch.lstm(x, (zeros, zeros + 0.5), list(weights), bias, 1, 0.0, True, bidirectional, False)[0]
+    def run(x: Tensor, h: Tensor, c: Tensor, *weights: Tensor) -> Tensor:
+        found: Tensor = torch.lstm(x, (h, c), list(weights), bias, 1, 0.0, True, bidirectional, False)[0]
         return found
 
     return run
@@ -421,6 +419,26 @@ MOVES: list[Case] = [
     case("triu", lambda a: a.triu(1), n(3, 3)),
     case("cat", lambda a, b: torch.cat([a, b, a], 1), n(2, 3), n(2, 1)),
     case("stack", lambda a, b: torch.stack([a, b], 1), n(2, 3), n(2, 3)),
+    *(case("cumsum", lambda a, d=dim: a.cumsum(d), n(3, 4)) for dim in (0, -1)),
+    *(case("prod", function, w(3, 4)) for function in (torch.prod, lambda a: a.prod(0), lambda a: a.prod(1, True))),
+    case("prod", lambda a: a.prod(1), n(2, 6, 2)),
+    *(case("glu", lambda a, d=dim: functional.glu(a, d), n(4, 6)) for dim in (0, -1)),
+    *(case("median", torch.median, make(3, 4)) for make in (n, w)),
+]
+
+RESIZINGS: list[Case] = [
+    case(aten, lambda a, how=how: functional.interpolate(a, **how), n(1, 2, *shape))
+    for aten, how, shape in (
+        ("upsample_nearest1d", {"scale_factor": 2}, (5,)),
+        ("upsample_nearest2d", {"scale_factor": 2}, (2, 3)),
+        ("upsample_nearest2d", {"size": (5, 2)}, (3, 4)),
+        ("upsample_nearest3d", {"scale_factor": 2}, (2, 1, 2)),
+        ("upsample_linear1d", {"scale_factor": 2, "mode": "linear"}, (5,)),
+        ("upsample_bilinear2d", {"scale_factor": 2, "mode": "bilinear"}, (2, 3)),
+        ("upsample_bilinear2d", {"size": (5, 3), "mode": "bilinear", "align_corners": True}, (3, 4)),
+        ("upsample_bilinear2d", {"size": (2, 3), "mode": "bilinear"}, (5, 7)),
+        ("upsample_trilinear3d", {"scale_factor": 2, "mode": "trilinear"}, (2, 2, 2)),
+    )
 ]
 
 RULES: list[Case] = [
@@ -433,4 +451,5 @@ RULES: list[Case] = [
     *NORMALISATIONS,
     *LOSSES,
     *MOVES,
+    *RESIZINGS,
 ]

@@ -15,6 +15,7 @@ from torch.nn import functional
 from engine.tape.rules.evaluation import MissingError
 from engine.tape.rules.numbers import joined, number
 from engine.tape.rules.rule import Call, Index, MakesRule, Rule, Shape, Shown, Sketch
+from engine.tape.rules.running import whole_median
 
 _FILLED = -1  # an element that comes from nowhere
 _SHOWN = 3
@@ -150,7 +151,8 @@ def _joined(join: Callable[[list[Tensor], int], Tensor]) -> MakesRule:
 
 
 def _median(call: Call) -> Rule | None:
-    return _moved("self", "median of {self}", _chosen)(call) if call.arguments.get("dim") is not None else None
+    along = _moved("self", "median of {self}", _chosen)
+    return along(call) if call.arguments.get("dim") is not None else whole_median(call)
 
 
 MOVES: dict[str, tuple[str, MakesRule]] = {

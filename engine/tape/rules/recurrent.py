@@ -46,9 +46,14 @@ class _Layer:
 
     def back(self, call: Call) -> Tensor:
         """ℒ's gradient towards z of each step."""
+        return self.backward(call)[0]
+
+    def backward(self, call: Call) -> tuple[Tensor, Tensor, Tensor]:
+        """ℒ's gradients towards z of each step, and c of the first: what comes to it, and its share of that before."""
         arrived = self._in_order(call, _needed(call, "dout"))
         dh, dc = (self._last(call, name) for name in ("dout1", "dout2"))
         found: list[Tensor] = []
+        came = dc
         for step in reversed(range(len(self.x))):
             i, f, g, o = self.gates[step]
             squashed = self.c[step + 1].tanh()
@@ -56,8 +61,8 @@ class _Layer:
             dc = dc + dh * o * (1 - squashed**2)
             dz = dc * g * i * (1 - i), dc * self.c[step] * f * (1 - f), dc * i * (1 - g**2), dh * squashed * o * (1 - o)
             found.append(torch.cat(dz, 1))
-            dh, dc = found[-1] @ self.w_hh, dc * f
-        return torch.stack(found[::-1])
+            dh, came, dc = found[-1] @ self.w_hh, dc, dc * f
+        return torch.stack(found[::-1]), came, self.gates[0][1]
 
     def _last(self, call: Call, name: str) -> Tensor:
         found = call.tensor(name)
@@ -103,6 +108,18 @@ def _to_bias(call: Call, index: Index) -> Shown:
     return Shown(f"a sum of {terms.numel()} terms", float(terms.sum()), float(terms.abs().sum()))
 
 
+def _to_first_h(call: Call, index: Index) -> Shown:
+    layer = _Layer(call)
+    example, unit = index[-2:]
+    return _pairs(layer.back(call)[0, example], layer.w_hh[:, unit])
+
+
+def _to_first_c(call: Call, index: Index) -> Shown:
+    _, came, forget = (each[..., index[-2], index[-1]] for each in _Layer(call).backward(call))
+    found = float(came) * float(forget)
+    return Shown(f"{number(float(came))} ∗ {number(float(forget))}", found, max(abs(float(came)), abs(found)))
+
+
 def _lstm(call: Call) -> Rule | None:
     if call["mode"] != _LSTM or call.get("batch_sizes"):
         return None
@@ -114,8 +131,8 @@ def _lstm(call: Call) -> Rule | None:
         "weight1": Sketch("Σ dzᵀ·h′ of all steps", _to_weight_hh),
         "weight2": Sketch("Σ dz of all steps and examples", _to_bias) if biases else "",
         "weight3": Sketch("Σ dz of all steps and examples", _to_bias) if biases else "",
-        "hx_": "",
-        "cx_": "",
+        "hx_": Sketch("dz·{weight1} of the first step", _to_first_h),
+        "cx_": Sketch("dc ∗ σ(f) of the first step", _to_first_c),
     }
     forward = Sketch("σ(o) ∗ tanh(c), c = σ(f) ∗ c′ + σ(i) ∗ tanh(g)", _forward)
     return Rule(forward, back, note=f"{names}; ′ is the step before")

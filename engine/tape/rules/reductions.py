@@ -39,7 +39,7 @@ def _mean(call: Call) -> Rule | None:
 
 
 def _extreme(kind: str) -> MakesRule:
-    """amax, amin, and max, min, median of a whole tensor: the gradient is shared by all that are equal to it."""
+    """amax, amin, and max, min of a whole tensor: the gradient is shared by all that are equal to it."""
 
     def rule(call: Call) -> Rule | None:
         dims, below = _dims(call)
@@ -109,11 +109,6 @@ def _norm(call: Call) -> Rule | None:
 def _logsumexp(call: Call) -> Rule | None:
     dims, below = _dims(call)
     return _over(call, dims, f"log(Σ{below} exp({{self}}))", "{dout} ∗ exp({self} − {out})")
-
-
-def _median(call: Call) -> Rule | None:
-    """Its value is the lower of two in the middle: in words alone. Its gradient goes where max's would."""
-    return None
 
 
 def _of_numbers(rule: Callable[[Call], Rule | None]) -> MakesRule:

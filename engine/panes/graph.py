@@ -26,8 +26,13 @@ def graph_view(moment: Moment, look: GraphLook) -> GraphView | None:
     tape = moment.tape if moment.iteration else moment.first_tape()
     if tape is None:
         return None
-    done = moment.done
-    plan = graph_plan(tape, look.level, look.toggled, moment.naming.course)
+    done, course = moment.done, moment.naming.course
+    return tape.once(
+        f"graph at {done}: {look}", lambda: _view(tape, done, look, graph_plan(tape, look.level, look.toggled, course))
+    )
+
+
+def _view(tape: Tape, done: int, look: GraphLook, plan: GraphPlan) -> GraphView:
     current = tape.events[max(0, done - 1)]
     here = _here(plan, current) if done else {}
     at = min([item.line for item in here.values() if item.line], default=0)

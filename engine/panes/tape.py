@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from engine.lookup.moment import Moment
 from engine.panes.equations import reads, title, writes, written_shape
 from engine.protocol.messages import Look
@@ -16,17 +18,32 @@ def tape_view(moment: Moment, look: Look) -> TapeView | None:
     tape = moment.tape
     if tape is None:
         return None
-    cursor, folded = moment.done, look.folded
-    lines = tape.once(f"lines {folded}", lambda: _lines(tape, folded))
-    at = tape.once(f"line of events {folded}", lambda: _line_of_events(lines))[cursor]
-    first = look.rows_from or max(1, min(at - look.rows // 2, len(lines) - look.rows + 1))
-    rows = tape.once(f"rows {folded}", lambda: [_row(*line) for line in lines]) if look.rows else []
-    widths = tape.once(f"widths {folded}", lambda: _widths(rows)) if look.rows else []
-    phases: list[tuple[str, int]] = [*tape.once("phases", tape.phases)]
+    cursor, seen = moment.done, look.rows
+    found = tape.once(f"rows {look.folded}", lambda: Rows(tape, look.folded))
+    at, lines = found.line_of[cursor], len(found.lines)
+    first = look.rows_from or max(1, min(at - seen // 2, lines - seen + 1))
+    shown, widths = (found.rows[first - 1 : first - 1 + seen], found.widths) if seen else ([], [])
     here = title(moment.naming, tape, tape.events[cursor - 1])
-    return TapeView(
-        phases, cursor, len(tape), first, rows[first - 1 : first - 1 + look.rows], len(lines), at, here, widths
-    )
+    return TapeView(found.phases, cursor, len(tape), first, shown, lines, at, here, widths)
+
+
+class Rows:
+    """All lines of a tape, and the line of each event by its number; the rest is made once it is seen."""
+
+    def __init__(self, tape: Tape, folded: bool) -> None:
+        self.lines = _lines(tape, folded)
+        self.line_of = _line_of_events(self.lines)
+        self.phases: list[tuple[str, int]] = [*tape.phases()]
+
+    @cached_property
+    def rows(self) -> list[TapeRow]:
+        """What stands on each line."""
+        return [_row(*line) for line in self.lines]
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """The longest text of each column."""
+        return _widths(self.rows)
 
 
 def _lines(tape: Tape, folded: bool) -> list[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
@@ -144,25 +145,25 @@ class Tape:
             build(self)
         return self
 
-    @property
+    @cached_property
     def events(self) -> list[Event]:
         """Every event, in order."""
-        return self._events if self._build is None else self.built()._events
+        return self.built()._events
 
-    @property
+    @cached_property
     def values(self) -> dict[str, Value]:
         """The latest value of each name."""
-        return self._values if self._build is None else self.built()._values
+        return self.built()._values
 
-    @property
+    @cached_property
     def losses(self) -> dict[str, Loss]:
         """What backward passes started from, by name, in order."""
-        return self._losses if self._build is None else self.built()._losses
+        return self.built()._losses
 
-    @property
+    @cached_property
     def versions(self) -> Versions:
         """What each name held from which event on."""
-        return self._versions if self._build is None else self.built()._versions
+        return self.built()._versions
 
     def __len__(self) -> int:
         return len(self.events)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.course.compute import compute
 from engine.course.formula import refused
+from engine.course.progress import told_to
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
 from engine.debugger import Debugger
@@ -247,7 +248,14 @@ def _place_of(session: Debugger, expression: str) -> Outcome:
 
 
 def _computed(session: Debugger, request: str) -> Outcome:
-    with session.trainer.at_work.aside():
+    label = f"computing {request.partition(' ')[0]}"
+
+    def tell(done: int, total: int) -> None:
+        session.progress(label, done, total)
+        if session.interrupted():
+            raise CommandError(f"{label} was cancelled", "ask for it again")
+
+    with session.trainer.at_work.aside(), told_to(tell):
         finding = compute(request)
     return Outcome(finding, finding.text)
 

@@ -105,6 +105,8 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
     Spec("answer", "answer TEXT", "answer the lesson's question", _free("answer"), True),
     Spec("show", "show", "show the answer of the lesson's question", _screen("show")),
     Spec("try", "try", "do the next thing that the lesson suggests", _screen("try")),
+    Spec("change", "change KEY=VALUE …", "compute the lesson's table with other values",
+         _free("change"), True),
     Spec("leave", "leave", "leave the lesson; it goes on where it was", _screen("leave")),
     Spec("restart", "restart", "start the engine process again", _screen("restart")),
     Spec("theme", f"theme {'|'.join(SCHEMES)}", "other colours", _screen("theme", tuple(SCHEMES)), True),

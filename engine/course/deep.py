@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.networks import sizes
+from engine.course.pairs import digits
+from engine.course.progress import told
+from engine.experiments.data import BatchLoader
 from engine.experiments.models import MLP, initialise
 
 XOR_X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -52,7 +55,7 @@ def xor(hidden: int, activation: str, seed: int) -> Finding:
     initialise(model, "xavier", generator)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     loss = nn.BCELoss()
-    for _ in range(800):
+    for _ in told(range(800)):
         optimizer.zero_grad()
         value = loss(model(XOR_X), XOR_Y)
         value.backward()
@@ -117,7 +120,7 @@ def table(layers: int) -> Finding:
     inits = ("zeros", "small-normal", "normal", "xavier", "kaiming")
     rows: list[list[Cell]] = []
     value: dict[str, object] = {}
-    for activation in ("sigmoid", "tanh", "relu"):
+    for activation in told(("sigmoid", "tanh", "relu")):
         row: list[Cell] = [activation]
         for init in inits:
             norms = _gradient_norms(activation, init, layers, norm=False)
@@ -144,6 +147,41 @@ def input_scale() -> Finding:
             losses.append(float((nn.functional.softplus(z) - y * z).mean()))
             w = w - rate * inputs.T @ (torch.sigmoid(z) - y) / len(x)
         series.append(Series(name, [float(k) for k in range(60)], losses))
-        rows.append([name, rate, losses[-1]])
-    value = dict(zip(("alike", "unlike", "unlike_small_rate"), (row[2] for row in rows), strict=True))
-    return Finding(value, Table(["inputs", "η", "loss after 60 steps"], rows), Plot(series, "step", "ℒ"))
+        large, small = (float(share) for share in w[:, 0] * torch.tensor([factor, 1.0]))
+        rows.append([name, rate, losses[-1], large, small])
+    names = ("alike", "unlike", "unlike_small_rate")
+    value = dict(zip(names, (row[2] for row in rows), strict=True))
+    value |= {f"{name}_{which}": row[at] for name, row in zip(names, rows, strict=True) for which, at in _SAYS}
+    heads = ["inputs", "η", "loss after 60 steps", "say of the large one", "of the small one"]
+    return Finding(value, Table(heads, rows), Plot(series, "step", "ℒ"))
+
+
+_SAYS = (("large", 3), ("small", 4))  # an input's weight times its spread
+
+
+def norm_modes(seed: int) -> Finding:
+    """One epoch on the digits with batch normalisation, then judged as it should be used, and in training mode."""
+    part, valid = digits("subset").train, digits("subset").valid
+    model = MLP((784, 32, 16, 10), "relu", "softmax", batch_norm=True)
+    initialise(model, "kaiming", torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, y in told(list(BatchLoader(part.images.flatten(1), part.labels, 64, seed))):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    x, y = valid.images.flatten(1), valid.labels
+    used = _share_right(model.eval(), x, y, len(x))
+    trained = {size: _share_right(model.train(), x[:640], y[:640], size) for size in (64, 2)}  # 640: 2 are slow
+    rows: list[list[Cell]] = [
+        ["as it should be used", "kept from training", used],
+        ["in training mode", "of batches of 64", trained[64]],
+        ["in training mode", "of batches of 2", trained[2]],
+    ]
+    value = {"used": used, "batches_of_64": trained[64], "batches_of_2": trained[2]}
+    return Finding(value, Table(["the same network", "mean and spread", "accuracy"], rows))
+
+
+def _share_right(model: nn.Module, x: Tensor, y: Tensor, size: int) -> float:
+    with torch.no_grad():
+        pairs = zip(x.split(size), y.split(size), strict=True)
+        return sum(int((model(some).argmax(1) == labels).sum()) for some, labels in pairs) / len(y)

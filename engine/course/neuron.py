@@ -147,11 +147,10 @@ def rates(seed: int) -> Finding:
     series = [Series(f"η = {rate:g}", [float(k) for k in range(1, 21)], _finite(run.losses[:, 0].tolist()))
               for rate, run in runs.items()]  # fmt: skip
     rows: list[list[Cell]] = [
-        [f"{rate:g}", float(run.losses[0, 0]), float(run.losses[-1, 0]), float(run.accuracies[-1, 0])]
-        for rate, run in runs.items()
+        [f"{rate:g}", float(run.losses[-1, 0]), float(run.accuracies[-1, 0])] for rate, run in runs.items()
     ]
     value = {f"{rate:g}".replace(".", "_"): float(run.losses[-1, 0]) for rate, run in runs.items()}
-    table = Table(["η", "loss, epoch 1", "loss, epoch 20", "accuracy"], rows)
+    table = Table(["η", "loss, epoch 20", "accuracy"], rows)
     return Finding(value, table, Plot(series, "epoch", "ℒ", logarithmic=True))
 
 

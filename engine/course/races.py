@@ -12,6 +12,8 @@ from torch.optim import Optimizer
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import pair
+from engine.course.progress import told
+from engine.errors import ExperimentError
 from engine.experiments.data import BatchLoader
 
 OPTIMIZERS: dict[str, tuple[type[Optimizer], dict[str, object]]] = {
@@ -33,17 +35,27 @@ def count(n: int, size: int) -> Finding:
 
 
 def batches(epochs: int, rate: float, seed: int) -> Finding:
-    """Batch, mini-batch and stochastic gradient descent: the 1-against-7 neuron, one start, one rate."""
+    """Batch, mini-batch and stochastic gradient descent: the 1-against-7 neuron, one start, one rate.
+
+    And batch descent with as many times the rate as mini-batches have updates.
+    """
     n = len(pair("subset").train_y)
+    more = -(-n // 64)
     rows: list[list[Cell]] = []
     series, value = [], dict[str, float]()
-    for name, size in (("batch (all)", n), ("mini-batch 64", 64), ("stochastic 1", 1)):
+    ways = (
+        ("batch (all)", n, 1),
+        ("mini-batch 64", 64, 1),
+        ("stochastic 1", 1, 1),
+        (f"batch, η × {more}", n, more),
+    )
+    for name, size, factor in told(ways):
         begun = perf_counter()
-        per_epoch, accuracy, updates = _descend(size, epochs, rate, seed)
+        per_epoch, accuracy, updates = _descend(size, epochs, factor * rate, seed)
         took = perf_counter() - begun
         rows.append([name, updates, per_epoch[1], per_epoch[-1], accuracy, f"{1e3 * took / epochs:.0f} ms"])
         series.append(Series(name, [float(k * n) for k in range(len(per_epoch))], per_epoch))
-        key = name.split()[0].removesuffix("-batch")
+        key = "fast" if factor > 1 else name.split()[0].removesuffix("-batch")
         value |= {f"{key}_updates": updates, f"{key}_loss": per_epoch[-1], f"{key}_accuracy": accuracy}
     heads = ["descent", "updates/epoch", "loss, 1 epoch", f"loss, {epochs}", "accuracy", "time/epoch"]
     return Finding(value, Table(heads, rows), Plot(series, "examples seen", "ℒ", logarithmic=True))
@@ -81,7 +93,7 @@ def optimizers(surface: str, steps: int) -> Finding:
     """Every optimizer on the same surface from the same place; the path of each in the plane."""
     rows: list[list[Cell]] = []
     series, value = [], {}
-    for name in OPTIMIZERS:
+    for name in told(list(OPTIMIZERS)):
         path, heights = _walk(name, surface, steps)
         value[name] = heights[-1]
         reached = next((k for k, height in enumerate(heights) if height < 0.05), None)
@@ -91,9 +103,12 @@ def optimizers(surface: str, steps: int) -> Finding:
     return Finding(value, Table(heads, rows), Plot(series, "θ₁", "θ₂"))
 
 
-def _walk(name: str, surface: str, steps: int) -> tuple[list[tuple[float, float]], list[float]]:
+def _walk(
+    name: str, surface: str, steps: int, rate: float = 0.0, momentum: float = 0.0
+) -> tuple[list[tuple[float, float]], list[float]]:
     at = torch.tensor([-4.0, 1.5], requires_grad=True)
-    kind, options = OPTIMIZERS[name]
+    kind, usual = OPTIMIZERS[name]
+    options = {**usual, **({"lr": rate} if rate else {}), **({"momentum": momentum} if momentum else {})}
     optimizer = kind([at], **options)  # type: ignore[arg-type]  # every kind takes the options beside it
     path, heights = [(-4.0, 1.5)], [float(_surface(surface, at.detach()))]
     for _ in range(steps):
@@ -108,9 +123,11 @@ def _walk(name: str, surface: str, steps: int) -> tuple[list[tuple[float, float]
     return path, heights
 
 
-def path(optimizer: str, surface: str, steps: int) -> Finding:
-    """One optimizer's path."""
-    walked, heights = _walk(optimizer, surface, steps)
+def path(optimizer: str, surface: str, steps: int, rate: float, momentum: float) -> Finding:
+    """One optimizer's path; a rate or momentum of 0 stands for its usual one."""
+    if momentum and "momentum" not in OPTIMIZERS[optimizer][1]:
+        raise ExperimentError(f"{optimizer} has no momentum to choose", "choose it for momentum or nesterov")
+    walked, heights = _walk(optimizer, surface, steps, rate, momentum)
     series = Series(optimizer, [p[0] for p in walked], [p[1] for p in walked])
     start = Series("start, valley", [-4.0, 0.0], [1.5, 0.0], marks=True)
     return Finding({"height": heights[-1], "steps": len(heights) - 1}, plot=Plot([series, start], "θ₁", "θ₂"))
@@ -124,7 +141,7 @@ def digits(epochs: int, seed: int) -> Finding:
     part = load("subset").train
     rows: list[list[Cell]] = []
     value: dict[str, float] = {}
-    for name in OPTIMIZERS:
+    for name in told(list(OPTIMIZERS)):
         kind, options = OPTIMIZERS[name]
         usual = USUAL.get(name, USUAL["sgd"]).learning_rate
         w = torch.zeros(10, 784, requires_grad=True)

@@ -7,12 +7,12 @@ import torch
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 
 
-def exact(n: int, features: int, seed: int) -> Finding:
+def exact(n: int, features: int, noise: float, seed: int) -> Finding:
     """θ* = (XᵀX)⁻¹Xᵀy beside θ after ever more steps of θ − η·Xᵀ(Xθ − y)."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, features, generator=generator, dtype=torch.float64)
     true = torch.arange(1, features + 1, dtype=torch.float64)
-    y = x @ true + 0.3 * torch.randn(n, generator=generator, dtype=torch.float64)
+    y = x @ true + noise * torch.randn(n, generator=generator, dtype=torch.float64)
     solution = torch.linalg.solve(x.T @ x, x.T @ y)
     rate = 1 / float(torch.linalg.matrix_norm(x, 2) ** 2)
     theta, rows, distances = torch.zeros(features, dtype=torch.float64), list[list[Cell]](), []

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from engine.course.findings import Cell, Finding, Table
 from engine.course.pairs import pair
+from engine.course.progress import told
 
 Parameters = list[Tensor]
 
@@ -76,7 +77,7 @@ def train(source: str, init: str, rate: float, epochs: int, seed: int) -> Findin
 def seeds(source: str, init: str, rate: float, epochs: int, count: int) -> Finding:
     """How far the accuracy moves in one training, over many seeds."""
     moved, reached = [], []
-    for seed in range(count):
+    for seed in told(range(count)):
         found = train(source, init, rate, epochs, seed).value
         assert isinstance(found, dict)
         moved.append(float(found["moved"]))

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine.course.findings import Finding
+from engine.errors import CommandError
 from engine.experiments.experiment import Experiment
 from engine.protocol.replies import Answer
-from nnwalk_tui.lessons.document import Beside, Block, Call, Lesson, Question, Script, Start, calls
-from nnwalk_tui.lessons.pieces import part_of, text_of, written
+from nnwalk_tui.lessons.document import Beside, Block, Call, Computed, Lesson, Question, Script, Start, calls
+from nnwalk_tui.lessons.pieces import arguments_of, changed, part_of, text_of, written
 from nnwalk_tui.lessons.progress import Progress
-from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, right_answer, without_key
+from nnwalk_tui.lessons.questions import Verdict, formula_command, judge, known_mistake, right_answer, without_key
 
 PENDING = "…"
 _WALKS = ("step", "back", "goto", "run")
@@ -68,6 +69,7 @@ class Guide:
         self._waiting: dict[int, tuple[str, Any]] = {}
         self._given: dict[str, Given] = {}
         self._outcomes: dict[int, Outcome] = {}
+        self._changed: dict[int, Call] = {}  # by the block's line
         self.latest = 0  # the file's line of what was tried or answered last on this page; 0 for nothing yet
 
     # Pages
@@ -82,6 +84,7 @@ class Guide:
         self.page = max(0, min(number, len(self.lesson.pages) - 1))
         self._progress.reached(self.lesson, self.page)
         self._outcomes.clear()
+        self._changed.clear()
         self.latest = 0
         experiment = experiment_at(self.lesson, self.page)
         if experiment is not None and experiment != self._experiment:
@@ -188,6 +191,32 @@ class Guide:
         self.latest = call.line
         return True
 
+    def computed(self, block: Computed) -> Call:
+        """What a block of the page computes: what the lesson says, or what the reader has changed of it."""
+        return self._changed.get(block.line, block.call)
+
+    def change(self, words: str) -> None:
+        """Compute the page's last table that takes these arguments anew, with them.
+
+        Raises CommandError for arguments that none takes, or values that do not do.
+        """
+        tables = [block for block in self.visible() if isinstance(block, Computed)]
+        keys = [word.partition("=")[0] for word in words.split()]
+        takes = [block for block in tables if set(keys) <= arguments_of(self.computed(block)).keys()]
+        if not keys or not takes:
+            known = dict.fromkeys(key for block in tables for key in arguments_of(self.computed(block)))
+            hint = (
+                f"use: change KEY=VALUE …, with {', '.join(known)}" if known else "nothing on this page can be changed"
+            )
+            raise CommandError(f"no table here takes “{words.strip()}”" if keys else "change needs a value", hint)
+        block = takes[-1]
+        call = self.computed(block)
+        command = changed(call.command, words)
+        self._changed[block.line] = msgspec.structs.replace(call, command=command)
+        self.latest = block.line
+        if command not in self._values:
+            self._send(command, "value", self._changed[block.line])
+
     def answer(self, text: str) -> str:
         """Answer the open question; "" or why that cannot be done now."""
         question = self.open_question()
@@ -196,6 +225,9 @@ class Guide:
         self.latest = question.line
         if question.kind == "formula":
             text = without_key(text.strip())
+            if (mistake := known_mistake(question, text, self._value)) is not None:
+                self._settle(question, text, mistake)
+                return ""
             self._given[question.name] = Given(text, None)
             self._send(formula_command(question, text), "formula", question)
             return ""

@@ -68,6 +68,21 @@ def call_of(text: str, line: int) -> Call:
     return Call(line, f"compute {rest}", part, style)
 
 
+def arguments_of(call: Call) -> dict[str, object]:
+    """What a computation is told, by name; the file that its data is from is not the reader's to change here."""
+    request = parse_request(call.command.removeprefix("compute "))
+    return {key: value for key, value in request.arguments.items() if key != "source"}
+
+
+def changed(command: str, words: str) -> str:
+    """A computation with other arguments. Raises CommandError for a value that does not do."""
+    name, *own = command.removeprefix("compute ").split()
+    merged = dict(word.partition("=")[::2] for word in (*own, *words.split()))
+    request = " ".join([name, *(f"{key}={value}" for key, value in merged.items())])
+    parse_request(request)
+    return f"compute {request}"
+
+
 def part_of(value: object, part: str) -> object:
     """A named part of a value, "loss.4" being the fourth of a list under "loss".
 

@@ -36,6 +36,15 @@ def formula_command(question: Question, given: str) -> str:
     return f"formula {question.target} {question.network}: {given}"
 
 
+def known_mistake(question: Question, given: str, resolve: Resolve) -> Verdict | None:
+    """What the lesson itself says of this wrong formula; None where it has foreseen no such."""
+    bare = "".join(given.split())
+    for value, reason in question.wrong:
+        if isinstance(value, str) and "".join(value.split()) == bare:
+            return Verdict(False, text_of(reason, resolve))
+    return None
+
+
 def right_answer(question: Question, resolve: Resolve) -> str:
     """The right answer as text."""
     if isinstance(question.answer, Call):

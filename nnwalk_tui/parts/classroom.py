@@ -283,6 +283,14 @@ class Classroom:
                 self._status.say("no question is open on this page")
             self._tell(guide)
 
+    def screen_change(self, words: str) -> None:
+        """Compute the page's table anew with other values."""
+        guide = self._open_guide()
+        if guide is not None:
+            guide.change(words)
+            self._tell(guide)
+            self._main.focus_pane(LESSON)
+
     def screen_try(self, _: str) -> None:
         """Do the next thing that the page suggests."""
         guide = self._open_guide()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from engine.errors import EngineError
-from engine.protocol.commands import Back, Goto, Names, RunOn, Step
+from engine.protocol.commands import Back, Compute, Goto, Names, RunOn, Step
 from engine.protocol.grammar import Command
 from engine.protocol.messages import Do, Interrupt, Look
 from engine.protocol.positions import Status as RunStatus
@@ -275,7 +275,7 @@ class Conversation:
         if self.snapshot is None:
             return f"starting the engine… {monotonic() - self._begun:.0f} s", "quiet"
         for request in self._pending.values():
-            if not request.own and monotonic() - request.since > PATIENCE:
+            if (not request.own or request.text.startswith("compute ")) and monotonic() - request.since > PATIENCE:
                 return _doing(request), "quiet"
         return (self._unsaved, "wrong") if self._unsaved else ("", "quiet")
 
@@ -288,6 +288,8 @@ class Conversation:
 def _doing(request: _Request) -> str:
     if isinstance(request.command, RunOn):
         return f"running · {actions.keys_of('toggle')} pauses"
+    if isinstance(request.command, Compute):
+        return f"computing {request.command.request.partition(' ')[0]}… {monotonic() - request.since:.0f} s"
     return "stepping…" if isinstance(request.command, WALKS) else f"{request.text}…"
 
 

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from nnwalk_tui.colours import theme
 from nnwalk_tui.lessons.document import Block, Call, Computed, Equation, Question, Script, Text, Verbatim
 from nnwalk_tui.lessons.guide import PENDING, Given, Guide, Outcome
+from nnwalk_tui.lessons.pieces import arguments_of
 from nnwalk_tui.lessons.questions import hint
 from nnwalk_tui.render.findings import finding_lines
 from nnwalk_tui.render.indices import indexed, indexed_in_place
@@ -57,7 +58,7 @@ def _is_latest(guide: Guide, block: Block) -> bool:
     """Whether what was tried or answered last belongs to this block."""
     if isinstance(block, Script):
         return any(call.line == guide.latest for call in block.commands)
-    return isinstance(block, Question) and block.line == guide.latest
+    return isinstance(block, Question | Computed) and block.line == guide.latest
 
 
 def _latest(guide: Guide, block: Block, drawn: list[Line]) -> int:
@@ -107,24 +108,24 @@ def _block(guide: Guide, block: Block, width: int, now: object) -> list[Line]:
             return [[(row if _DRAWN & set(row) else spelled(row), "text")] for row in map(indexed_in_place, rows)]
         case Equation():
             return equation(block, width)
-        case Computed(call=call):
-            finding = guide.finding(call)
-            if finding is not None:
-                return finding_lines(finding, width)
-            error = guide.error(call)
-            return [
-                [
-                    (
-                        error or spelled(f"computing {call.command.removeprefix('compute ')} {PENDING}"),
-                        "wrong" if error else "quiet",
-                    )
-                ]
-            ]
+        case Computed():
+            return _computed(guide, guide.computed(block), width)
         case Question():
             return _question(guide, block, width)
         case Script(by_learner=True):
             return _tries(guide, block, width, now)
     return []
+
+
+def _computed(guide: Guide, call: Call, width: int) -> list[Line]:
+    """What was computed, and what can be changed of it."""
+    finding, error = guide.finding(call), guide.error(call)
+    if finding is None:
+        waiting = spelled(f"computing {call.command.removeprefix('compute ')} {PENDING}")
+        return [[(error or waiting, "wrong" if error else "quiet")]]
+    told = " ".join(f"{key}={value}" for key, value in arguments_of(call).items())
+    change = [[(text, "quiet")] for text in _wrap_plain(f":change {told}", width)] if told else []
+    return [*finding_lines(finding, width), *change]
 
 
 def _text(guide: Guide, block: Text, width: int) -> list[Line]:

@@ -314,3 +314,42 @@ async def test_a_number_that_is_not_there_yet_says_so(tmp_path: Path) -> None:
     async with school.app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         assert "reached (computing…) in four epochs" in " ".join(school.page().replace("│", " ").split())
+
+
+async def test_a_table_is_computed_anew_from_other_values(tmp_path: Path) -> None:
+    school = School(tmp_path, "optimizers")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        school.app.perform("page 2")
+        own = "compute optimizers.path optimizer=momentum steps=60"
+        school.own.answer(own, {"value": {"height": 1.0}})
+        await pilot.pause()
+        await pilot.pause()
+        shown = " ".join(school.page().replace("│", " ").split())
+        assert ":change optimizer=momentum surface=ravine steps=60 rate=0.0 momentum=0.0" in shown
+        school.app.perform("change rate=0.05 momentum=0.99")
+        assert school.own.asked[-1] == f"{own} rate=0.05 momentum=0.99"
+        for wrong, said in (("mood=3", "no table here takes “mood=3”"), ("rate=x", "rate=x is not a number")):
+            school.app.perform(f"change {wrong}")
+            assert said in school.app.status.problem
+        school.app.perform("page 1")
+        school.app.perform("page 2")
+        assert school.app.classroom.guide is not None
+        assert not school.app.classroom.guide._changed
+
+
+async def test_a_wrong_formula_that_the_lesson_foresees_gets_its_reason_at_once(tmp_path: Path) -> None:
+    school = School(tmp_path, "activations")
+    async with school.app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        guide = school.app.classroom.guide
+        assert guide is not None
+        at = next(k for k, page in enumerate(guide.lesson.pages) if "slope-formula" in [q.name for q in page.questions])
+        for question in guide.lesson.pages[at].questions:
+            if question.name != "slope-formula":
+                guide._progress.answered(guide.lesson, question.name, right=True)
+        school.app.perform(f"page {at + 1}")
+        school.app.perform("answer  yhat ")
+        await pilot.pause()
+        assert "that is the height of the curve; its slope is asked" in school.page()
+        assert not [text for text in school.own.asked if text.startswith("formula")]

@@ -189,7 +189,7 @@ async def test_a_list_tells_its_keys_and_what_is_out_of_view_in_words(tmp_path: 
     async with live(tmp_path, (80, 24), ascii=True) as on:
         await on.press("K")
         last = "".join(segment.text for segment in on.app.screen.query_one(TermList).render_line(23))
-        assert last.strip().startswith("up/down choose . enter opens its lesson . esc back . ")
+        assert last.strip().startswith("up/down choose . enter goes there . esc back . ")
         assert last.strip().endswith(" more below")
 
 

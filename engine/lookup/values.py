@@ -86,7 +86,9 @@ class Values:
             found += [name, f"d{name}"]
         bare = [] if self.tape is None else ["X", *(["Y"] if "Y" in self._tape_names() else [])]
         gone = {f"d{name}" for name in self.naming.buffers}
-        return [name for name in dict.fromkeys([*found, *self.naming.buffers, *bare]) if name not in gone]
+        own = {*self.naming.layer_of, *self.naming.buffers, *self._tape_names()}
+        hidden = [f"'{name}'" for name in self.scalars if name in own]  # the bare word is the run's
+        return [name for name in dict.fromkeys([*found, *self.naming.buffers, *bare, *hidden]) if name not in gone]
 
     def _tape_names(self) -> dict[str, Value]:
         tape = self.tape

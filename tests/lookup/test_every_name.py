@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from engine.launch import open_script
 from engine.protocol.messages import GradientLook, GraphLook, Look
@@ -125,6 +126,29 @@ def test_losses_go_by_the_names_that_the_header_has() -> None:
     session.step()
     for name in session.timeline.loss_names:
         assert session.do(f"print {name}").value == session.moment.losses[name]
+
+
+def test_a_name_that_a_word_of_the_run_hides_is_asked_for_in_quotes() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loss = nn.Parameter(torch.ones(3))
+            self.register_buffer("batch", torch.ones(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            scaled: Tensor = x * self.loss * self.get_buffer("batch")
+            return scaled
+
+    model = Scaled()
+    data = [(torch.randn(4, 3), torch.randn(4, 3)) for _ in range(2)]
+    session = Session(model, nn.MSELoss(), torch.optim.SGD(model.parameters(), 0.1), data)
+    session.do("step batch 2")
+    assert {"'loss'", "'batch'"} <= {*session.values().names()}
+    assert session.do("print 'loss'").value == pytest.approx(model.loss.tolist())
+    assert session.do("print norm('loss')").value == pytest.approx(float(model.loss.detach().norm()))
+    assert session.do("print loss").value == session.timeline.losses[-1]
+    assert session.do("print batch").value == 2
+    assert session.do("print 'batch'").value == 1.0
 
 
 @pytest.mark.parametrize("wrong", ["wieght", "W", "nrom(W[1])", "dZ[9]", "d0.wieght"])

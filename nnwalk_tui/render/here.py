@@ -23,10 +23,19 @@ _STYLES = {"backward": "backward", "update": "text"}
 
 
 def here(view: Here, width: int, height: int | None = None) -> list[Line]:
-    """The lines, at most `width` cells each; where they are over `height`, the other rule's shapes are left out."""
+    """The lines, at most `width` cells each.
+
+    Where they are over `height`, the other rule's shapes are left out; where that is not enough, the numbers come
+    before the other rule, or before both, so that they are seen.
+    """
     view = _spelled(view) if theme.ascii_only() else view
-    lines = _lines(view, width, shapes=True)
-    return lines if height is None or len(lines) <= height else _lines(view, width, shapes=False)
+    title, rule, numbers, (full, short) = _parts_of(view, width)
+    room = 10**6 if height is None else height - 1
+    for other in (full, short):
+        if len(rule) + len(other) + len(numbers) <= room:
+            return [title, *rule, *other, *numbers]
+    seen = [*rule, *numbers] if len(rule) + len(numbers) <= room else [*numbers, *rule]
+    return [title, *seen, *short]
 
 
 def _spelled(view: Here) -> Here:
@@ -58,13 +67,13 @@ def source(place: str, folder: Path) -> str:
     return str(Path(*path.parts[-2:]))
 
 
-def _lines(view: Here, width: int, shapes: bool) -> list[Line]:
+def _parts_of(view: Here, width: int) -> tuple[Line, list[Line], list[Line], tuple[list[Line], list[Line]]]:
+    """The title, the rule, the numbers, and the other rule with its shapes and without."""
     room = width - 2
-    lines: list[Line] = [_title(view, width)]
-    lines += [[(" ", "text"), *line] for line in _rules(view.rule, room, "title")]
-    if view.other:
-        lines += _other(view, room, shapes)
-    return lines + [[(" " + part, "text")] for text in view.numbers for part in _worked(text, room)]
+    rule: list[Line] = [[(" ", "text"), *line] for line in _rules(view.rule, room, "title")]
+    numbers: list[Line] = [[(" " + part, "text")] for text in view.numbers for part in _worked(text, room)]
+    others = (_other(view, room, True), _other(view, room, False)) if view.other else ([], [])
+    return _title(view, width), rule, numbers, others
 
 
 def _title(view: Here, width: int) -> Line:

@@ -69,6 +69,16 @@ def test_shapes_that_are_left_out_are_marked() -> None:
     assert len(short) == len(whole) - 1
 
 
+def test_numbers_are_seen_however_long_the_rules_are() -> None:
+    view = msgspec.structs.replace(fake_views.here(), numbers=["a = 1", "b = 2"])
+    whole = drawn(view, 38)
+    rule = drawn(msgspec.structs.replace(view, other=[], numbers=[]), 38)[1:]
+    assert drawn(view, 38, len(rule) + 3)[: len(rule) + 3] == [whole[0], *rule, "a = 1", "b = 2"]
+    least = drawn(view, 38, len(rule) + 2)
+    assert least[1:3] == ["a = 1", "b = 2"]
+    assert {*rule} <= {*least}
+
+
 def test_the_event_s_number_is_shortened_rather_than_left_out() -> None:
     view = msgspec.structs.replace(fake_views.here(), title="backward · log-softmax")
     assert drawn(view, 60)[0].endswith("event 14 of 26")

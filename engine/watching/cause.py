@@ -142,6 +142,15 @@ def _reached(case: Case) -> str:
     return "it was no operation's: a constant or a buffer that holds it reached this; O walks back to where it came in"
 
 
+def _scaled(case: Case) -> str:
+    """A GradScaler that found it, and left the parameters as they were."""
+    events = case.tape.events[case.made.event.number - 1 :]
+    looked = any(event.op.name == "unscale" for event in events)
+    if not looked or any(event.phase is Phase.UPDATE for event in events):
+        return ""
+    return "no fault as such: the GradScaler found it and took no step in this batch; its update() lowers the scale"
+
+
 def _divided(case: Case) -> str:
     if case.op not in ("div", "reciprocal", "true-divide") or not case.given:
         return ""
@@ -235,6 +244,7 @@ def _first(case: Case) -> float | None:
 _USUAL = "O steps back to the operation before it; stats of its inputs show what is unusual"
 _ADVICE: tuple[Callable[[Case], str], ...] = (
     _reached,
+    _scaled,
     _epsilon,
     _divided,
     _logarithm,

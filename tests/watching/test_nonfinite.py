@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.launch import open_script
 from engine.lookup.everywhere import first_bad
+from engine.protocol.recipe import Script
 from engine.session import Session
+from engine.watching.cause import nonfinite_words
 
 Loss = Callable[[Any, Any], Tensor]
 
@@ -224,3 +228,43 @@ def test_a_tape_that_holds_little_is_recorded_again_where_it_must_be() -> None:
         hit = run.run(until="nan(*)")
         places.append(hit and (hit.position.iteration, hit.event, hit.title))
     assert places[0] == places[1]
+
+
+SCALED = """
+import torch
+from torch import nn
+
+
+def fit():
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+    data = [(torch.full((4, 3), 9.0), torch.full((4, 1), -9.0)) for _ in range(3)]
+
+    def step(batch):
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(batch[0]), batch[1])
+        scaler.scale(loss).backward()
+        if SKIPS:
+            scaler.step(optimizer)
+        else:
+            optimizer.step()
+        scaler.update() if SKIPS else None
+        return loss
+
+    return dict(modules=model, optimizers=optimizer, loader=data, step=step, state=scaler)
+"""
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_an_infinity_that_a_scaler_skips_its_step_for_is_no_fault(skips: bool, tmp_path: Path) -> None:
+    file = tmp_path / "scaled.py"
+    file.write_text(f"SKIPS = {skips}\n{SCALED}")
+    run = open_script(Script(str(file), "fit", 1))
+    hit = run.run(until="nan(*)")
+    tape = run.tape()
+    assert hit is not None
+    assert hit.event is not None
+    assert tape is not None
+    advice = nonfinite_words(run.moment, tape, hit.event)[1]
+    assert ("the GradScaler found it and took no step" in advice) is skips

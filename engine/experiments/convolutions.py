@@ -72,7 +72,7 @@ class Convolutions(NamedTuple):
             what = f"leaves {after} × {after}, too little to be pooled"
         raise ExperimentError(
             f"convolution {number} of kernel {self.kernel} {what}",
-            "use fewer channels, more padding, a smaller kernel, stride or dilation, or no pooling",
+            "use fewer convolutions, more padding, a smaller kernel, stride or dilation, or no pooling",
         )
 
     def _check(self) -> None:

@@ -37,11 +37,11 @@ SHAPES = st.builds(
     channels=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
     kernel=st.integers(1, 6),
     stride=st.integers(1, 3),
-    padding=st.none() | st.integers(0, 3),
+    padding=st.integers(0, 3),
     dilation=st.integers(1, 3),
     pool=st.sampled_from(POOLS),
     global_pool=st.booleans(),
-).map(lambda found: {name: value for name, value in found.items() if value is not None})
+)
 
 
 @given(SHAPES)

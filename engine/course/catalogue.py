@@ -31,6 +31,7 @@ class Computation(msgspec.Struct, frozen=True):
 
 _SEED = {"seed": (0.0, 2.0**31)}
 _SOURCE: dict[str, Value] = {"source": "subset"}
+_KERNELS = ("vertical", "horizontal", "blur", "outline")
 _LABELS = ("given", "random", "noisy")
 _FEW: dict[str, Value] = {"size": 200, "labels": "given", "epochs": 30, "seed": 0}
 _FEW_LIMITS = {"size": (20.0, 5000.0), "epochs": (1.0, 100.0), **_SEED}
@@ -153,5 +154,22 @@ _ROWS = (
                 limits={"noise": (0, 0.9), "ridge": (0, 1000), **_SEED}),
     Computation("capacity.curve", "capacity:curve", "error by the number of features",
                 {"noise": 0.0, "ridge": 0.0, "seed": 0}, limits={"noise": (0, 0.9), "ridge": (0, 1000), **_SEED}),
+    Computation("conv.cell", "convolution:cell", "patch × kernel = one cell of the map",
+                {"row": 8, "column": 12, "kernel": "vertical", "example": 1}, {"kernel": _KERNELS},
+                {"row": (1, 26), "column": (1, 26), "example": (1, 10000)}),
+    Computation("conv.map", "convolution:feature_map", "what a kernel makes of a digit",
+                {"kernel": "vertical", "stride": 1, "padding": 0, "dilation": 1, "example": 1}, {"kernel": _KERNELS},
+                {"stride": (1, 9), "padding": (0, 9), "dilation": (1, 13), "example": (1, 10000)}),
+    Computation("conv.size", "convolution:size", "how many places a kernel has",
+                {"n": 28, "kernel": 3, "stride": 1, "padding": 0, "dilation": 1},
+                limits={"n": (1, 1000), "kernel": (1, 100), "stride": (1, 100), "padding": (0, 100),
+                        "dilation": (1, 100)}),
+    Computation("conv.seen", "convolution:seen", "in how many windows a pixel lies",
+                {"n": 9, "kernel": 3, "stride": 1, "padding": 0},
+                limits={"n": (5, 12), "kernel": (1, 5), "stride": (1, 5), "padding": (0, 5)}),
+    Computation("conv.backward", "convolution:backward", "what one cell passes back",
+                {"row": 8, "column": 12, "kernel": "vertical", "example": 1, "gradient": 0.5}, {"kernel": _KERNELS},
+                {"row": (1, 26), "column": (1, 26), "example": (1, 10000), "gradient": (-10, 10)}),
+    Computation("conv.field", "convolution:field", "how much a deep unit sees", {"seed": 0}, limits=_SEED),
 )  # fmt: skip
 CATALOGUE: dict[str, Computation] = {row.name: row for row in _ROWS}

@@ -32,15 +32,16 @@ def test_the_size_of_a_convolution_s_output_is_torchs() -> None:
     assert fitting > 200
 
 
-SHAPES = st.builds(
-    dict,
-    channels=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
-    kernel=st.integers(1, 6),
-    stride=st.integers(1, 3),
-    padding=st.integers(0, 3),
-    dilation=st.integers(1, 3),
-    pool=st.sampled_from(POOLS),
-    global_pool=st.booleans(),
+SHAPES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "channels": st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
+        "kernel": st.integers(1, 6),
+        "stride": st.integers(1, 3),
+        "padding": st.integers(0, 3),
+        "dilation": st.integers(1, 3),
+        "pool": st.sampled_from(POOLS),
+        "global_pool": st.booleans(),
+    }
 )
 
 

@@ -47,8 +47,8 @@ def cell(row: int, column: int, kernel: str, example: int) -> Finding:
     ]
     rows.append(["", "", "", "sum", f"{float(products.sum()):.2f}"])
     pictures = [
-        _picture(_marked(picture, row, column, 3), f"patch at {row}, {column}"),
-        _picture(_marked(_scaled(whole), row, column, 1), f"its cell in the map, {_times(whole)}"),
+        _picture(_framed(picture, row, column, 3, 0.5), f"patch at {row}, {column}"),
+        _picture(_framed(_scaled(whole), row, column, 1, 1.0), f"its cell in the map, {_times(whole)}"),
     ]
     value = {"sum": float(products.sum()), "by_torch": float(whole[row - 1, column - 1]), "shape": list(whole.shape)}
     return Finding(value, Table(["patch", "", "kernel", "", "products"], rows), pictures=pictures)
@@ -79,7 +79,7 @@ def size(n: int, kernel: int, stride: int, padding: int, dilation: int) -> Findi
 def seen(n: int, kernel: int, stride: int, padding: int) -> Finding:
     """In how many windows each pixel of a row of n lies, by the gradient of the sum of the map."""
     row = torch.zeros(1, 1, n, requires_grad=True)
-    functional.conv1d(row, torch.ones(1, 1, kernel), None, stride, padding).sum().backward()  # type: ignore[no-untyped-call]
+    functional.conv1d(row, torch.ones(1, 1, kernel), None, stride, padding).sum().backward()
     counts = [] if row.grad is None else [int(count) for count in row.grad[0, 0]]
     value = {
         "first": counts[0],
@@ -165,14 +165,16 @@ def _scaled(values: Tensor) -> Tensor:
     return values / most if bool((values >= 0).all()) else values / (2 * most) + 0.5
 
 
-def _marked(picture: Tensor, row: int, column: int, side: int) -> Tensor:
-    """With a window turned light to dark."""
-    picture = picture.clone()
-    window = picture[row - 1 : row - 1 + side, column - 1 : column - 1 + side]
-    window.copy_(1 - window.clone())
-    return picture
+def _framed(picture: Tensor, row: int, column: int, side: int, level: float) -> Tensor:
+    """With a frame of one pixel, as far as it lies inside, around a window of side × side."""
+    found = picture.clone()
+    top, left = max(0, row - 2), max(0, column - 2)
+    found[top : row + side, left : column + side] = level
+    inside = slice(row - 1, row - 1 + side), slice(column - 1, column - 1 + side)
+    found[inside] = picture[inside]
+    return found
 
 
 def _picture(levels: Tensor, caption: str) -> Picture:
     grey = (levels * 255).clamp(0, 255).round().to(torch.uint8)
-    return Picture(*levels.shape, grey.numpy().tobytes(), caption)
+    return Picture(levels.shape[0], levels.shape[1], grey.numpy().tobytes(), caption)

@@ -123,9 +123,10 @@ def _computed(guide: Guide, call: Call, width: int) -> list[Line]:
     if finding is None:
         waiting = spelled(f"computing {call.command.removeprefix('compute ')} {PENDING}")
         return [[(error or waiting, "wrong" if error else "quiet")]]
-    told = " ".join(f"{key}={value}" for key, value in arguments_of(call).items())
-    change = [[(text, "quiet")] for text in _wrap_plain(f":change {told}", width)] if told else []
-    return [*finding_lines(finding, width), *change]
+    lines, told = finding_lines(finding, width), " ".join(f"{key}={value}" for key, value in arguments_of(call).items())
+    if not told or finding.pictures:
+        return lines
+    return [*lines, *([(text, "quiet")] for text in _wrap_plain(f"other values: :change {told}", width))]
 
 
 def _text(guide: Guide, block: Text, width: int) -> list[Line]:

@@ -326,7 +326,7 @@ async def test_a_table_is_computed_anew_from_other_values(tmp_path: Path) -> Non
         await pilot.pause()
         await pilot.pause()
         shown = " ".join(school.page().replace("│", " ").split())
-        assert ":change optimizer=momentum surface=ravine steps=60 rate=0.0 momentum=0.0" in shown
+        assert "other values: :change optimizer=momentum surface=ravine steps=60 rate=0.0 momentum=0.0" in shown
         school.app.perform("change rate=0.05 momentum=0.99")
         assert school.own.asked[-1] == f"{own} rate=0.05 momentum=0.99"
         for wrong, said in (("mood=3", "no table here takes “mood=3”"), ("rate=x", "rate=x is not a number")):

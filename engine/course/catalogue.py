@@ -32,6 +32,8 @@ class Computation(msgspec.Struct, frozen=True):
 _SEED = {"seed": (0.0, 2.0**31)}
 _SOURCE: dict[str, Value] = {"source": "subset"}
 _KERNELS = ("vertical", "horizontal", "blur", "outline")
+_CELLS = ("rnn", "lstm", "gru")
+_BIASES = ("default", "0", "1", "2", "5")  # of an LSTM's forget gate
 _LABELS = ("given", "random", "noisy")
 _FEW: dict[str, Value] = {"size": 200, "labels": "given", "epochs": 30, "seed": 0}
 _FEW_LIMITS = {"size": (20.0, 5000.0), "epochs": (1.0, 100.0), **_SEED}
@@ -171,5 +173,18 @@ _ROWS = (
                 {"row": 8, "column": 12, "kernel": "vertical", "example": 1, "gradient": 0.5}, {"kernel": _KERNELS},
                 {"row": (1, 26), "column": (1, 26), "example": (1, 10000), "gradient": (-10, 10)}),
     Computation("conv.field", "convolution:field", "how much a deep unit sees", {"seed": 0}, limits=_SEED),
+    Computation("recurrence.flow", "recurrence:flow", "the gradient by time step, on a run's first batch",
+                {"model": "rnn", "bias": "default", "trained": "no", "seed": 0},
+                {"model": _CELLS, "bias": _BIASES, "trained": ("no", "yes")}, _SEED),
+    Computation("recurrence.compared", "recurrence:compared", "what an epoch makes of it, by cell", {"seed": 0},
+                limits=_SEED),
+    Computation("recurrence.radius", "recurrence:radius", "27 steps through ρ times a rotation",
+                {"rho": 0.9, "seed": 0}, limits={"rho": (0, 3), **_SEED}),
+    Computation("recurrence.radii", "recurrence:radii", "the same for several ρ", {"seed": 0}, limits=_SEED),
+    Computation("memory.recall", "recurrence:recall", "who names the first of four symbols, after noise",
+                {"model": "lstm", "bias": "default", "steps": 20, "seed": 0},
+                {"model": _CELLS, "bias": _BIASES}, {"steps": (2, 60), **_SEED}),
+    Computation("memory.table", "recurrence:memories", "LSTMs with forget gates more or less open",
+                {"steps": 20, "seed": 0}, limits={"steps": (2, 60), **_SEED}),
 )  # fmt: skip
 CATALOGUE: dict[str, Computation] = {row.name: row for row in _ROWS}

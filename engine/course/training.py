@@ -55,7 +55,7 @@ def measured(parts: Assembly) -> Course:
     course = Course([], [])
     _measure(parts, course)
     for _ in range(parts.epochs):
-        _epoch(parts)
+        train_epoch(parts)
         _measure(parts, course)
     return course
 
@@ -74,12 +74,13 @@ def trained(experiment: Experiment) -> Trained:
     with aside():
         parts = assemble(experiment)
         for _ in range(parts.epochs):
-            _epoch(parts)
+            train_epoch(parts)
         train = measure(parts.model, [(parts.loader.inputs, parts.loader.targets)])
         return Trained(parts.model, train, measure(parts.model, parts.validation))
 
 
-def _epoch(parts: Assembly) -> None:
+def train_epoch(parts: Assembly) -> None:
+    """One pass over all training pictures."""
     for inputs, targets in parts.loader:
         parts.optimizer.zero_grad()
         loss: Tensor = parts.loss(parts.model(inputs), targets)

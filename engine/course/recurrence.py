@@ -91,7 +91,7 @@ def _numbers(norms: list[float]) -> dict[str, float]:
 
 
 def compared(seed: int) -> Finding:
-    """RNN, LSTM and an LSTM that begins with its forget gate open: the gradient's share before and after, and accuracy."""
+    """RNN, LSTM, and an LSTM whose forget gate begins open: the share before and after an epoch, and the accuracy."""
     rows: list[list[Cell]] = []
     value: dict[str, object] = {}
     for key, model, bias in (("rnn", "rnn", DEFAULT), ("lstm", "lstm", DEFAULT), ("open", "lstm", "1")):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.course.progress import told
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.experiment import Experiment
 
@@ -54,7 +55,7 @@ def measured(parts: Assembly) -> Course:
     """A loop over all epochs."""
     course = Course([], [])
     _measure(parts, course)
-    for _ in range(parts.epochs):
+    for _ in told(range(parts.epochs)):
         train_epoch(parts)
         _measure(parts, course)
     return course
@@ -73,7 +74,7 @@ def trained(experiment: Experiment) -> Trained:
     """The end of the same run, measured once."""
     with aside():
         parts = assemble(experiment)
-        for _ in range(parts.epochs):
+        for _ in told(range(parts.epochs)):
             train_epoch(parts)
         train = measure(parts.model, [(parts.loader.inputs, parts.loader.targets)])
         return Trained(parts.model, train, measure(parts.model, parts.validation))

@@ -11,7 +11,7 @@ from torch.nn import functional
 from engine.course.compute import compute
 from engine.course.convolution import KERNELS
 from engine.experiments.data import MEAN, STD, load_digits
-from tests.support.headless_lessons import answer, lines
+from tests.support.headless_lessons import answer, computed, lines
 
 
 def value(request: str) -> Any:
@@ -49,3 +49,38 @@ def test_what_the_learner_works_out_is_what_the_live_network_computed() -> None:
     assert printed[0] == pytest.approx(printed[1], rel=1e-5)
     assert printed[2] == pytest.approx(printed[3], rel=1e-5)
     assert (answer("convolution", "size"), answer("convolution", "windows")) == (12, 9)
+
+
+def check_scrambled(found: Any) -> None:
+    """Scrambled pixels are all the same to a dense network, and cost a convolutional one what it took for granted."""
+    dense, conv = found["dense"], found["conv"]
+    assert (dense["parameters"], conv["parameters"]) == (25818, 9098)
+    assert 0.84 <= dense["plain"] <= 0.92
+    assert dense["scrambled"] == pytest.approx(dense["plain"], abs=0.03)
+    assert conv["plain"] > dense["plain"] + 0.02
+    assert conv["scrambled"] < conv["plain"] - 0.04
+    assert conv["scrambled"] < dense["scrambled"] + 0.005
+
+
+def check_moved(found: Any) -> None:
+    """4 pixels cost a convolutional network half of what it knew; with global pooling next to nothing."""
+    dense, conv, pooled = found["dense"], found["conv"], found["global"]
+    assert dense["by4"] < conv["by4"] < 0.6 < 0.9 < conv["by0"]
+    assert pooled["by0"] == pytest.approx(pooled["by4"], abs=0.06)
+    assert conv["by6"] + 0.3 < pooled["by6"] <= pooled["by0"] < conv["by0"]
+
+
+def test_what_the_lesson_convnet_says_lies_in_the_bands() -> None:
+    scrambled, moved = computed("convnet", "convnet.scrambled"), computed("convnet", "convnet.shifted")
+    check_scrambled(scrambled)
+    check_moved(moved)
+    printed = [line["value"] for line in lines("convnet") if line.get("command") == "print valid_accuracy"]
+    conv, pooled = scrambled["conv"], moved["global"]
+    assert printed == pytest.approx([conv["plain"], conv["scrambled"], moved["conv"]["by4"], pooled["by4"]])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_scrambled_and_moved_digits_lie_in_the_bands_with_other_seeds(seed: int) -> None:
+    check_scrambled(value(f"convnet.scrambled seed={seed}"))
+    check_moved(value(f"convnet.shifted seed={seed}"))

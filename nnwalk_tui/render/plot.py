@@ -6,7 +6,7 @@ import math
 import re
 from itertools import pairwise
 
-from engine.course.findings import Plot, Series
+from engine.course.findings import Plot, Series, minus
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render.indices import indexed
 from nnwalk_tui.render.spelled import spelled
@@ -113,10 +113,10 @@ def _set_ticks(plotext: object, points: Points, logarithmic: bool) -> None:
         return
     across, up = ((min(values), max(values)) for values in zip(*points, strict=True))
     ticks = round_ticks(*across, _TICKS[0])
-    plotext.xticks(ticks, [f"{tick:g}" for tick in ticks])  # type: ignore[attr-defined]
+    plotext.xticks(ticks, [minus(f"{tick:g}") for tick in ticks])  # type: ignore[attr-defined]
     labels = log_ticks(*up, _TICKS[1]) if logarithmic else round_ticks(*up, _TICKS[1])
     ticks = [math.log10(label) for label in labels] if logarithmic else labels
-    plotext.yticks(ticks, [f"{label:g}" for label in labels])  # type: ignore[attr-defined]
+    plotext.yticks(ticks, [minus(f"{label:g}") for label in labels])  # type: ignore[attr-defined]
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:

@@ -165,3 +165,35 @@ def test_the_course_asks_its_32_questions() -> None:
         "slope-formula", "lines", "epoch", "fourth",
         "address", "ones", "a-shape", "change", "sizes", "same-size",
     } <= asked  # fmt: skip
+
+
+def test_a_digit_of_ten_pictures_is_not_served_and_one_of_a_hundred_in_part() -> None:
+    rare = computed("ethics", "data.missing")
+    assert rare["most"] <= 0.02
+    assert rare["before"] > 0.8
+    some = computed("ethics", "data.missing digit=5 keep=100")
+    assert 0.25 < some["least"] <= some["after"] <= some["most"] < 0.65
+    assert some["most"] < some["before"]
+
+
+def test_batch_descent_with_the_rate_of_all_updates_gets_as_far_as_they_do() -> None:
+    race = computed("descent", "descent.race")
+    assert race["mini_loss"] < race["fast_loss"] < race["batch_loss"] / 3
+    assert race["stochastic_loss"] < race["mini_loss"]
+
+
+def test_adams_first_step_moves_every_weight_by_its_rate() -> None:
+    assert answer("optimizers", "norm-of-first") == pytest.approx(0.001 * 25088**0.5, rel=1e-3)
+
+
+def test_batch_normalisation_left_in_training_mode_answers_by_the_neighbours() -> None:
+    found = computed("depth", "depth.norm-modes")
+    assert 0.82 < found["used"] < 0.92
+    assert 0.28 < found["batches_of_2"] < 0.40
+    assert found["batches_of_64"] > 0.8
+
+
+def test_of_two_inputs_of_unlike_scale_the_small_one_hardly_learns() -> None:
+    found = computed("depth", "depth.inputs")
+    assert found["unlike_small_rate_small"] < found["unlike_small_rate_large"] / 20
+    assert found["alike_small"] == pytest.approx(found["alike_large"], rel=0.1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from nnwalk_tui.catalogue import BY_NAME, LESSON, PANE_NAMES
 from nnwalk_tui.places.boxes import Box, hull, moved, shared, split
-from nnwalk_tui.places.layouts import OVERVIEW, Column, Layout, Place, Row
+from nnwalk_tui.places.layouts import HOMED, OVERVIEW, Column, Layout, Place, Row
 
 LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 WIDE, TALL = 120, 36  # from here on all panes of a layout are seen at once
@@ -278,7 +278,8 @@ def _above_tabs(boxes: dict[str, Box], body: Box, recent: Sequence[str], layout:
     upper = tuple(seen for place in layout.upper if (seen := _place(place, wishes)))
     homes = {name for place in upper for name in place}
     seen_above = {_latest(place, recent) for place in upper}
-    tabs = tuple(name for name in _shown(PANE_NAMES, wishes) if name not in seen_above)
+    listed = HOMED | {recent[0]}
+    tabs = tuple(name for name in _shown(PANE_NAMES, wishes) if name in listed and name not in seen_above)
     lower = tuple(name for name in tabs if name not in homes)
     if not upper:
         return _one(boxes, body, recent, tabs)

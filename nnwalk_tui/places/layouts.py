@@ -120,4 +120,12 @@ LAYOUTS: dict[str, Layout] = {
     "data": DATA,
     "plots": PLOTS,
 }
+HOMED = frozenset(  # panes that have a place in one of them; the others stand among the tabs only while one is there
+    name
+    for layout in LAYOUTS.values()
+    for column in (*layout.columns, *layout.abreast)
+    for row in column.rows
+    for place in (*row.places, *layout.upper)
+    for name in place
+)
 NAMES = (*LAYOUTS, LESSON)  # the lesson's own is reckoned from what its page wants beside it

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from engine.protocol.commands import Back, Goto, Names, RunOn, Set, Step
+from engine.protocol.commands import Back, Compute, Goto, Names, RunOn, Set, Step
 from engine.protocol.messages import VIEWS, Do, Interrupt, Look, ToEngine
 from engine.protocol.positions import Position, Status
 from engine.protocol.replies import Answer, Failed, Frame, Progress
@@ -53,6 +53,8 @@ class FakeRun:
                 self.learning_rate = float(value)
             case Names():
                 return Answer(id, text, self.position, value=NAMES, text="\n".join(NAMES))
+            case Compute():
+                return Answer(id, text, self.position, value={"value": 42.0}, text=f"{text} = 42")
             case _:
                 return Answer(id, text, self.position, value=42.0, text=f"{text} = 42")
         return Answer(id, text, self.position)

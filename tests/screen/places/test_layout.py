@@ -191,3 +191,14 @@ def test_a_lessons_text_and_the_panes_beside_it_are_resized_and_hidden_too() -> 
     assert after.boxes[LESSON].width == usual.boxes[LESSON].width - 6
     assert after.boxes["here"].height == usual.boxes["here"].height + 3
     assert plan(120, 40, recent, page=Page(beside), wishes=Wishes(frozenset({"here"}))).panes == (LESSON, "graph")
+
+
+def test_a_pane_of_no_layout_has_a_tab_while_it_is_there_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnwalk_tui.places.layout.PANE_NAMES", (*PANE_NAMES, "new"))
+    for layout in LAYOUTS.values():
+        elsewhere = plan(80, 24, (*PANE_NAMES, "new"), layout=layout)
+        assert "new" not in {*elsewhere.tabs, *elsewhere.boxes}
+        there = plan(80, 24, ("new", *PANE_NAMES), layout=layout)
+        assert "new" in there.tabs
+        assert "new" in there.boxes
+        assert "new" in plan(120, 40, ("new", *PANE_NAMES), layout=layout).boxes

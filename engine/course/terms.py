@@ -85,7 +85,10 @@ class Found(NamedTuple):
 
 
 def found(words: str) -> list[Found]:
-    """The terms that a text may mean, the likeliest first: its names, what begins so, then what only mentions it."""
+    """The terms that a text may mean, the likeliest first: its names, what begins so, then what only mentions it.
+
+    Of two words no part of a word is taken: the dependent variable is no independent one.
+    """
     wanted = _plain(words)
     ranked = sorted(((_rank(term, wanted), term) for term in all_terms()), key=lambda pair: pair[0])
     return [Found(term, rank < _MENTIONED) for rank, term in ranked if rank < _NOT_FOUND]
@@ -163,7 +166,7 @@ def _rank(term: Term, wanted: str) -> int:
         wanted in names or wanted in [f"{name}s" for name in names],
         names[0].startswith(wanted),
         any(_begins_word(name, wanted) for name in names),
-        any(wanted in text for text in (*names, *symbols)),
+        " " not in wanted and any(wanted in text for text in (*names, *symbols)),
         wanted in _plain(term.says),
     )
     return next((rank for rank, holds in enumerate(tests) if holds), _NOT_FOUND)

@@ -14,7 +14,7 @@ from engine.lookup.reasons import is_carried_over
 from engine.lookup.values import Values
 from engine.panes.distribution import remember
 from engine.panes.gradient_table import table
-from engine.panes.reached import gradient_norm, parameter_gradient, pre_activation_gradient, reached_gradients
+from engine.panes.reached import gradient_norm, parameter_gradient, passed_gradient, passed_on, reached_gradients
 from engine.panes.stretches import in_stretch
 from engine.protocol.messages import GradientLook
 from engine.protocol.views import Gradient, Gradients
@@ -56,16 +56,16 @@ def _changes(moment: Moment, tape: Tape) -> Iterator[int]:
     for name in moment.naming.layer_of:
         yield from tape.versions.events(name)
         yield from tape.versions.events(f"d{name}")
-    for layer in moment.naming.layers:
-        if value := tape.values.get(f"Z[{layer.index}]"):
+    for name in passed_on(moment.values):
+        if value := tape.values.get(name):
             yield value.gradient_event
 
 
 def _all(values: Values) -> list[Gradient]:
-    """Each parameter's gradient norm, norm and update ratio, then those of each Z."""
+    """Each parameter's gradient norm, norm and update ratio, then those of what it passed on its way."""
     tape = values.tape
     if tape is None:
-        return [*(_parameter(values, name) for name in values.parameter_names()), *_pre_activations(values)]
+        return [*(_parameter(values, name) for name in values.parameter_names()), *_passed(values)]
     names = tape.once("parameters", values.parameter_names)
     rows = tape.once("gradient rows", dict[tuple[str, int, int], Gradient])
     done, found = values.done, []
@@ -75,7 +75,7 @@ def _all(values: Values) -> list[Gradient]:
         if key not in rows:
             rows[key] = _parameter(values, name)
         found.append(rows[key])
-    return [*found, *_pre_activations(values)]
+    return [*found, *_passed(values)]
 
 
 def _changes_of(tape: Tape, name: str) -> tuple[list[int], list[int]]:
@@ -109,10 +109,10 @@ def _kind(naming: Naming, name: str) -> str:
     return next((symbol for symbol in ("W", "b") if parts.get(symbol) == name), "")
 
 
-def _pre_activations(values: Values) -> list[Gradient]:
+def _passed(values: Values) -> list[Gradient]:
     tape, found = values.tape, []
-    for layer in values.naming.layers:
-        gradient = pre_activation_gradient(values, layer.index)
-        size = None if gradient is None or tape is None else gradient_norm(tape, f"dZ[{layer.index}]", gradient)
-        found.append(Gradient(f"Z[{layer.index}]", layer.index, size, None, "Z"))
+    for name, layer in passed_on(values).items():
+        gradient = passed_gradient(values, name)
+        size = None if gradient is None or tape is None else gradient_norm(tape, f"d{name}", gradient)
+        found.append(Gradient(name, layer, size, None, "Z"))
     return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from engine.lookup.values import Values
 from engine.statistics import norm
-from engine.tape.tape import Tape
+from engine.tape.tape import Tape, Value
 
 
 def parameter_gradient(values: Values, name: str) -> Tensor | None:
@@ -17,9 +19,30 @@ def parameter_gradient(values: Values, name: str) -> Tensor | None:
 
 def pre_activation_gradient(values: Values, layer: int) -> Tensor | None:
     """dZ of a layer, where the cursor has reached it and the tape holds it."""
-    value = values.tape.values.get(f"Z[{layer}]") if values.tape else None
+    return passed_gradient(values, f"Z[{layer}]")
+
+
+def passed_gradient(values: Values, name: str) -> Tensor | None:
+    """ℒ's gradient towards a value of the forward pass, where the cursor has reached it and the tape holds it."""
+    value = values.tape.values.get(name) if values.tape else None
     reached = value is not None and 0 < value.gradient_event <= values.done
     return value.gradient if value is not None and reached else None
+
+
+def passed_on(values: Values) -> dict[str, int]:
+    """What a gradient passes on its way back, each with its layer: Z, and of a recurrent cell its states by time."""
+    tape = values.tape
+    return _passed_on(values, {}) if tape is None else tape.once("passed on", lambda: _passed_on(values, tape.values))
+
+
+def _passed_on(values: Values, named: Mapping[str, Value]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for layer in values.naming.layers:
+        symbols = values.naming.cells[layer.path][1].states if layer.path in values.naming.cells else ()
+        own = [(name, value) for name, value in named.items() if value.layer == layer.index and name == value.name]
+        states = [name for symbol in symbols for name, value in own if value.symbol == symbol]
+        found |= dict.fromkeys(states if symbols else [f"Z[{layer.index}]"], layer.index)
+    return found
 
 
 def reached_gradients(values: Values) -> dict[str, Tensor]:
@@ -32,8 +55,8 @@ def reached_gradients(values: Values) -> dict[str, Tensor]:
 
 def reached_gradient(values: Values, name: str) -> Tensor | None:
     """One of them; None where the cursor has not reached it, or it is none."""
-    if name.startswith("dZ[") and name[3:-1].isdecimal():
-        return pre_activation_gradient(values, int(name[3:-1]))
+    if name.removeprefix("d") in passed_on(values):
+        return passed_gradient(values, name.removeprefix("d"))
     short = name.removeprefix("d")
     full = values.naming.full_name.get(short, short)
     return parameter_gradient(values, full) if values.naming.short_name.get(full) == short else None

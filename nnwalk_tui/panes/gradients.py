@@ -28,7 +28,8 @@ class GradientsPane(Pane):
         ("enter", "inspect", "Look into it"),
     ]
     about = (
-        "norms on one log scale, the least is marked, v: of dW, db or dZ; seen: in the batches that were looked at; "
+        "norms on one log scale, the least is marked, v: of dW, db or dZ (of a recurrent cell dH, by time); "
+        "seen: in the batches that were looked at; "
         "‖Δ‖/‖θ‖: how far the update moved a parameter, usually 10⁻³, ▲ ten times more, ▼ less; "
         "↑ ↓ choose one, h: histogram, over time"
     )

@@ -23,7 +23,7 @@ class LayersPane(Pane):
     ]
     about = (
         "a row a layer; v: statistics of another quantity, over all its elements, std ÷ n; seen: its norms in the "
-        "batches looked at, on a scale of their own; ↑ ↓ a layer and why it has its badges; · not computed yet"
+        "batches that were looked at, on their own scale; ↑ ↓ a layer, why it has its badges; · not computed yet"
     )
     looks = frozenset({"layers", "here"})
 

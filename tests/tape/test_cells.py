@@ -14,6 +14,8 @@ from engine.experiments.models import initialise
 from engine.experiments.recurrent import CELLS, Recurrent, set_forget_bias
 from engine.launch import open_experiment
 from engine.lookup.expressions import evaluate
+from engine.panes.gradients import gradients_view
+from engine.protocol.messages import GradientLook
 from engine.protocol.positions import Phase, Unit
 from engine.session import Session
 from engine.tape.cells import CELLS as NAMED
@@ -176,3 +178,14 @@ def test_a_forget_bias_is_that_of_the_forget_gate_alone() -> None:
     state = torch.full((2, UNITS), 2.0)
     _, memory = model.cell(torch.zeros(2, 4), (state, state))
     torch.testing.assert_close(memory, torch.sigmoid(torch.tensor(1.5)) * state)
+
+
+def test_the_gradients_pane_has_a_row_for_each_state_and_shows_how_it_shrinks() -> None:
+    session = trained(recurrent("lstm"))
+    view = gradients_view(session.moment, GradientLook("dZ", rows=99))
+    states = [f"{symbol}[{time}]" for symbol in "HC" for time in range(1, STEPS + 1)]
+    assert [row.name for row in view.rows] == [*states, "Z[2]"]
+    for row in view.rows:
+        assert row.norm == pytest.approx(float(at(session, f"norm(d{row.name})")), rel=1e-5)
+    session.do("goto 1:1:30")
+    assert {row.norm for row in gradients_view(session.moment, GradientLook("dZ", rows=99)).rows} == {None}

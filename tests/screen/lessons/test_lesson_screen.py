@@ -211,7 +211,7 @@ async def test_keys_in_a_list_do_nothing_to_the_run_behind_it(opens: str, tmp_pa
     async with school.app.run_test(size=(120, 40)) as pilot:
         await pilot.press(opens, "b", "o", "full_stop", "right")
         await pilot.pause()
-        assert school.own.asked == []
+        assert not [text for text in school.own.asked if not text.startswith("compute ")]  # a lesson's page may
 
 
 async def test_what_begins_an_answer_lets_it_be_typed_and_steps_nothing(tmp_path: Path) -> None:

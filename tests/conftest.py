@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Done before collection rather than in a fixture, so that a module which asks for its directory on import is covered.
     """
     home = tempfile.TemporaryDirectory(prefix="nnwalk-tui-tests-")
+    os.environ.setdefault("NNWALK_TUI_TESTS", home.name)  # of the session; its other processes inherit it
     environment = pytest.MonkeyPatch()
     config.add_cleanup(home.cleanup)
     config.add_cleanup(environment.undo)

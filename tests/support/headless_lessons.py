@@ -1,9 +1,12 @@
-"""What lessons print without a screen, each run once."""
+"""What lessons print without a screen, each run once in all processes of a test session."""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
@@ -15,7 +18,17 @@ Lines = list[dict[str, Any]]
 
 @cache
 def lines(slug: str) -> Lines:
-    """What a lesson prints."""
+    """What a lesson prints; other processes that ask meanwhile wait for the one that runs it."""
+    kept = Path(os.environ["NNWALK_TUI_TESTS"], f"lesson-{slug}.json")
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(_run(slug)))
+    found: Lines = json.loads(kept.read_text())
+    return found
+
+
+def _run(slug: str) -> Lines:
     result = CliRunner().invoke(commands, ["lesson", slug, "--headless", "--json"])
     assert result.exit_code == 0, result.output[-2000:]
     return [json.loads(line) for line in result.stdout.splitlines()]

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from engine.errors import HistoryError, ModelError
+from engine.usual_errors import cure_of
 
 _MESSAGE, _LAST, _TRACEBACK = 500, 5_000, 50_000  # characters of an exception that are told, on screen and in the log
 _NOT_THE_USERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), "<frozen importlib")
@@ -67,9 +68,10 @@ class users_code:  # noqa: N801 – it reads as the word of a with statement
             return
         if isinstance(error, Exception):  # the user's code may raise anything at all
             place = f", at {line}" if (line := _users_line(error)) else ""
+            cure = f"{cure_of(error)}; the traceback is in the log".removeprefix("; ")
             raise ModelError(
                 f"{self._what} raised {type(error).__name__}: {message_of(error)}{place}",
-                "the traceback is in the log",
+                cure,
                 _users_traceback(error),
             ) from error
         if isinstance(error, SystemExit):

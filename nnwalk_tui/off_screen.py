@@ -12,7 +12,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from engine.errors import CommandError
-from engine.protocol.messages import Look
+from engine.protocol.commands import Place
+from engine.protocol.messages import Do, Look
 from nnwalk_tui import terminal
 from nnwalk_tui.actions import ScreenCommand
 from nnwalk_tui.app import NNWalkApp
@@ -39,8 +40,9 @@ class OffScreen:
     def perform(self, command: ScreenCommand, text: str) -> str:
         """Carry out a command of the screen's; what it has to say. Raises CommandError for one that needs a screen."""
         if command.name in SHOWING:
+            self._check(command)
             self._showing.append(text)
-            return ""
+            return f"{text}: in pictures from here on"
         if command.name != "screenshot":
             raise CommandError(f"“{command.name}” needs a screen", "leave --headless out, or the command")
         wanted = shot.parse(command.argument)
@@ -48,6 +50,14 @@ class OffScreen:
         files = shot.paths(wanted, position)
         picture = asyncio.run(self._picture(wanted))
         return shot.write(picture.contents(files), over=wanted.over)
+
+    def _check(self, command: ScreenCommand) -> None:
+        """Raise CommandError for something to inspect that is not there."""
+        expression = command.argument.partition(" vs ")[0].strip()
+        if command.name == "inspect" and expression and not expression.startswith("["):
+            answer = self._run.obey(Do(0, f"place {expression}", Place(expression)))
+            if answer.error:
+                raise CommandError(answer.error)
 
     async def _picture(self, wanted: Shot) -> pictures.Picture:
         with tempfile.TemporaryDirectory() as state:  # no settings, no command history

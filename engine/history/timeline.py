@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from engine.errors import ModelError
 from engine.history.history import History
 from engine.history.series import BorderRates, Series
 from engine.history.tapes import Tapes
@@ -19,6 +20,7 @@ from engine.training.classes import accuracy
 from engine.training.state import State
 from engine.training.trainer import Result, Trainer
 from engine.users_code import users_code
+from engine.usual_errors import is_in_place
 
 _MOST_NAMED = 5
 
@@ -149,8 +151,20 @@ class Timeline:
         with self.trainer.at_work:
             self._validate_first()
             before = self.trainer.capture() if self.audit else None
-            result, outcome = self.trainer.train()
+            iteration = self.trainer.iteration
+            try:
+                result, outcome = self.trainer.train()
+            except ModelError as error:
+                if error.__cause__ is not None and is_in_place(error.__cause__):
+                    self._look_closer(iteration)
+                raise
             self._arrive(result, outcome, before)
+
+    def _look_closer(self, iteration: int) -> None:
+        """Run a batch that failed again, looked at: its error then says what was written where."""
+        self.trainer.owner = None
+        if self.go(iteration):
+            self.record_batch()
 
     def record_batch(self, wanted: frozenset[int] = frozenset()) -> Tape:
         """Run the trainer's next batch and keep its tape and the states around it."""

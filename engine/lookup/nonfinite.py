@@ -80,6 +80,15 @@ def bad_before(tape: Tape) -> list[str]:
     return [name for name, tensor in tape.before.tensors.items() if name in held and is_bad(tensor)]
 
 
+def bad_place(tape: Tape, event: Event, tensor: Tensor, usual: tuple[int, ...]) -> tuple[int, ...]:
+    """An element of a tensor of an event: the first that it made NaN or infinite, if it did and the usual is none."""
+    if not is_bad(tensor):
+        return usual
+    found = (each.where for each in _made_by(tape, event) if each.tensor.data_ptr() == tensor.data_ptr())
+    where = next((each for each in found if each.shape == tensor.shape), None)
+    return usual if where is None or bool(where[usual]) else tuple(where.nonzero()[0].tolist())
+
+
 def _found(tape: Tape) -> Iterator[Made]:
     spread = bool(bad_before(tape))
     for event in tape.events[1:]:  # the first loads

@@ -80,9 +80,11 @@ class Values:
     def names(self) -> list[str]:
         """Everything that can be looked up, whether computed yet or not."""
         found = [*self.scalars, *self.naming.full_name, *(f"d{name}" for name in self.naming.full_name)]
+        called = self._tape_names()
         for layer in self.naming.layers:
-            found += [f"Z[{layer.index}]", f"A[{layer.index}]", f"dZ[{layer.index}]", f"dA[{layer.index}]"]
-        for name in [*([] if self.naming.course else self.naming.layer_of), *self._tape_names()]:
+            if self.tape is None or f"Z[{layer.index}]" in called or f"A[{layer.index}]" in called:
+                found += [f"Z[{layer.index}]", f"A[{layer.index}]", f"dZ[{layer.index}]", f"dA[{layer.index}]"]
+        for name in [*([] if self.naming.course else self.naming.layer_of), *called]:
             found += [name, f"d{name}"]
         bare = [] if self.tape is None else ["X", *(["Y"] if "Y" in self._tape_names() else [])]
         gone = {f"d{name}" for name in self.naming.buffers}
@@ -394,6 +396,12 @@ class Values:
             raise ExpressionError(f"there is no layer {place} for {ref.name}", f"layers are 1 to {layers}")
 
     def _unknown(self, ref: Ref) -> None:
+        symbol, _, place = ref.base.rstrip("]").partition("[")
+        if symbol in ("Z", "A") and place.isdecimal() and f"Z[{place}]" not in self._tape_names():
+            layer = self.naming.layers[int(place) - 1]
+            raise ExpressionError(
+                f"there is no {ref.name} in this batch", f"layer {place} ({layer.path}) was not called in it"
+            )
         raise ExpressionError(f"there is no {ref.name} in this model", nearest(ref.name, self.names()))
 
     def explain_scalar(self, name: str) -> NoReturn:

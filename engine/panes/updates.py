@@ -24,15 +24,17 @@ class Update(NamedTuple):
 
 
 def update(tape: Tape, event: Event) -> Update:
-    """At the element where the gradient is largest."""
+    """At the first element that the update made NaN or infinite, else where the gradient is largest."""
     name = event.parameter
     before = tape.versions.before(name, event.number)
     old, new = before.reshape(-1), tape.versions.get(name, event.number).reshape(-1)
     gradients = tape.versions.newest(f"d{name}", event.number)
     gradient = _dense(gradients[1]).reshape(-1) if gradients is not None else None
-    place = _busiest(gradient) if gradient is not None else 0
+    made = (~torch.isfinite(plain(new)) & torch.isfinite(plain(old))).nonzero()
+    place = int(made[0]) if len(made) else _busiest(gradient) if gradient is not None else 0
     rate = float(event.settings.get("lr", 0.0))
-    lines = [f"at element {_place(before, place)}, where |gradient| is largest:"]
+    which = "the first that was finite and is not" if len(made) else "where |gradient| is largest"
+    lines = [f"at element {_place(before, place)}, {which}:"]
     was, now = old[place].item(), new[place].item()
     lines.append(f"  old {number(was)} → new {number(now)}   Δ {number(now - was)}")
     if gradient is not None:

@@ -1,5 +1,7 @@
 """One addressed element of an event, worked out with its numbers and compared with what the tape holds (course §5.1).
 
+Where the event made a NaN or an infinity and the addressed element is none, it is the first of them.
+
 Neurons, examples and places count from 1; the number in round brackets is the example's place in the data set, or its
 row in the batch where that is not known.
 """
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.lookup.moment import Moment
+from engine.lookup.nonfinite import bad_place
 from engine.panes.between import between_numbers
 from engine.panes.updates import update
 from engine.protocol.positions import Phase
@@ -69,7 +72,7 @@ def _forward(tape: Tape, event: Event, picked: tuple[int, int]) -> Numbers:
     if out is None or held is None or not _is_shown(held):
         return Numbers([])
     rule, call = rule_of(tape, event)
-    index = _index(held, picked, tape)
+    index = bad_place(tape, event, held, _index(held, picked, tape))
     address = _address(tape, out, index)
     right = "" if rule is None else rule.forward
     found = _element(rule, call, "out", right, index, held, address)
@@ -102,6 +105,8 @@ def _backward(tape: Tape, event: Event, picked: tuple[int, int]) -> Numbers:
         if not _is_shown(gradient):
             continue
         index = _index(gradient, picked, tape, parameter=bool(edge.target.root().parameter))
+        if not edge.turned:
+            index = bad_place(tape, event, gradient, index)
         address = "d" + _address(tape, edge.target, index, turned=edge.turned)
         found = _element(rule, call, edge.argument, edge.right, index, gradient, address)
         lines += _added(tape, event, edge, index, found.lines, address)

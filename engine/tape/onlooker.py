@@ -27,9 +27,10 @@ from engine.tape.habits import Habits
 from engine.tape.log import Log
 from engine.tape.naming import Naming
 from engine.tape.raw import Entered, Left, OpRow, Stepped, Version, caller, users_place
-from engine.tape.sources import line_of, users_frames, variable_of
+from engine.tape.sources import file_and_line, line_of, users_frames, variable_of
 from engine.tape.tape import Tape
 from engine.tape.tracked import Tracked, copied
+from engine.usual_errors import WRITTEN, changed_shape, is_in_place
 
 
 class Onlooker:
@@ -91,8 +92,22 @@ class Onlooker:
 
     def __exit__(self, *error: Any) -> None:
         self._log.__exit__(*error)
+        if isinstance(error[1], RuntimeError) and is_in_place(error[1]):
+            self._note_writes(error[1])
         self._log.base = None  # a frame, which would hold this tape
         self._undo.close()
+
+    def _note_writes(self, error: RuntimeError) -> None:
+        """Add to an error of a backward pass what was written in place, of the shape that it tells."""
+        shape, found = changed_shape(error), list[str]()
+        for row in self._log.rows:
+            if isinstance(row, OpRow) and row.info.written and shape in _shapes(row.out):
+                found.append(f"{row.info.aten} at {file_and_line(row.place)}")
+            elif isinstance(row, Stepped):
+                names = [u.name for u in row.updates if shape in _shapes(self._tracked.parameters.get(u.name))]
+                found += [f"{name} by {row.kind} at {file_and_line(row.place)}" for name in names]
+        if found:
+            error.add_note(WRITTEN + ", ".join(dict.fromkeys(found)))
 
     def _replace(self, owner: Any, name: str, instead: Callable[..., Any]) -> None:
         original = getattr(owner, name)
@@ -344,3 +359,10 @@ class Onlooker:
         self.tape.defer(self._builder.build, self._log.bytes)
         if 2 * self._log.bytes > self._budget:
             self.tape.built()
+
+
+def _shapes(item: Any) -> set[tuple[int, ...]]:
+    """The shape of a tensor, and of what it is a view of, in order of size."""
+    if not isinstance(item, Tensor):
+        return set()
+    return {tuple(sorted(each.shape)) for each in (item, item._base) if each is not None}

@@ -59,6 +59,11 @@ def line_of(place: tuple[CodeType, int] | None) -> str:
     return f"{code.co_filename}:{line}"
 
 
+def file_and_line(place: tuple[CodeType, int] | None) -> str:
+    """The same without the folder: "model.py:12"."""
+    return line_of(place).rpartition("/")[2]
+
+
 def users_frames(frame: FrameType | None, base: FrameType | None) -> list[FrameType]:
     """The user's frames from here outwards, as far as the engine's own."""
     found = []

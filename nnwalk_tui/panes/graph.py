@@ -100,7 +100,7 @@ class GraphPane(Pane):
         follow = self._choice or (graph.at if self._follow else 0)
         top = self.window(graph.lines, height, follow - 1 if follow else None)
         room = max(width, render.needed_width(self._widths)) if self._pan else width
-        where = render.columns(self._widths, room)
+        where = render.named(render.columns(self._widths, room), graph)
         rows = render.rows(graph)
         lines: list[Line] = []
         for at in range(top + 1, min(top + height, graph.lines) + 1):

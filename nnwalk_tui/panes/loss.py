@@ -189,8 +189,8 @@ def _height_of_losses(height: int, view: LossView, options: render.Options) -> i
 
 
 def _is_judged(view: LossView) -> bool:
-    """Whether there are accuracies, or may be: no batch has run."""
-    return bool(view.accuracy.x) or not view.train.x or any(each is not None for each in view.valid_accuracy)
+    """Whether there are accuracies: before a batch has run, only a validation can tell."""
+    return bool(view.accuracy.x) or any(each is not None for each in view.valid_accuracy)
 
 
 def _accuracies() -> Line:

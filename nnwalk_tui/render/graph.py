@@ -8,6 +8,7 @@ The rows depend on the graph alone, so the picture stays put while stepping; onl
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -17,7 +18,7 @@ from engine.protocol.views import GraphView, Node
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import is_bad, number, shape
 from nnwalk_tui.render.spelled import drawn
-from nnwalk_tui.render.text import Line, Span, fit, fit_line, shorten
+from nnwalk_tui.render.text import Line, Span, fit, fit_line, shorten, told_apart
 
 MARKS = {Mark.TODO: "○", Mark.DONE: "●", Mark.HERE: "◉", Mark.UPDATED: "✓"}
 _NODE = re.compile(r" [·.] \w+")  # "linear · AddmmBackward0"
@@ -48,6 +49,8 @@ class Columns(NamedTuple):
     label: int  # how wide the labels of values are
     shape: int
     gradient: int  # where the gradient's way back stands; its number beside it if there is room
+    sides: Mapping[str, str] = {}  # the labels of what enters, as they are shown, where they are too long
+    labels: Mapping[str, str] = {}  # and those of values
 
 
 def rows(view: GraphView) -> list[Row]:
@@ -112,6 +115,14 @@ def _sizes(widths: list[int]) -> tuple[int, int, int, int]:
     side, label, sizes, op = widths or (0, 0, 0, 0)
     side, label, sizes = max(4, min(side, _LONGEST_LABEL)), max(4, min(label, _LONGEST_LABEL)), max(8, sizes)
     return side, label, sizes, max(0, min(op, _LONGEST_LABEL) - label - sizes)
+
+
+def named(where: Columns, view: GraphView) -> Columns:
+    """The same with labels that are told apart where they are cut."""
+    nodes = [*view.nodes, *view.others]
+    aside = [node.label for node in nodes if node.kind in (*_LEAVES, _SIDE)]
+    values = [node.label for node in nodes if node.kind not in (*_LEAVES, _SIDE)]
+    return where._replace(sides=told_apart(aside, where.side - 2), labels=told_apart(values, where.label))
 
 
 def key(width: int, direction: str = "forward") -> Line:
@@ -180,7 +191,7 @@ def _value(node: Node, loss: float | None, where: Columns) -> Line:
     label = f"+{node.label}" if node.closed else node.label
     return [
         (fit("▶" if here else "", where.axis - 2, ">") + " ", "here"),
-        (fit(shorten(label, where.label), where.label), style),
+        (fit(where.labels.get(label) or shorten(label, where.label), where.label), style),
         (f" {sign} ", sign_style),
         (fit(size, where.shape), "warning" if node.kind == "loss" and is_bad(loss) else style),
     ]
@@ -223,8 +234,9 @@ def _side_label(side: Node, row: Row, style: str, where: Columns) -> Line:
     """The name and mark of what stands at the side."""
     here = _is_here(side, row)
     label_style = "here" if here else "text" if side.mark is not Mark.TODO else "quiet"
+    label = where.sides.get(side.label) or shorten(side.label, where.side - 2)
     return [
-        (fit(f"{'▶ ' if here else ''}{shorten(side.label, where.side - 2)}", where.side, ">") + " ", label_style),
+        (fit(f"{'▶ ' if here else ''}{label}", where.side, ">") + " ", label_style),
         (_sign(Mark.HERE if here else side.mark), "here" if here else style),
     ]
 

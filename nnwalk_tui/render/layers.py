@@ -35,6 +35,7 @@ class Widths(NamedTuple):
     short_type: int = 4
     brief_type: int = 4
     form: int = 0  # of types, as in _FORMS
+    badges: int = 0  # all of a layer's, in full
 
     @property
     def brief(self) -> bool:
@@ -81,6 +82,10 @@ def _history(layer: Layer, quantity: str, width: int) -> Span | None:
     return (sparkline(layer.history, width, known), style) if layer.history else None
 
 
+def _every_badge(layer: Layer) -> int:
+    return cell_len(", ".join(each.text for each in layer.badges))
+
+
 def _badge(layer: Layer, quantity: str, width: int) -> Span | None:
     if not layer.badges:
         return ("", "text")
@@ -123,7 +128,8 @@ def widths(layers: list[Layer], least: Widths) -> Widths:
     full, *shorter = (
         min(_WIDEST_TYPE, max((len(_type(layer, form)) for layer in layers), default=0)) for form in _FORMS
     )
-    wanted = (len(str(max((layer.index for layer in layers), default=0))) + 1, full, *sizes, *shorter, 0)
+    number = len(str(max((layer.index for layer in layers), default=0))) + 1
+    wanted = (number, full, *sizes, *shorter, 0, max(map(_every_badge, layers), default=0))
     return Widths(*(max(pair) for pair in zip(least, wanted, strict=True)))
 
 
@@ -140,7 +146,7 @@ def fitted(wide: Widths, width: int) -> Widths:
 def table(wide: Widths, width: int, looked_at: int = 0, batches: int = 0) -> Table:
     """The columns that fit beside a layer's number and type; the history is of the batches that were looked at."""
     chosen, room = _chosen(wide, width)
-    wide_badge = _BADGE + (min(room, _MORE_BADGE) if "badge" in chosen else 0)
+    wide_badge = _BADGE + (min(room, max(_MORE_BADGE, wide.badges - _BADGE)) if "badge" in chosen else 0)
     room -= wide_badge - _BADGE
     wide_history = _LEAST_HISTORY + min(room, MOST_HISTORY - _LEAST_HISTORY)
     title = seen(looked_at, batches, wide_history)

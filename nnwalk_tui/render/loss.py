@@ -63,7 +63,8 @@ class Scale(NamedTuple):
     def ticks(self) -> list[tuple[float, str]]:
         """How far up numbers stand, and they: the middle's, then those that matter more, the bottom's and the top's."""
         values = [(share, self.low + (self.high - self.low) * share) for share in (0.5, 0.0, 1.0)]
-        return [(share, _tick(10.0**value if self.log else value)) for share, value in values]
+        texts = _ticks([10.0**value if self.log else value for _, value in values])
+        return [(share, text) for (share, _), text in zip(values, texts, strict=True)]
 
 
 def losses(view: LossView, width: int, height: int, options: Options = USUAL) -> list[Line]:
@@ -280,6 +281,19 @@ def _latest(raw: Curve) -> str:
     if raw.bad and (not raw.x or raw.bad[-1] >= raw.x[-1]):
         return not_finite(raw)
     return f"{raw.high[-1]:.4f}" if raw.high else missing()
+
+
+def _ticks(values: list[float]) -> list[str]:
+    """Numbers of an axis; with more digits where they would read alike."""
+    texts = [_tick(value) for value in values]
+    return texts if len({*texts}) == len(texts) else [_finer(value) for value in values]
+
+
+def _finer(value: float) -> str:
+    """As many digits beside a power of ten as the gutter has room for: 1.05e−6."""
+    forms = (f"{value:.{digits}e}".split("e") for digits in (2, 1, 0))
+    texts = (f"{digits}e{int(power)}".replace("-", "−") for digits, power in forms)
+    return next((text for text in texts if len(text) <= GUTTER), missing()).rjust(GUTTER)
 
 
 def _tick(value: float) -> str:

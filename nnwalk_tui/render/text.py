@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from rich.cells import cell_len, set_cell_size
 
 Span = tuple[str, str]
@@ -33,6 +36,19 @@ def shorten(text: str, width: int) -> str:
     head = (width - 1) // 2
     tail = max(0, width - 1 - head)
     return set_cell_size(text, head) + "…" + text[len(text) - tail :] if width > 0 else ""
+
+
+def told_apart(texts: Iterable[str], width: int) -> dict[str, str]:
+    """Each text in at most `width` cells: its ends, or its tail or head alone where that tells it from the others."""
+    forms = (shorten, lambda text, room: text if cell_len(text) <= room else "…" + text[len(text) - room + 1 :], fit)
+    found: dict[str, str] = {}
+    left = list(dict.fromkeys(texts))
+    for form in forms:
+        short = {text: form(clean(text), width).rstrip() for text in left}
+        count = Counter([*short.values(), *found.values()])
+        found |= {text: each for text, each in short.items() if count[each] == 1}
+        left = [text for text in left if text not in found]
+    return found | {text: shorten(text, width) for text in left}
 
 
 def wrap(text: str, room: int) -> list[str]:

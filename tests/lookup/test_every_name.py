@@ -180,3 +180,27 @@ def test_tied_weights_go_by_each_of_their_names_and_a_targets_name_is_there_with
     assert session.do("print norm(decoder.weight - W[2])").value == 0.0
     assert {"Y", "decoder.weight"} < set(session.values().names())
     assert "nearest are decoder.weight" in session.do("print decoder.wieght").error
+
+
+class SkipsOne(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.skipped, self.last = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        out: Tensor = self.last(torch.relu(self.first(inputs)))
+        return out
+
+
+def test_a_layer_that_was_not_called_has_no_values_to_ask_for_and_says_so() -> None:
+    model, targets = SkipsOne(), torch.zeros(2, dtype=torch.long)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    session = Session(model, nn.CrossEntropyLoss(), optimizer, [(torch.ones(2, 3), targets)])
+    assert "Z[2]" in session.values().names()
+    session.step()
+    names = session.values().names()
+    assert {"Z[1]", "A[1]", "Z[3]", "A[3]", "W[2]"} < {*names}
+    assert not {"Z[2]", "A[2]", "dZ[2]", "dA[2]"} & {*names}
+    for name in ("Z[2]", "dA[2]"):
+        said = session.do(f"print {name}").error
+        assert said == f"there is no {name} in this batch — layer 2 (skipped) was not called in it"

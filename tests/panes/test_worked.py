@@ -260,3 +260,44 @@ def test_a_part_of_a_gradient_is_said_to_be_one_and_the_whole_is_given_with_the_
     broadcast = record(nn.Linear(3, 1), functional.mse_loss, inputs, torch.randn(4))
     backward = events(broadcast, "mse")[1]
     assert "dZ[1][…] = " in text(backward_rule(broadcast, backward))
+
+
+def test_where_an_event_made_a_nan_that_element_is_worked_out_and_else_the_picked_one() -> None:
+    given = torch.tensor([[4.0, 1.0, 9.0], [1.0, 4.0, -1.0], [1.0, 1.0, 1.0], [1.0, -4.0, 1.0]])
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.p = nn.Parameter(given)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.exp(torch.sqrt(self.p))
+
+    tape = record(Model(), lambda out, _: out.sum(), torch.zeros(4), torch.zeros(4))
+    made, _ = events(tape, "sqrt")
+    spread, _ = events(tape, "exp")
+
+    def line(event: Event, row: int, neuron: int) -> str:
+        return worked(NOWHERE, tape, event, (row, neuron)).lines[0]
+
+    assert "[2,3] = √−1 = nan" in line(made, 1, 1)
+    assert "[4,2] = √−4 = nan" in line(made, 4, 2)
+    assert "exp(2) = 7.389" in line(spread, 1, 1)  # it has passed it on
+
+
+def test_an_update_that_makes_an_infinity_is_worked_out_there() -> None:
+    model = nn.Linear(3, 1, bias=False)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[1.0, 3e38, 2.0]]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=3e38)
+
+    def step(batch: Any) -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = -(model.weight * torch.tensor([[-1e-38, 0.9, 1e-39]])).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    tape = Program({"": model}, {"": optimizer}, step).record({"x": torch.zeros(2)})
+    lines, _ = update(tape, next(event for event in tape.events if event.phase is Phase.UPDATE))
+    assert lines[0] == "at element [1,2], the first that was finite and is not:"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from engine.program.modules import Modules
+from engine.program.program import Program
 from engine.session import Session
 from engine.users_code import message_of
 
@@ -75,3 +78,58 @@ def test_an_exception_is_told_at_no_length(error: Exception) -> None:
     assert 10 < len(answer.error) < 1000
     assert len(answer.details) < 100_000
     assert message_of(error) in answer.error
+
+
+def failing(model: nn.Module, inputs: Tensor, targets: Tensor, command: str) -> str:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    session = Session(model, nn.CrossEntropyLoss(), optimizer, [(inputs, targets)])
+    return session.do(command).error
+
+
+@pytest.mark.parametrize("command", ["step", "step op"])
+def test_a_class_without_an_output_is_told_with_its_rows_and_the_cure(command: str) -> None:
+    targets = torch.tensor([0, 3, 1, -100, 4, 3, 3])
+    said = failing(nn.Linear(2, 3), torch.zeros(7, 2), targets, command)
+    assert "3 outputs, for 0 to 2: the targets hold 3, 4 in rows 2, 5, 6 … (4); give it more outputs" in said
+
+
+def test_an_index_without_a_row_of_an_embedding_is_told() -> None:
+    model = nn.Sequential(nn.Embedding(5, 3))
+    said = failing(model, torch.tensor([1, 5, 2]), torch.zeros(3, dtype=torch.long), "step")
+    assert "the embedding has 5 rows, for 0 to 4: the indices hold 5 in row 2" in said
+
+
+class WritesOver(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(2, 5), nn.Linear(5, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = torch.sigmoid(self.first(inputs))
+        out: Tensor = self.last(hidden)
+        hidden += 1  # line of this test's own
+        return out
+
+
+@pytest.mark.parametrize("command", ["step", "step op"])
+def test_a_write_that_breaks_the_backward_pass_is_told_with_its_line(command: str) -> None:
+    lines = Path(__file__).read_text().splitlines()
+    line = 1 + next(at for at, text in enumerate(lines) if "# line of this test's own" in text)
+    said = failing(WritesOver(), torch.zeros(4, 2), torch.zeros(4, dtype=torch.long), command)
+    assert f"written in place: add_ at test_failing_code.py:{line})" in said
+    assert "make a new one, as h = h + 1 does" in said
+
+
+def test_a_step_before_a_backward_pass_that_needs_the_old_parameter_is_told_with_its_line() -> None:
+    model = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 3, bias=False))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step(batch: Tensor) -> Tensor:
+        loss: Tensor = model(batch).square().mean()
+        loss.backward(retain_graph=True)
+        optimizer.step()
+        loss.backward()
+        return loss
+
+    session = Session.of(Program(Modules({"": model}), {"": optimizer}, [torch.ones(2, 2)], step))
+    assert "1.weight by sgd at test_failing_code.py:" in session.do("step").error

@@ -100,6 +100,27 @@ def test_a_rule_gives_what_was_recorded_forward_and_backward(
     assert no or any(name.rpartition(".")[0].rstrip("_") == aten for name in backward), backward
 
 
+_STOPPING: list[Callable[[Tensor], Tensor]] = [
+    torch.relu,
+    nn.functional.relu6,
+    nn.functional.hardsigmoid,
+    nn.functional.softshrink,
+    nn.functional.hardshrink,
+    lambda x: torch.clamp(x, -1.0, 1.0),
+    lambda x: torch.clamp_min(x, 0.0),
+    lambda x: nn.functional.threshold(x, 0.2, 0.0),
+]
+
+
+@pytest.mark.parametrize("function", _STOPPING)
+def test_where_a_gradient_is_stopped_a_nan_that_comes_back_is_stopped_too(function: Callable[..., Tensor]) -> None:
+    given = torch.tensor([-7.0, -0.4, 0.0, 0.1, 1.0, 9.0, torch.nan if function is torch.relu else 3.0])
+    came = torch.tensor([torch.nan, torch.inf, torch.nan, 1.0, torch.nan, torch.nan, -torch.inf])
+    tape = record(lambda x: function(x) * came.double(), given.double())
+    compared = [each for event in tape.events for each in check_event(tape, event)[1]]
+    assert len(compared) > 1
+
+
 @pytest.mark.parametrize("sides", [1, 2])
 @pytest.mark.parametrize("bias", [True, False])
 def test_the_rule_of_a_recurrent_layer_gives_what_was_recorded(sides: int, bias: bool) -> None:

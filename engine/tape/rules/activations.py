@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from engine.tape.rules.elementwise import elementwise, unary
+from engine.tape.rules.elementwise import elementwise, is_bad_in, unary
 from engine.tape.rules.rule import Call, MakesRule, Rule, letters
 
 _ABOVE = "{self} > 0"
+
+
+def _relu(call: Call) -> Rule | None:
+    """The gradient is stopped where {self} ≤ 0: of a NaN that is not so."""
+    slope = "0 if {self} ≤ 0 else {dout}" if is_bad_in(call, "self") else "{dout} ∗ 1[{self} > 0]"
+    return elementwise("max(0, {self})", self=slope)(call)
 
 
 def _elu(call: Call) -> Rule | None:
@@ -75,7 +81,7 @@ def _over(call: Call) -> str:
 
 
 ACTIVATIONS: dict[str, tuple[str, MakesRule]] = {
-    "relu": ("relu", unary("max(0, {self})", "1[{self} > 0]")),
+    "relu": ("relu", _relu),
     "sigmoid": ("sigmoid", unary("σ({self})", "{out} ∗ (1 − {out})")),
     "tanh": ("tanh", unary("tanh({self})", "(1 − {out}²)")),
     "leaky_relu": (

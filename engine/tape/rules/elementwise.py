@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import torch
 
+from engine.statistics import is_bad
 from engine.tape.rules.formula import is_sum
 from engine.tape.rules.numbers import argument
 from engine.tape.rules.rule import Call, MakesRule, Rule, letters
 
 _COMPLEX = ("complex32", "complex64", "complex128")
+_MASKED = re.compile(r"^\{dout\} ∗ 1\[([^\]]+)\]( / 6)?$")  # torch puts 0 there, and does not multiply a NaN by it
 
 
 def elementwise(forward: str, where: tuple[tuple[str, str], ...] = (), **backward: str) -> MakesRule:
@@ -28,8 +31,16 @@ def broadcast(
     """A rule by elements: the gradient of what was repeated is the sum over its copies. None for complex numbers."""
     if any(getattr(item, "dtype", "") in _COMPLEX for item in call.arguments.values()):
         return None
+    if is_bad_in(call, "dout"):
+        backward = {name: _MASKED.sub(r"{dout}\2 if \1 else 0", text) for name, text in backward.items()}
     summed = {name: _over_copies(text, call.shape(name), call.out) for name, text in backward.items()}
     return Rule(forward, summed, where)
+
+
+def is_bad_in(call: Call, name: str) -> bool:
+    """Whether an argument, as far as its numbers are kept, holds NaN or an infinity."""
+    found = call.tensor(name)
+    return found is not None and found.layout is torch.strided and is_bad(found)
 
 
 def _over_copies(text: str, shape: tuple[int, ...], out: tuple[int, ...]) -> str:

@@ -14,7 +14,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from engine.protocol.messages import VIEWS
-from engine.protocol.views import BatchView, LossView, Snapshot
+from engine.protocol.views import BatchView, Curve, LossView, Snapshot
 from nnwalk_tui.colours import theme
 from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.panes.digits import DigitsPane
@@ -271,6 +271,21 @@ async def test_the_plot_is_made_anew_only_for_other_data_or_another_size(monkeyp
         await shown(pilot, fakes.running())
         await pilot.resize_terminal(70, 12)
         assert made == [58, 58, 68]
+
+
+async def test_a_plot_of_accuracies_is_there_only_where_there_are_accuracies() -> None:
+    snapshot = fakes.backward()
+    assert snapshot.curves is not None
+    none = msgspec.structs.replace(
+        snapshot.curves, accuracy=Curve("accuracy", [], [], []), valid_iterations=[], valid_loss=[], valid_accuracy=[]
+    )
+    unjudged = msgspec.structs.replace(snapshot, curves=none)
+    new = msgspec.structs.replace(unjudged, curves=msgspec.structs.replace(none, train=Curve("loss", [], [], [])))
+    app = Stage(LossPane())
+    async with app.run_test(size=(60, 24)) as pilot:
+        for each, there in ((snapshot, True), (unjudged, False), (new, False)):
+            await shown(pilot, each)
+            assert ("accuracy" in app.text()) is there
 
 
 async def test_panes_say_how_much_they_can_show() -> None:

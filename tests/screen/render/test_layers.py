@@ -29,9 +29,8 @@ def test_a_row_of_layers_says_everything_under_its_heading() -> None:
     heading, rows = layer_table(150, fake_views.layers())
     titles = "l type W b Z A params memory A: mean std min max norm zero NaN seen badge"
     assert " ".join(heading.split()) == titles
-    said = (
-        "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0% ▁▂▃▄▅▆▇▇ dead, vanishing"
-    )
+    shapes_and_numbers = "2▸ linear relu 16×32 16 64×16 64×16 528 10.1K 0.560 0.784 −0.560 2.800 22.400 3% 0%"
+    said = f"{shapes_and_numbers} ▁▂▃▅▆▇ dead 75%, vanishing 1/137"
     assert " ".join(rows[1].split()) == said
     assert heading.index("W") == rows[1].index("16×32")
     assert heading.index("Z") == rows[1].index("64×16")
@@ -50,7 +49,7 @@ def test_columns_are_dropped_whole_and_never_overlap(width: int, quantity: str) 
 def test_a_badge_that_is_not_alone_says_so_in_any_room() -> None:
     _, wide = layer_table(150, fake_views.layers())
     _, narrow = layer_table(74, fake_views.layers())
-    assert "dead, vanishing" in wide[1]
+    assert "dead 75%, vanishing 1/137" in wide[1]
     assert "saturated, dead" in narrow[2]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.protocol.views import Curve
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render import digits, loss
 from nnwalk_tui.render.text import measure
@@ -36,6 +38,16 @@ def test_the_plot_s_gutter_stays_for_other_losses() -> None:
         return plain(loss.losses(fake_views.curves(scale=scale), 60, 10)[0]).index("┤")
 
     assert gutter(2.31) == gutter(0.00042) == gutter(12345.0)
+
+
+@pytest.mark.parametrize("low", [1e-6, 1.0e-12, 3e-5, -1.1e-6, 12000.0, 0.5])
+def test_no_two_numbers_of_an_axis_read_alike(low: float) -> None:
+    view = fake_views.curves()
+    low_high = msgspec.structs.replace(view.train, low=[low], high=[low + 0.08 * abs(low)], x=[1.0])
+    bare = msgspec.structs.replace(view, train=low_high, smooth=Curve("", [], [], []), branches=[], valid_loss=[])
+    gutters = [plain(line).partition("┤")[0] for line in loss.losses(bare, 60, 12) if "┤" in plain(line)]
+    assert len(gutters) == len({*gutters}) == 3
+    assert {len(text) for text in gutters} == {loss.GUTTER}
 
 
 def test_the_curve_is_drawn_in_braille_and_the_validation_as_marks() -> None:

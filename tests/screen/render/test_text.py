@@ -7,11 +7,12 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render import numbers
 from nnwalk_tui.render.frame import Frame, framed
-from nnwalk_tui.render.text import Line, clean, ends, fit, fit_line, measure, merge
+from nnwalk_tui.render.text import Line, clean, ends, fit, fit_line, measure, merge, told_apart
 from tests.support.fake_views import plain
 
 sizes = st.integers(1, 240)
@@ -152,3 +153,12 @@ def test_every_meaning_has_a_style_on_every_background(colours: theme.Colours, b
         assert all(palette.style(name).color is not None for name in plain_names + hues)
     finally:
         theme.use()
+
+
+def test_names_that_are_cut_are_told_apart() -> None:
+    names = [f"layers[{at}].{what}" for at in range(3) for what in ("weight", "bias")]
+    found = told_apart([*names, "head.bias", "layer1.conv.weight"], 9)
+    assert len({*found.values()}) == len(found) == 8
+    assert all(cell_len(short) <= 9 for short in found.values())
+    assert found["head.bias"] == "head.bias"
+    assert told_apart(["head.bias", "head.weight"], 20) == {"head.bias": "head.bias", "head.weight": "head.weight"}

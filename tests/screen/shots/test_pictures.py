@@ -102,7 +102,8 @@ def test_a_picture_is_taken_without_a_terminal(tmp_path: Path, capsys: pytest.Ca
     whole, one = tmp_path / "gradients.svg", tmp_path / "one.txt"
     lines = ["step batch 2", f"screenshot {whole}", "inspect dW[2]", f"screenshot {one} tensor 80x24"]
     assert run_script(SMALL, lines, as_json=False) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == [f"saved {whole}", f"saved {one}"]
+    said = [f"saved {whole}", "inspect dW[2]: in pictures from here on", f"saved {one}"]
+    assert capsys.readouterr().out.splitlines()[1:] == said
     root = ElementTree.parse(whole).getroot()
     assert root.get("width") == str(120 * 9 + 18)
     rows = one.read_text().splitlines()
@@ -135,6 +136,7 @@ def test_looking_for_a_picture_changes_no_bit(tmp_path: Path, capsys: pytest.Cap
         ("screenshot /nowhere/a.svg", "there is no folder “/nowhere”"),
         ("quit", "“quit” needs a screen"),
         ("focus nowhere", "there is no focus “nowhere”"),
+        ("inspect W[7]", "there is no layer 7 for W[7]"),
     ],
 )
 def test_headless_a_command_of_the_screen_that_fails_is_an_error(

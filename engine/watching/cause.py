@@ -155,11 +155,16 @@ def _divided(case: Case) -> str:
     if case.op not in ("div", "reciprocal", "true-divide") or not case.given:
         return ""
     name, divisor = list(case.given.items())[-1 if case.made.event.twin is None else min(2, len(case.given) - 1)]
-    if divisor != 0:
+    if abs(divisor) >= _smallest(case.made.tensor):
         return ""
-    return (
-        f"a division by 0, whatever the learning rate: see what makes {_shown(case, name)} 0, or guard it (clamp_min)"
-    )
+    small = "0" if divisor == 0 else "next to 0"
+    shown = _shown(case, name)
+    return f"a division by {small}, whatever the learning rate: see what makes {shown} {small}, or guard it (clamp_min)"
+
+
+def _smallest(tensor: Tensor) -> float:
+    """The least number of its type by which 1 can be divided, about."""
+    return torch.finfo(tensor.dtype).tiny if tensor.is_floating_point() else 1e-38
 
 
 def _logarithm(case: Case) -> str:
@@ -217,8 +222,8 @@ def _infinities(case: Case) -> str:
 
 
 def _overflow(case: Case) -> str:
-    """All inputs are finite, and the largest is far beyond what a network needs."""
-    sizes = {
+    """All inputs are finite, and the largest, of that element where it is known, far beyond what a network needs."""
+    sizes = {name: abs(value) for name, value in case.given.items()} or {
         name: float(plain(t.detach()).abs().max())
         for name, t in case.made.inputs
         if t.numel() and t.is_floating_point()

@@ -110,7 +110,7 @@ class LossPane(Pane):
         plot = render.losses(view, width, upper, self._options)
         if upper < height - 1:
             lower = render.accuracies(view, width, height - upper - 2, self._options)
-            return [legend, *plot, _accuracies(), *lower]
+            return [legend, *plot, _accuracies(view), *lower]
         return [legend, *plot] if upper < height else plot
 
     # what the keys do
@@ -193,11 +193,8 @@ def _is_judged(view: LossView) -> bool:
     return bool(view.accuracy.x) or any(each is not None for each in view.valid_accuracy)
 
 
-def _accuracies() -> Line:
+def _accuracies(view: LossView) -> Line:
     sign = render.signs()
-    return [
-        (f" {sign.line}", "forward"),
-        (" accuracy, mean  ", "quiet"),
-        (sign.mark, "text"),
-        (" validation", "quiet"),
-    ]
+    mean: Line = [(f" {sign.line}", "forward"), (" accuracy, mean  ", "quiet")]
+    taken = any(each is not None for each in view.valid_accuracy)
+    return [*mean, (sign.mark, "text"), (" validation", "quiet")] if taken else mean

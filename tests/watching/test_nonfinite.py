@@ -79,6 +79,15 @@ def by_none(hidden: Tensor) -> Tensor:
     return hidden * counted / counted
 
 
+def by_almost_none(hidden: Tensor) -> Tensor:
+    """By 1e-44 in row 3, beside numbers that are large and do no harm in row 5."""
+    spread = torch.ones(len(hidden), 1)
+    spread[2] = 1e-44
+    size = torch.ones(len(hidden), 1)
+    size[4] = 1e36
+    return hidden * size / spread / size
+
+
 def in_place(hidden: Tensor) -> Tensor:
     """An infinity that is overwritten before the batch ends."""
     spoiled = hidden.detach().clone()
@@ -97,6 +106,7 @@ MADE: dict[str, tuple[Callable[[], Session], str, str, str, str]] = {
     "the slope of √ at 0": (lambda: session(Through(root_of_relu)), "backward", "sqrt", "", "slope of sqrt at 0"),
     "√ of less, hidden by where": (lambda: session(Through(where_root)), "forward", "sqrt", "", "negative"),
     "0/0": (lambda: session(Through(by_none)), "forward", "div", "row 3;", "division by 0"),
+    "next to 0": (lambda: session(Through(by_almost_none)), "forward", "div", "row 3;", "division by next to 0"),
     "log 0": (lambda: session(Through(torch.tanh), log_of_softmax), "loss", "log", "row", "logarithm of 0"),
     "a row that is all masked": (lambda: session(Through(all_masked)), "forward", "softmax", "row 3;", "masked"),
     "an infinity that is overwritten": (lambda: session(Through(in_place)), "forward", "mul", "", "overflow"),

@@ -286,6 +286,10 @@ async def test_a_plot_of_accuracies_is_there_only_where_there_are_accuracies() -
         for each, there in ((snapshot, True), (unjudged, False), (new, False)):
             await shown(pilot, each)
             assert ("accuracy" in app.text()) is there
+        unvalidated = msgspec.structs.replace(none, accuracy=Curve("accuracy", [1.0, 2.0], [0.2, 0.4], [0.2, 0.4]))
+        await shown(pilot, msgspec.structs.replace(snapshot, curves=unvalidated))
+        assert "accuracy" in app.text()
+        assert "validation" not in app.text()
 
 
 async def test_panes_say_how_much_they_can_show() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -49,7 +50,9 @@ def update(tape: Tape, event: Event) -> Update:
     rounding = torch.finfo(new.dtype).eps * _ROUNDINGS * max(abs(was), abs(now), abs(by_rule))
     if abs(by_rule - now) <= rounding or by_rule == now or (now != now and by_rule != by_rule):
         return Update(lines, True)
-    return Update([*lines, f"  which its rule misses by {number(abs(by_rule - now))}"], False)
+    off = abs(by_rule - now)
+    missed = f"misses by {number(off)}" if math.isfinite(off) else f"gives as {number(by_rule)} in float64"
+    return Update([*lines, f"  which its rule {missed}"], False)
 
 
 def _by_the_rule(tape: Tape, event: Event, old: Tensor, gradient: Tensor, place: int) -> float | None:

@@ -66,8 +66,9 @@ def check_moved(found: Any) -> None:
     """4 pixels cost a convolutional network half of what it knew; with global pooling next to nothing."""
     dense, conv, pooled = found["dense"], found["conv"], found["global"]
     assert dense["by4"] < conv["by4"] < 0.6 < 0.9 < conv["by0"]
-    assert pooled["by0"] == pytest.approx(pooled["by4"], abs=0.06)
-    assert conv["by6"] + 0.3 < pooled["by6"] <= pooled["by0"] < conv["by0"]
+    assert [pooled["by4"], pooled["by6"]] == pytest.approx([pooled["by0"]] * 2, abs=0.06)
+    assert conv["by6"] + 0.3 < pooled["by6"]
+    assert pooled["by0"] < conv["by0"]
 
 
 def test_what_the_lesson_convnet_says_lies_in_the_bands() -> None:

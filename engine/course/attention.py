@@ -23,6 +23,7 @@ RATE, KNOWN = 0.01, 0.95
 WIDTHS = (4, 16, 64, 256)  # of the queries and keys that are drawn to show what √d is for
 _SHOWN = (0, 5, 10, 15, 20, 30, 50, 100)
 _EXAMPLES = 9
+_FRAME = 80.0  # grey
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -256,12 +257,15 @@ def shuffle(positions: str, seed: int) -> Finding:
     order = torch.randperm(TOKENS, generator=generator)
     with torch.no_grad():
         plain, shuffled = found.model(symbols)[0], found.model(symbols[:, order])[0]
-    return Finding({"difference": float((shuffled - plain[:, order]).abs().max()), "largest": float(plain.abs().max())})
+    value = {"difference": float((shuffled - plain[:, order]).abs().max()), "largest": float(plain.abs().max())}
+    columns = ["shuffled back, they differ by up to", "largest score"]
+    return Finding(value, Table(columns, [[f"{value['difference']:.2g}", f"{value['largest']:.2g}"]]))
 
 
 def _map(weights: Tensor, caption: str) -> Picture:
-    """Weights as greys, white for 1; a cell is three pixels wide and high."""
-    grey = (255 * weights).round().to(torch.uint8).repeat_interleave(3, 0).repeat_interleave(3, 1)
+    """Weights as greys, white for 1, in a frame; a cell is three pixels wide and high, all together 28."""
+    cells = (255 * weights).round().repeat_interleave(3, 0).repeat_interleave(3, 1)
+    grey = functional.pad(cells, (2, 2, 2, 2), value=_FRAME).to(torch.uint8)
     return Picture(grey.shape[0], grey.shape[1], grey.numpy().tobytes(), caption)
 
 

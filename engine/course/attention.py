@@ -23,7 +23,7 @@ RATE, KNOWN = 0.01, 0.95
 WIDTHS = (4, 16, 64, 256)  # of the queries and keys that are drawn to show what √d is for
 _SHOWN = (0, 5, 10, 15, 20, 30, 50, 100)
 _EXAMPLES = 9
-_FRAME = 80.0  # grey
+_FRAME = 170.0  # grey
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -263,8 +263,8 @@ def shuffle(positions: str, seed: int) -> Finding:
 
 
 def _map(weights: Tensor, caption: str) -> Picture:
-    """Weights as greys, white for 1, in a frame; a cell is three pixels wide and high, all together 28."""
-    cells = (255 * weights).round().repeat_interleave(3, 0).repeat_interleave(3, 1)
+    """Roots of weights as greys, so that 1/8 is seen, in a frame: 8 cells of 3 pixels, 28 in all."""
+    cells = (255 * weights.sqrt()).round().repeat_interleave(3, 0).repeat_interleave(3, 1)
     grey = functional.pad(cells, (2, 2, 2, 2), value=_FRAME).to(torch.uint8)
     return Picture(grey.shape[0], grey.shape[1], grey.numpy().tobytes(), caption)
 

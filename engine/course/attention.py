@@ -289,7 +289,7 @@ def scale(seed: int) -> Finding:
             for keys_, pair in zip(names, pairs, strict=True)
             for name, number in zip(keys_, pair, strict=True)
         }
-    columns = ["d", "largest weight, / √d", "without", "slope, / √d", "without "]
+    columns = ["d", "largest, scaled", "largest, unscaled", "slope, scaled", "slope, unscaled"]
     return Finding(value, Table(columns, rows))
 
 

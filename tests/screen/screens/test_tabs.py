@@ -40,8 +40,11 @@ async def test_at_80_columns_every_tab_has_its_key_and_a_name_in_one_order_every
             assert "…" not in row(on)
 
 
-@pytest.mark.parametrize("size", [(72, 24), (60, 20), (40, 14)], ids=str)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("layout", "size"),
+    [*(("overview", size) for size in ((72, 24), (60, 20), (40, 14))), *((each, (60, 20)) for each in [*LAYOUTS][1:])],
+    ids=str,
+)
 async def test_where_not_all_fit_the_open_one_does_and_the_rest_are_dots(
     layout: str, size: tuple[int, int], tmp_path: Path
 ) -> None:

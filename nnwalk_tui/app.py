@@ -1,6 +1,7 @@
 """The application: keys and commands in, engine messages out to the one snapshot, frames at the terminal's pace.
 
-What is not on the first picture is imported when it is wanted.
+What is not on the first picture is imported when it is wanted. Longer than others: the parts are wired to each other
+and to Textual's events here, and nowhere else.
 """
 
 from __future__ import annotations

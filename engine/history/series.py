@@ -94,6 +94,11 @@ def _extend(held: array[float], length: int) -> None:
         held.extend([MISSING] * lacking)
 
 
+def rate_name(group: str) -> str:
+    """What the series of a group's learning rate is called."""
+    return f"learning_rate[{group}]" if group else "learning_rate"
+
+
 class BorderRates:
     """The learning rate of each group at each border, from 0; only where it changed."""
 

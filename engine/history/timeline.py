@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.history.history import History
-from engine.history.series import BorderRates, Series
+from engine.history.series import BorderRates, Series, rate_name
 from engine.history.tapes import Tapes
 from engine.history.traces import Trace
 from engine.program.copies import alike
@@ -253,8 +253,9 @@ class Timeline:
                 return
         self.loss_names += [name for name in losses if name not in self.loss_names]
         rates = {rate_name(group): rate for group, rate in result.rates.items()}
-        share = _accuracy(outcome, self.trainer.program.boundary)
-        self.series.note(iteration, {**losses, **rates, **share, **result.scores})
+        share = accuracy(outcome.output, outcome.targets, self.trainer.program.boundary)
+        known = {} if share is None else {"accuracy": share}
+        self.series.note(iteration, {**losses, **rates, **known, **result.scores})
 
     def _compare_losses(self, iteration: int, losses: dict[str, float]) -> None:
         for name, loss in losses.items():
@@ -392,16 +393,6 @@ class Timeline:
         self.rates.forget_from(border)
         self.fed = {epochs: loss for epochs, loss in self.fed.items() if epochs <= done}
         self.reached, self.finished = min(self.reached, border), min(self.finished, border)
-
-
-def rate_name(group: str) -> str:
-    """What the series of a group's learning rate is called."""
-    return f"learning_rate[{group}]" if group else "learning_rate"
-
-
-def _accuracy(outcome: Outcome, boundary: float) -> dict[str, float]:
-    share = accuracy(outcome.output, outcome.targets, boundary)
-    return {} if share is None else {"accuracy": share}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ from torch import Tensor
 from engine.errors import HistoryError
 from engine.experiments.description import Description
 from engine.history.branches import Branches
-from engine.history.timeline import Timeline, rate_name
+from engine.history.series import rate_name
+from engine.history.timeline import Timeline
 from engine.lookup.names import Ref
 from engine.lookup.place import Scalar
 from engine.lookup.scalars import Scalars, bare_loss, known, only_rate, scalars_at, validation_scalars

@@ -86,9 +86,9 @@ class Values:
                 found += [f"Z[{layer.index}]", f"A[{layer.index}]", f"dZ[{layer.index}]", f"dA[{layer.index}]"]
         for name in [*([] if self.naming.course else self.naming.layer_of), *called]:
             found += [name, f"d{name}"]
-        bare = [] if self.tape is None else ["X", *(["Y"] if "Y" in self._tape_names() else [])]
+        bare = [] if self.tape is None else ["X", *(["Y"] if "Y" in called else [])]
         gone = {f"d{name}" for name in self.naming.buffers}
-        own = {*self.naming.layer_of, *self.naming.buffers, *self._tape_names()}
+        own = {*self.naming.layer_of, *self.naming.buffers, *called}
         hidden = [f"'{name}'" for name in self.scalars if name in own]  # the bare word is the run's
         return [name for name in dict.fromkeys([*found, *self.naming.buffers, *bare, *hidden]) if name not in gone]
 

@@ -1,4 +1,7 @@
-"""The main screen: header, time line, panes, bars, and which of them has the focus."""
+"""The main screen: header, time line, panes, bars, and which of them has the focus.
+
+Longer than others, as Textual sends to one screen whatever happens to its widgets; what stands where is `places/`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Any
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.geometry import NULL_OFFSET, NULL_SPACING, Offset, Region, Size
-from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.geometry import Offset, Size
+from textual.layout import Layout
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -32,25 +35,8 @@ from nnwalk_tui.places.layouts import LAYOUTS
 from nnwalk_tui.render import graph
 from nnwalk_tui.screens.bars import HINTS, LESSON_HINTS, AnswerBox, Bar, KeysBar, TabBar
 from nnwalk_tui.screens.command_line import CommandLine, History
+from nnwalk_tui.screens.plan_layout import PlanLayout
 from nnwalk_tui.screens.too_small import TooSmall
-
-
-class PlanLayout(Layout):
-    """Places the screen's children where the plan says; the others are not on screen."""
-
-    name = "plan"
-
-    def __init__(self, screen: MainScreen) -> None:
-        self._screen = screen
-
-    def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
-        """Placements of those children that are in the plan for this size."""
-        boxes = self._screen.boxes(size)
-        return [
-            WidgetPlacement(Region(*boxes[child.id]), NULL_OFFSET, NULL_SPACING, child, order)
-            for order, child in enumerate(children)
-            if child.id in boxes
-        ]
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
@@ -72,7 +58,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def __init__(self, history: Path, names: Callable[[], list[str]]) -> None:
         super().__init__()
-        self._plan_layout = PlanLayout(self)
+        self._plan_layout = PlanLayout(self.boxes)
         self.arrangement = Arrangement()
         self._recent = [*PANE_NAMES, LESSON]
         self._page: Page | None = None  # of the lesson that is open

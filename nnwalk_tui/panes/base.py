@@ -86,6 +86,7 @@ class Pane(Widget, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self.yields_enter: Callable[[], bool] = lambda: False  # whether Enter belongs to a lesson
         self.data: Any = None
+        self.called = self.pane_title  # what the border says where a pane has no more to say there
         self._before_training = False
         self._problem = ""  # why there is nothing to show
         self._top = 0
@@ -129,7 +130,7 @@ class Pane(Widget, can_focus=True):
 
     def heading(self, width: int) -> str:
         """What the border calls the pane, `data` being known."""
-        return self.pane_title
+        return self.called
 
     def tab(self, snapshot: Snapshot) -> tuple[str, str]:
         """What its tab calls it, and in a narrow row."""
@@ -257,7 +258,7 @@ class Pane(Widget, can_focus=True):
         if not self.bordered:
             lines = [fit_line(line, width) for line in content[:height]]
             return lines + [fit_line([], width) for _ in range(height - len(lines))]
-        heading = self.pane_title if self.data is None else self.heading(width)
+        heading = self.called if self.data is None else self.heading(width)
         title = f"{self.number} {heading}".lstrip()
         status = "" if self.data is None else self.status()
         frame = Frame(title, status, *self._beyond, self.has_focus, *self._aside)

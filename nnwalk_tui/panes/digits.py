@@ -68,18 +68,21 @@ class DigitsPane(Pane):
         order = PARTITIONS[self._partition] if self.kind == "confusion" else ORDERS[self._order]
         return {"digits": self.wanted, "batch": BatchLook(self.kind, order, self._first)}
 
+    def show(self, snapshot: Snapshot | None) -> None:
+        """Called by what the examples are, which is known of digits before the first batch."""
+        called = self.called if snapshot is None else snapshot.run.examples
+        if called != self.called:
+            self.called = called
+            self.redraw()
+        super().show(snapshot)
+
     def part(self, snapshot: Snapshot) -> object | None:
-        """The batch, the picked row and neuron, and what the examples are."""
-        return None if snapshot.batch is None else (snapshot.batch, snapshot.picked, snapshot.run.examples)
+        """The batch, the picked row and neuron."""
+        return None if snapshot.batch is None else (snapshot.batch, snapshot.picked)
 
     def before_training(self, width: int) -> list[Line]:
         """Where the pictures come from."""
         return [[(" the first batch comes with the first step", "quiet")]]
-
-    def heading(self, width: int) -> str:
-        """What the examples are."""
-        of: str = self.data[2]
-        return of
 
     def status(self) -> str:
         """How many there are, how many examples are right, and what is shown in which order."""
@@ -103,7 +106,7 @@ class DigitsPane(Pane):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The pictures that fit, or the rows in view."""
-        batch, (row, neuron), _ = self.data
+        batch, (row, neuron) = self.data
         if batch.problem:
             return [[(f" {part}", "quiet")] for part in wrap(batch.problem, width - 1)]
         if self.kind == "confusion":
@@ -182,7 +185,7 @@ class DigitsPane(Pane):
         """Pick another example, or another first-layer neuron, for all panes."""
         if self.data is None or self.kind in ("confusion", "averages"):
             return
-        batch, (row, neuron), _ = self.data
+        batch, (row, neuron) = self.data
         if self.kind == "first layer":
             number = max(1, min(neuron + by, batch.total))
             self._see(number, batch)

@@ -227,3 +227,11 @@ async def test_the_border_says_which_are_in_view(tmp_path: Path) -> None:
         first, last, total = map(int, found.groups())
         assert (first, total) == (1, pane(on).data[0].size)
         assert last == on.text("digits").count("→")
+
+
+async def test_the_border_calls_the_examples_what_they_are_before_the_first_batch(tmp_path: Path) -> None:
+    async with live(tmp_path) as on:
+        await on.press("5")
+        text = on.text("digits")
+        assert "5 digits" in text
+        assert "the first batch comes with the first step" in text

@@ -14,6 +14,7 @@ from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.data_options import GIVEN, UNMOVED
 from engine.experiments.description import Description
 from engine.experiments.experiment import MODELS, Experiment
+from engine.experiments.planes import PLANES
 from engine.program.devices import choose_device
 from engine.program.program import Program
 from engine.program.script import load_script
@@ -129,7 +130,10 @@ def describe(parts: Assembly) -> Description:
 
 
 def _data(chosen: Experiment) -> str:
-    """The source of the digits, and what is altered in them."""
+    """The source of the digits or points, and what is altered in them."""
+    if chosen.data in PLANES:
+        words = [chosen.data, f"{chosen.points} points", f"noise {chosen.noise:g}"]
+        return ", ".join([*words, *([] if chosen.labels == GIVEN else [f"{chosen.labels} labels"])])
     words = [
         chosen.data if chosen.train_size is None else f"{chosen.train_size} of {chosen.data}",
         "" if chosen.labels == GIVEN else f"{chosen.labels} labels",

@@ -11,6 +11,7 @@ from engine.experiments.convolutions import POOLS
 from engine.experiments.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
 from engine.experiments.losses import LOSSES
 from engine.experiments.optimizers import OPTIMIZERS
+from engine.experiments.planes import EPOCHS, PLANES, POINTS
 from engine.experiments.schedules import SCHEDULES
 from engine.protocol.recipe import Script
 from nnwalk_tui.colours.schemes import SCHEMES
@@ -97,12 +98,18 @@ _EXPERIMENT = (
     click.option("--weight-decay", type=float, help="λ, as the optimizer defines it."),
     click.option("--schedule", help=f"Of the learning rate: {', '.join(SCHEDULES)}."),
     click.option("--batch-size", type=BatchSize(), help="Examples in a mini-batch, or all for batch gradient descent."),
-    click.option("--epochs", type=int, help="How often all examples are seen; 4."),
+    click.option("--epochs", type=int, help=f"How often all examples are seen; 4, of points {EPOCHS}."),
     click.option("--seed", type=int, help="Of parameters, order and dropout; 0."),
     click.option("--threads", type=int, help="For torch; 1. Other numbers give other bits."),
     click.option("--device", help="cpu, cuda, cuda:N, mps, or auto: the first accelerator there; cpu."),
     click.option("--init", help=f"Of the parameters: {', '.join(INITS)}."),
-    click.option("--data", help="subset (bundled), mnist (downloaded once), or a folder of IDX files."),
+    click.option(
+        "--data",
+        help=f"subset (bundled), mnist (downloaded once), a folder of IDX files; or points of the plane: "
+        f"{', '.join(PLANES)}.",
+    ),
+    click.option("--points", type=int, help=f"How many of them to train on; {POINTS}."),
+    click.option("--noise", type=float, help="Deviation of what is added to each coordinate of a point."),
     click.option("--classes", type=Numbers(), help="Only these digits, in this order: 1,7."),
     click.option("--train-size", type=int, help="Only so many training pictures, drawn by the seed."),
     click.option("--labels", help="Of the training pictures: given, random, or noisy:20%, a share of them wrong."),

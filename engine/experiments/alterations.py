@@ -14,7 +14,7 @@ from engine.experiments.experiment import Experiment
 
 
 def altered(digits: Digits, experiment: Experiment) -> Digits:
-    """The digits with an experiment's alterations.
+    """The digits, or points, with an experiment's alterations.
 
     First a sample of the training pictures is drawn, then their labels, both by one generator seeded with the
     experiment's seed; validation pictures are moved to the right, and last the pixels of all pictures scrambled.

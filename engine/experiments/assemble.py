@@ -20,6 +20,8 @@ from engine.experiments.experiment import MODELS, Experiment, n_classes, resolve
 from engine.experiments.losses import LOSSES
 from engine.experiments.models import initialise, make_loss
 from engine.experiments.optimizers import OPTIMIZERS, check_options
+from engine.experiments.planes import PLANES
+from engine.experiments.points import load_points
 from engine.experiments.recurrent import set_forget_bias
 from engine.experiments.schedules import schedule
 from engine.program.devices import choose_device, prefer_determinism
@@ -56,7 +58,7 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
     """
     experiment = _on_its_device(resolve(experiment))
     torch.set_num_threads(experiment.threads)
-    digits = altered(load_digits(experiment.data, experiment.classes, progress), experiment)
+    digits = altered(_loaded(experiment, progress), experiment)
     _check_data(experiment, digits)
     torch.manual_seed(experiment.seed)
     model: nn.Module = getattr(models, MODELS[experiment.model].made_by).of(experiment)
@@ -71,11 +73,17 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
         optimizer=_optimizer(experiment, model),
         loader=loader,
         validation=_validation(experiment, digits.valid),
-        epochs=experiment.epochs,
-        schedule=schedule(experiment.schedule, experiment.epochs * len(loader), len(loader)),
+        epochs=experiment.epochs or 0,
+        schedule=schedule(experiment.schedule, (experiment.epochs or 0) * len(loader), len(loader)),
         digits=digits,
         experiment=experiment,
     )
+
+
+def _loaded(experiment: Experiment, progress: Progress | None) -> Digits:
+    if experiment.data in PLANES:
+        return load_points(experiment.data, experiment.points or 0, experiment.noise or 0.0, experiment.seed)
+    return load_digits(experiment.data, experiment.classes, progress)
 
 
 def _on_its_device(experiment: Experiment) -> Experiment:

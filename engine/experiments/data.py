@@ -16,6 +16,7 @@ from torch.nn import functional
 from engine.errors import DataError
 from engine.experiments.download import Progress, fetch_gunzipped
 from engine.experiments.idx import SUBSET_HINT, read_idx
+from engine.experiments.planes import PLANES
 
 MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST's training partition, 0…1 (course §3.1)
 HEIGHT = WIDTH = 28
@@ -29,8 +30,8 @@ Pixels = NDArray[np.uint8]
 class Partition:
     """A part of a data set, in the data set's order.
 
-    images: float32 (N, 1, 28, 28), normalised; labels: int64 (N), index of the class; indices: int64 (N), positions
-    in the unfiltered partition, counted from 1.
+    images: float32 (N, 1, 28, 28), normalised, or of points of the plane (N, 2); labels: int64 (N), index of the class;
+    indices: int64 (N), positions in the unfiltered partition, counted from 1.
     """
 
     images: Tensor
@@ -40,13 +41,13 @@ class Partition:
 
 @dataclass(frozen=True)
 class Digits:
-    """Handwritten digits for training and for validation; `classes` names the classes by index."""
+    """Handwritten digits, or points, for training and for validation; `classes` names the classes by index."""
 
     name: str
     train: Partition
     valid: Partition
     classes: tuple[str, ...]
-    mean: float = MEAN
+    mean: float | None = MEAN  # of the pixels; None of points
     std: float = STD
 
 
@@ -171,7 +172,7 @@ def folder_of(source: str) -> Path:
     if not folder.is_dir():
         raise DataError(
             f"there is no data set or folder “{source}”",
-            "--data takes subset (bundled), mnist (fetched), or a folder of IDX files",
+            f"--data takes subset (bundled), mnist (fetched), {', '.join(PLANES)}, or a folder of IDX files",
         )
     return folder
 

@@ -19,6 +19,7 @@ from engine.experiments.convolutions import Convolutions
 from engine.experiments.data_options import GIVEN, MOST_MOVED, UNMOVED, widest_shift, wrong_share
 from engine.experiments.losses import LOSSES
 from engine.experiments.optimizers import OPTIMIZERS, check_options
+from engine.experiments.planes import BATCH, EPOCHS, MOST_POINTS, PLANES, POINTS
 from engine.experiments.schedules import SCHEDULES
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky-relu", "linear")
@@ -35,6 +36,7 @@ INITS = {  # of models.INITIALISATIONS
 SIDE = 28  # pixels of a picture, each way
 PIXELS = SIDE * SIDE
 DIGITS = 10
+DIGITS_EPOCHS = 4  # where nothing is said
 WHOLE_SET = 0  # as a batch size
 MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
 _MOST_SIZES = 200  # of layers
@@ -105,14 +107,16 @@ class Experiment(msgspec.Struct, frozen=True):
     momentum: float | None = None  # None: the optimizer's own, if it has any
     weight_decay: float | None = None
     batch_size: int | None = None  # WHOLE_SET: all training examples in one batch
-    epochs: int = 4
+    epochs: int | None = None
     seed: int = 0
     threads: int = 1
     init: str | None = None  # of INITS
-    data: str = "subset"  # or "mnist", or a folder of IDX files
+    data: str = "subset"  # or "mnist", a set of points of planes.PLANES, or a folder of IDX files
     classes: tuple[int, ...] | None = None  # None: all ten digits
     train_size: int | None = None  # training pictures, drawn by the seed; None: all there are
     labels: str = GIVEN  # or "random", or "noisy:20%": of the training pictures
+    points: int | None = None  # of a set of points, for training; None: there are none, or the usual number
+    noise: float | None = None  # added to them: its deviation
     augment: str = UNMOVED  # or "shift:2": each training picture moved anew in each epoch, up to so many pixels
     scramble: int | None = None  # a seed: the pixels of all pictures in one other order
     valid_shift: int = 0  # pixels that the validation pictures are moved to the right
@@ -143,19 +147,23 @@ def resolve(experiment: Experiment) -> Experiment:
     """
     _check_names(experiment)
     model, optimizer = MODELS[experiment.model], OPTIMIZERS[experiment.optimizer]
-    rate = model.learning_rate if optimizer.name == "sgd" else None
+    plane = PLANES.get(experiment.data)
+    rate = model.learning_rate if optimizer.name == "sgd" and plane is None else None
     whole = msgspec.structs.replace(
         experiment,
         learning_rate=_given(experiment.learning_rate, _given(rate, optimizer.learning_rate)),
         weight_decay=_given(experiment.weight_decay, optimizer.weight_decay),
-        batch_size=_given(experiment.batch_size, model.batch_size),
+        batch_size=_given(experiment.batch_size, BATCH if plane else model.batch_size),
+        epochs=_given(experiment.epochs, EPOCHS if plane else DIGITS_EPOCHS),
+        points=_given(experiment.points, POINTS if plane else None),
+        noise=_given(experiment.noise, plane.noise if plane else None),
         init=_given(experiment.init, model.init),
         activation=_given(experiment.activation, model.activation),
-        classes=_given(experiment.classes, model.classes),
+        classes=_given(experiment.classes, None if plane else model.classes),
     )
     whole = _with_convolutions(_with_output(msgspec.structs.replace(whole, layers=_layers(whole))))
     _check_numbers(whole)
-    _check_data_options(whole)
+    (_check_points if plane else _check_data_options)(whole)
     _check_shapes(whole)
     check_options(optimizer, whole.momentum, whole.weight_decay)
     return whole
@@ -171,6 +179,8 @@ def check(experiment: Experiment) -> None:
 
 def n_classes(experiment: Experiment) -> int:
     """How many classes the labels have."""
+    if experiment.data in PLANES:
+        return PLANES[experiment.data].classes
     return DIGITS if experiment.classes is None else len(experiment.classes)
 
 
@@ -180,7 +190,10 @@ def _given(value: _T | None, default: _T) -> _T:
 
 def _layers(experiment: Experiment) -> tuple[int, ...] | None:
     sizes = MODELS[experiment.model].layers
-    return experiment.layers if sizes is None or experiment.layers is not None else sizes(n_classes(experiment))
+    if sizes is None or experiment.layers is not None:
+        return experiment.layers
+    usual = sizes(n_classes(experiment))
+    return (2, *usual[1:]) if experiment.data in PLANES else usual
 
 
 def _with_output(experiment: Experiment) -> Experiment:
@@ -246,8 +259,9 @@ def _check_numbers(experiment: Experiment) -> None:
     _require(decay >= 0 and math.isfinite(decay), f"the weight decay {decay:g} is negative", "0.0001 is usual")
     size = experiment.batch_size or 0
     _require(size >= 0, f"the batch size {size} is negative", f"use 64, or {WHOLE_SET} for all examples in one batch")
-    _require(experiment.epochs >= 1, f"{experiment.epochs} epochs train nothing", "use a number from 1")
-    _require(experiment.epochs <= MOST_EPOCHS, f"{experiment.epochs} epochs are too many", f"use 1 to {MOST_EPOCHS}")
+    epochs = experiment.epochs or 0
+    _require(epochs >= 1, f"{epochs} epochs train nothing", "use a number from 1")
+    _require(epochs <= MOST_EPOCHS, f"{epochs} epochs are too many", f"use 1 to {MOST_EPOCHS}")
     _require(
         experiment.threads <= MOST_THREADS,
         f"{experiment.threads} threads are too many",
@@ -258,7 +272,37 @@ def _check_numbers(experiment: Experiment) -> None:
     _require(0 <= experiment.dropout < 1, f"the dropout {experiment.dropout:g} is not in 0 … 1", "use for example 0.2")
 
 
+def _check_points(experiment: Experiment) -> None:
+    name, count, noise, sizes = experiment.data, experiment.points or 0, experiment.noise or 0.0, experiment.layers
+    _require(
+        MODELS[experiment.model].takes == "pixels",
+        f"{_article(experiment.model)} takes pictures, and {name} has points (N × 2)",
+        "use the mlp or the neuron",
+    )
+    _require(
+        not sizes or sizes[0] == 2,
+        f"layers {_shape(sizes)} take (N × {sizes and sizes[0]}) but the points of {name} give (N × 2)",
+        "let the first layer size be 2",
+    )
+    fewest = PLANES[name].classes
+    _require(
+        fewest <= count <= MOST_POINTS, f"{count} points are too few or too many", f"use {fewest} to {MOST_POINTS:,}"
+    )
+    _require(noise >= 0 and math.isfinite(noise), f"the noise {noise:g} is not from 0 on", "use for example 0.1")
+    for option, usual in (("classes", None), ("train_size", None), ("scramble", None), ("valid_shift", 0)):
+        words = option.replace("_", "-")
+        _require(getattr(experiment, option) == usual, f"{words} is of pictures, and {name} has points", "leave it out")
+    _require(experiment.augment == UNMOVED, f"augment is of pictures, and {name} has points", "leave it out")
+    wrong_share(experiment.labels)
+
+
 def _check_data_options(experiment: Experiment) -> None:
+    for option in ("points", "noise"):
+        _require(
+            getattr(experiment, option) is None,
+            f"{option} is of points of the plane, and {experiment.data} has pictures",
+            f"leave it out, or use --data {', '.join(PLANES)}",
+        )
     size, order = experiment.train_size, experiment.scramble
     _require(size is None or size >= 1, f"{size} training pictures teach nothing", "use a number from 1")
     _require(order is None or 0 <= order < 2**63, f"the scramble seed {order} is out of range", "use 0 to 2⁶³ − 1")
@@ -384,6 +428,9 @@ def _check_loss(experiment: Experiment) -> None:
 
 
 def _sizes_cure(experiment: Experiment) -> str:
+    if experiment.data in PLANES and MODELS[experiment.model].single:
+        two = [name for name, plane in PLANES.items() if plane.classes == 2]
+        return f"a {experiment.model} tells two classes apart: use the data {', '.join(two)}, or the mlp"
     if MODELS[experiment.model].single:
         return f"a {experiment.model} tells two classes apart: name two, like 1,7, or use the mlp"
     sizes = (*(experiment.layers or ())[:-1], n_classes(experiment))

@@ -40,7 +40,18 @@ images, labels = read("train-images-idx3-ubyte", 3), read("train-labels-idx1-uby
 {classes}
 X = torch.from_numpy(images.astype(np.float32)).unsqueeze(1).div_(255).sub_({mean}).div_({std})
 labels = torch.from_numpy(labels.astype(np.int64))
-{altered}X = X{flatten}{there}
+"""
+
+POINTS = """
+{drawn}
+
+
+draws = torch.Generator().manual_seed({seed})
+X, labels = {name}({points}, draws)
+X = X + {noise!r} * torch.randn(X.shape, generator=draws)
+"""
+
+EXAMPLES = """{altered}X = X{flatten}{there}
 Y = {targets}{there}
 """
 

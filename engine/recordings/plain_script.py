@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,8 @@ from engine.experiments.data import MEAN, STD, folder_of
 from engine.experiments.data_options import RANDOM, widest_shift, wrong_share
 from engine.experiments.experiment import MODELS, SIDE, WHOLE_SET, Experiment, convolutions, n_classes
 from engine.experiments.losses import LOSSES
+from engine.experiments.planes import PLANES
+from engine.experiments.points import SETS
 from engine.program.program import Supervised, needs_closure
 from engine.protocol.recipe import Script
 from engine.recordings import plain_parts as parts
@@ -61,27 +64,44 @@ def _of_experiment(experiment: Experiment) -> str:
 
 
 def _data(experiment: Experiment) -> str:
+    there = _there(experiment)
+    made = _points(experiment) if experiment.data in PLANES else _digits(experiment)
+    flatten = {"pixels": ".flatten(1)", "rows": ".squeeze(1)"}.get(MODELS[experiment.model].takes, "")
+    return made + parts.EXAMPLES.format(
+        altered=_altered(experiment), flatten=flatten, targets=_targets(experiment), there=there
+    )
+
+
+def _targets(experiment: Experiment) -> str:
+    if LOSSES[str(experiment.loss)].class_indices:
+        return "labels"
+    if experiment.layers and experiment.layers[-1] == 1:
+        return "labels.unsqueeze(1).float()"
+    return f"nn.functional.one_hot(labels, {n_classes(experiment)}).float()"
+
+
+def _points(experiment: Experiment) -> str:
+    return parts.POINTS.format(
+        drawn=inspect.getsource(SETS[experiment.data]).strip(),
+        name=experiment.data,
+        seed=experiment.seed,
+        points=experiment.points,
+        noise=experiment.noise,
+    )
+
+
+def _digits(experiment: Experiment) -> str:
     kept = experiment.classes
     classes = f"""
         kept = np.isin(labels, {kept})
         images, labels = images[kept], labels[kept]
         labels = np.array([{kept}.index(label) for label in labels])
         """
-    if LOSSES[str(experiment.loss)].class_indices:
-        targets = "labels"
-    elif experiment.layers and experiment.layers[-1] == 1:
-        targets = "labels.unsqueeze(1).float()"
-    else:
-        targets = f"nn.functional.one_hot(labels, {n_classes(experiment)}).float()"
     return parts.DIGITS.format(
         folder=str(folder_of(experiment.data).resolve()),
         classes=dedent(classes).strip() if kept else "",
         mean=MEAN,
         std=STD,
-        altered=_altered(experiment),
-        flatten={"pixels": ".flatten(1)", "rows": ".squeeze(1)"}.get(MODELS[experiment.model].takes, ""),
-        targets=targets,
-        there=_there(experiment),
     )
 
 

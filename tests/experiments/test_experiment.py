@@ -55,6 +55,7 @@ def test_the_defaults_of_the_neuron_are_the_courses() -> None:
         learning_rate=0.01,
         weight_decay=0.0,
         batch_size=WHOLE_SET,
+        epochs=4,
         init="small-normal",
         classes=(1, 7),
     )

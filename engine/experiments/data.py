@@ -149,7 +149,7 @@ class Batches(Iterator[tuple[Tensor, Tensor]]):
     @property
     def indices(self) -> Tensor:
         """The numbers in the data set, from 1, of the batch that came last; none before the first."""
-        return self._loader.indices[self._rows]
+        return self._loader.indices.index_select(0, self._rows)
 
 
 def _checked_classes(classes: Sequence[int]) -> tuple[int, ...]:

@@ -78,6 +78,8 @@ class History:
 
     def nearest(self, iteration: int) -> State:
         """The latest state held at or before an iteration."""
+        if (exact := self.at(iteration)) is not None:
+            return exact
         held = (i for i in (*self._checkpoints, *self._recent) if i <= iteration)
         found = self.at(max(held))
         assert found is not None

@@ -25,7 +25,7 @@ from engine.protocol.positions import Position, Status
 from engine.tape.naming import Naming
 from engine.tape.tape import Event, Tape
 from engine.training.calendar import Calendar
-from engine.training.state import State, digest
+from engine.training.state import State, digest, loose_in
 from engine.training.trainer import Trainer
 
 Report = Callable[[str], Callable[[int, int], None]]
@@ -268,8 +268,9 @@ class Moment:
 
     def digest(self) -> str:
         """SHA-256 of parameters, buffers and optimizer state."""
+        modules, loose = self.trainer.modules, loose_in(self.trainer.modules, self.trainer.optimizers)
         held = self.timeline.history.at(self.iteration) if self.event is None else None
         if held is not None:
             states = {name: saved.state for name, saved in held.optimizers.items()}
-            return digest(self.trainer.modules, held.tensors, states)
-        return digest(self.trainer.modules, self.values.tensors(), self.values.optimizer_states())
+            return digest(modules, held.tensors, states, loose)
+        return digest(modules, self.values.tensors(), self.values.optimizer_states(), loose)

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor, nn
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
+_ATOMS = frozenset((bool, int, float, complex, str, bytes, type(None)))
 MOST_COPIED = 2**20  # elements of one list, array or tensor: what is larger is a data set, not a state
 
 
 def copied(item: Any) -> Any:
     """A copy of tensors and arrays, and of lists, tuples, dicts and deques of them; else the same."""
+    if type(item) in _ATOMS:
+        return item
     if isinstance(item, Tensor):
         return item.detach().clone()
     if isinstance(item, np.ndarray):

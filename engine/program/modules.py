@@ -104,9 +104,9 @@ class Found:
         keys, values = self._members()
         return keys == self._keys and [*map(id, values)] == self._ids
 
-    def _members(self) -> tuple[list[tuple[str, ...]], list[Any]]:
+    def _members(self) -> tuple[list[Any], list[Any]]:
         members = [*chain.from_iterable(map(_MEMBERS, self.modules.values()))]
-        return [*map(tuple, members)], [*chain.from_iterable(map(_VALUES, members))]
+        return [*map(len, members), *chain.from_iterable(members)], [*chain.from_iterable(map(_VALUES, members))]
 
 
 _MEMBERS = attrgetter("_parameters", "_buffers", "_modules")

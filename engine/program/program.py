@@ -84,9 +84,8 @@ class Program:
         """Above which one output an example means class 1."""
         return 0.5
 
-    @property
-    def keeps_gradients(self) -> bool:
-        """Whether a batch may go on with the gradients that the one before left."""
+    def keeps_gradients(self, parameters: Iterable[Tensor]) -> bool:
+        """Whether a batch may go on with the gradients that the one before left in some of these, the program's own."""
         return True
 
     def zero_grad(self) -> None:
@@ -166,13 +165,12 @@ class Supervised(Program):
         logits = isinstance(loss, nn.BCEWithLogitsLoss) or loss is functional.binary_cross_entropy_with_logits
         return 0.0 if logits else 0.5
 
-    @property
-    def keeps_gradients(self) -> bool:
+    def keeps_gradients(self, parameters: Iterable[Tensor]) -> bool:
         """Only an optimizer with a zero_grad of its own, or one that leaves parameters out, lets any stay."""
         if type(self.optimizer).zero_grad is not Optimizer.zero_grad:
             return True
         cleared = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
-        return any(id(parameter) not in cleared and parameter.requires_grad for parameter in self.modules.parameters())
+        return any(id(parameter) not in cleared and parameter.requires_grad for parameter in parameters)
 
     def zero_grad(self) -> None:
         """Drop the gradients of the batch before."""

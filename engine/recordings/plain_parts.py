@@ -282,6 +282,10 @@ def digest():
         sha.update(prefix.encode())
         parameters = [p for group in each.param_groups for p in group["params"]]
         for index, parameter in enumerate(parameters):
+            if id(parameter) not in seen:  # it is no module's
+                feed(str(index), parameter)
+            seen.add(id(parameter))
+        for index, parameter in enumerate(parameters):
             for key, item in sorted(each.state.get(parameter, {{}}).items()):
                 feed(f"{{index}}.{{key}}", item)
     return sha.hexdigest()

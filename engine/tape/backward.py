@@ -110,7 +110,8 @@ class Pass:
         self._graph = graph
         edges = list(graph.arrivals)
         self._edges = {edge: place for place, edge in enumerate(edges)}
-        handles = [self._watch(node, apart) for node in graph.following if (apart := self._meeting_others(node))]
+        crowded = {edge for edge, count in graph.arrivals.items() if count > 1}
+        handles = [self._watch(node, apart) for node, apart in _meeting(graph, crowded)]
         tensors, gradients, keep, *_ = call
         try:
             found = engine(
@@ -132,12 +133,6 @@ class Pass:
             for places in self._sent.values():
                 places.update((edge, place + shift) for edge, place in places.items() if place is not None)
         self._fill(graph)
-
-    def _meeting_others(self, node: Any) -> list[int]:
-        """The next edges at which what is captured is not what this node sent."""
-        arrivals, edges = self._graph.arrivals, self._graph.following[node]  # type: ignore[union-attr]
-        found = [place for place, edge in enumerate(edges) if edge[0] is not None and arrivals[edge] > 1]
-        return list(range(len(edges))) if is_function(node) else found
 
     def _watch(self, node: Any, apart: list[int]) -> Any:
         key = id(node)  # of a node that the graph holds: a hook that held it would keep it for ever
@@ -221,6 +216,15 @@ class Pass:
 
     def _places(self, node: Any) -> tuple[int | None, ...]:
         return tuple(self._edges.get((node, index)) for index in range(len(node._input_metadata)))
+
+
+def _meeting(graph: Graph, crowded: set[tuple[Any, int]]) -> Iterator[tuple[Any, list[int]]]:
+    """Nodes with those next edges at which what is captured is not what the node sent; `crowded` get from several."""
+    for node, edges in graph.following.items():
+        if is_function(node):
+            yield node, list(range(len(edges)))
+        elif not crowded.isdisjoint(edges):
+            yield node, [place for place, edge in enumerate(edges) if edge in crowded]
 
 
 def is_function(node: Any) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from engine.tape.tracked import Tracked
 
+_made = tuple.__new__  # as OpRow(…), without the call of Python that a named tuple makes first
 _FRESH = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 
 
@@ -105,7 +106,8 @@ class Log(TorchDispatchMode):
         place = None if info.folded and not info.detach else users_place(frame, self.base)
         if not info.view and not info.written and isinstance(out, Tensor):
             self.bytes += out.nbytes if out.layout is torch.strided else 0
-        row = OpRow(info, args, kwargs, out, self.path, self.phase, place, sequence_now(), torch.is_grad_enabled())
+        graph = torch.is_grad_enabled()
+        row = _made(OpRow, (info, args, kwargs, out, self.path, self.phase, place, sequence_now(), graph))
         if self.phase is Phase.BETWEEN:
             self._put_between(row, frame)
         else:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
+from torch.autograd.profiler import record_function
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from engine.program.copies import copied
 from engine.program.modules import Modules
 from engine.protocol.positions import Phase
 from engine.tape.backward import Graph, Pass, quick
@@ -29,7 +32,7 @@ from engine.tape.naming import Naming
 from engine.tape.raw import Entered, Left, OpRow, Stepped, Version, caller, users_place
 from engine.tape.sources import file_and_line, line_of, users_frames, variable_of
 from engine.tape.tape import Tape
-from engine.tape.tracked import Tracked, copied
+from engine.tape.tracked import Tracked
 from engine.usual_errors import WRITTEN, changed_shape, is_in_place
 
 
@@ -61,7 +64,7 @@ class Onlooker:
         self._stepping: list[Any] = []
         self._habits: Habits = naming.habits
         self._builder = Builder(naming, self._tracked, self._log, budget, wanted)
-        self._undo = contextlib.ExitStack()
+        self._undo: list[Callable[[], object]] = []  # the last first
 
     # ── the batch comes in ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -75,15 +78,16 @@ class Onlooker:
         self._habits.begin()
         self._log.rows.extend(self._tracked.carried_over())
         self._log.base = caller()
-        undo = self._undo
-        for handle in (
-            register_module_forward_pre_hook(self._enter_module),
-            register_module_forward_hook(self._leave_module),
-            register_optimizer_step_pre_hook(self._before_step),
-            register_optimizer_step_post_hook(self._after_step),
-        ):
-            undo.callback(handle.remove)
+        self._undo += [
+            register_module_forward_pre_hook(self._enter_module).remove,
+            register_module_forward_hook(self._leave_module).remove,
+            register_optimizer_step_pre_hook(self._before_step).remove,
+            register_optimizer_step_post_hook(self._after_step).remove,
+        ]
         self._replace(torch.autograd, "_engine_run_backward", self._run_backward)
+        self._replace(torch.autograd, "_make_grads", self._unseen)  # a pass's first gradient
+        for name in ("__enter__", "__exit__"):  # marks for a profiler, around every optimizer's step
+            self._replace(record_function, name, self._unseen)
         for owner in (*self._optimizers, *self._roots):  # of these only: a change of the class costs every other one
             self._replace_own(owner, "zero_grad", self._zero_grad)
         self._replace(GradScaler, "unscale_", self._unscale)
@@ -95,7 +99,8 @@ class Onlooker:
         if isinstance(error[1], RuntimeError) and is_in_place(error[1]):
             self._note_writes(error[1])
         self._log.base = None  # a frame, which would hold this tape
-        self._undo.close()
+        while self._undo:
+            self._undo.pop()()
 
     def _note_writes(self, error: RuntimeError) -> None:
         """Add to an error of a backward pass what was written in place, of the shape that it tells."""
@@ -116,7 +121,7 @@ class Onlooker:
             return instead(original, *args, **kwargs)
 
         setattr(owner, name, replacement)
-        self._undo.callback(setattr, owner, name, original)
+        self._undo.append(partial(setattr, owner, name, original))
 
     def _replace_own(self, owner: Any, name: str, instead: Callable[..., Any]) -> None:
         original, own = getattr(owner, name), owner.__dict__.get(name)
@@ -126,17 +131,16 @@ class Onlooker:
 
         owner.__dict__[name] = replacement
         if own is None:
-            self._undo.callback(owner.__dict__.pop, name)
+            self._undo.append(partial(owner.__dict__.pop, name))
         else:
-            self._undo.callback(owner.__dict__.__setitem__, name, own)
+            self._undo.append(partial(owner.__dict__.__setitem__, name, own))
 
-    @contextlib.contextmanager
-    def _asleep(self) -> Iterator[None]:
-        was = self._log.sleep()
+    def _unseen(self, original: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        was_awake = self._log.sleep()
         try:
-            yield
+            return original(*args, **options)
         finally:
-            if was:
+            if was_awake:
                 self._log.wake()
 
     # ── modules ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,16 +198,15 @@ class Onlooker:
             self._habits.reentrant |= self._passing
             self._note_pass_from_nothing(roots)
             return engine(tensors, *call, **options)
-        if self._log.rows and isinstance(self._log.rows[-1], OpRow) and self._log.rows[-1].info.aten == "ones_like":
-            self._log.rows.pop()  # the engine's first gradient
         self._log.end_between()
-        self._passing = True
+        self._passing, was_awake = True, self._log.sleep()
         try:
-            with self._asleep():
-                self._pass(engine, roots, (tensors, *call), options)
+            self._pass(engine, roots, (tensors, *call), options)
         finally:
             self._passing = False
             self._log.phase = Phase.BETWEEN
+            if was_awake:
+                self._log.wake()
         return None
 
     def _note_pass_from_nothing(self, roots: list[Tensor]) -> None:
@@ -233,8 +236,10 @@ class Onlooker:
     def _may_be_quick(self) -> bool:
         if self._habits.careful or 2 * self._log.bytes > self._budget:
             return False
-        rows = (row for row in self._log.rows if type(row) is OpRow)
-        return not any(row.out._backward_hooks for row in rows if isinstance(row.out, Tensor))
+        for row in self._log.rows:
+            if type(row) is OpRow and isinstance(row.out, Tensor) and row.out._backward_hooks:
+                return False
+        return True
 
     def _carefully(self, passed: Pass, graph: Graph, run: Callable[[], Any]) -> None:
         leaves = [(name, leaf) for name, leaf in self._tracked.leaves() if leaf.requires_grad]
@@ -312,7 +317,7 @@ class Onlooker:
         self._habits.before_step(optimizer, tracked)
         tracked.prepare(optimizer)
         place = users_place(caller(1), log.base)
-        groups = [copied({k: v for k, v in group.items() if k != "params"}) for group in optimizer.param_groups]
+        groups = [{k: copied(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         stepped = Stepped(tracked.optimizer_name(optimizer), type(optimizer).__name__.lower(), [], groups, place)
         self._stepping.append((stepped, log.sleep()))
         if closure is None:

@@ -24,6 +24,7 @@ Place = tuple[CodeType, int]  # the user's code object and its last instruction:
 class AtenOp(NamedTuple):
     """What is to be known about an operator, looked up once."""
 
+    overload: Any
     aten: str
     operation: Operation
     folded: bool
@@ -102,12 +103,12 @@ class Between:
     parameters: list[str] = field(default_factory=list)
 
 
-_OPS: dict[Any, AtenOp] = {}
+_OPS: dict[int, AtenOp] = {}  # by the overload's id: its own hash is a call of Python
 
 
 def describe(func: Any) -> AtenOp:
     """The row of the table for an aten overload."""
-    info = _OPS.get(func)
+    info = _OPS.get(id(func))
     if info is None:
         library, _, aten = func._schema.name.partition("::")
         arguments = enumerate(func._schema.arguments)
@@ -120,7 +121,9 @@ def describe(func: Any) -> AtenOp:
             )
         parameters = tuple((a.name, a.default_value) for a in func._schema.arguments)
         folded, view, skipped = aten in FOLDED, aten in VIEWS, library == "profiler"
-        info = _OPS[func] = AtenOp(aten, operation(aten), folded, view, written, aten == "detach", skipped, parameters)
+        named = operation(aten)
+        info = AtenOp(func, aten, named, folded, view, written, aten == "detach", skipped, parameters)
+        _OPS[id(func)] = info
     return info
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.random.mtrand import get_bit_generator
 from torch import Tensor
 
+_TWISTER = 4 * (624 + 1)  # bytes of a Mersenne twister: its key and where it stands in it
 
-@dataclass(frozen=True)
-class RandomState:
+
+class RandomState(NamedTuple):
     """The state of every generator that a batch may draw from; `devices` those of accelerators in use."""
 
     torch_state: Tensor
@@ -29,7 +31,7 @@ class RandomState:
         return cls(
             torch.get_rng_state(),
             random.getstate(),
-            np.random.get_state(),
+            _numpy_now(),
             None if generator is None else generator.get_state(),
             tuple(_device_states()),
         )
@@ -61,6 +63,23 @@ class RandomState:
         return [name for name, same in pairs.items() if not same]
 
 
+class _NumPy:
+    """NumPy's state as taken last: to take it costs as much as ten operations, to see that it has not moved little."""
+
+    raw = b""
+    state: Any = None
+
+
+def _numpy_now() -> Any:
+    generator = get_bit_generator()
+    if not isinstance(generator, np.random.MT19937):
+        return np.random.get_state()
+    raw = ctypes.string_at(generator.ctypes.state_address, _TWISTER)
+    if raw != _NumPy.raw or _NumPy.state[3]:  # a second normal number, kept for later, is taken without a move
+        _NumPy.raw, _NumPy.state = raw, np.random.get_state()
+    return _NumPy.state
+
+
 def _device_states() -> list[tuple[str, Tensor]]:
     """Of each accelerator that this process has used, its generator's state."""
     found = []
@@ -80,9 +99,10 @@ def _set_device_state(device: torch.device, state: Tensor) -> None:
 
 def _numpy_equal(one: Any, other: Any) -> bool:
     """As `np.array_equal` of each part, in a tenth of the time."""
-    return (one[0], *one[2:]) == (other[0], *other[2:]) and np.asarray(one[1]).tobytes() == np.asarray(
-        other[1]
-    ).tobytes()
+    if one is other:
+        return True
+    alike = (one[0], *one[2:]) == (other[0], *other[2:])
+    return alike and np.asarray(one[1]).tobytes() == np.asarray(other[1]).tobytes()
 
 
 def _equal(one: Tensor | None, other: Tensor | None) -> bool:

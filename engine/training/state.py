@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -23,8 +22,7 @@ _WITH_HOLES = 1.12
 _REST = 8192  # bytes of a state that are not in tensors
 
 
-@dataclass(frozen=True)
-class OptimizerState:
+class OptimizerState(NamedTuple):
     """An optimizer's state by its parameters' index, empty where there is none yet (it is created lazily), and groups.
 
     `of` is the optimizer itself, since an edit may replace it.
@@ -35,8 +33,7 @@ class OptimizerState:
     groups: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """A run between two batches: epoch and batch done, tensors, optimizers, random states, modes.
 
     `tensors` holds parameters, then buffers, by full name; `empty` the buffers that are None; `gradients` those that
@@ -218,13 +215,17 @@ def size_of(tensors: int) -> int:
 
 
 def digest(
-    modules: Modules | nn.Module, tensors: Mapping[str, Tensor], optimizers: Mapping[str, Mapping[int, Any]]
+    modules: Modules | nn.Module,
+    tensors: Mapping[str, Tensor],
+    optimizers: Mapping[str, Mapping[int, Any]],
+    loose: Mapping[str, Mapping[int, str]] | None = None,
 ) -> str:
-    """SHA-256 over parameters, buffers and optimizer state.
+    """SHA-256 over parameters, buffers and optimizer state. `loose`: the parameters of no module, as by `loose_in`.
 
     Of each: name, dtype, shape and contiguous bytes; parameters in `named_parameters` order, then `named_buffers`
     (those not saved with the model too), then the optimizer's state by parameter index and sorted key. Of several
-    modules or optimizers: in the order of their names, each name before its own. No hyper-parameters, no random state.
+    modules or optimizers: in the order of their names, each name before its own. A parameter of no module comes before
+    the state of the first optimizer that has it, by its index there. No hyper-parameters, no random state.
     Where a tensor lives makes no difference. Raises ModelError for one on the meta device.
     """
     modules, sha = Modules.of(modules), hashlib.sha256()
@@ -239,10 +240,28 @@ def digest(
     for optimizer in sorted(optimizers):
         if optimizer:
             sha.update(optimizer.encode())
+        for index, name in sorted((loose or {}).get(optimizer, {}).items()):
+            _feed(sha, str(index), tensors[name])
         for index in sorted(optimizers[optimizer]):
             for key in sorted(optimizers[optimizer][index]):
                 _feed(sha, f"{index}.{key}", optimizers[optimizer][index][key])
     return sha.hexdigest()
+
+
+def loose_in(modules: Modules, optimizers: Mapping[str, Optimizer]) -> dict[str, dict[int, str]]:
+    """Names of the parameters that no module holds, by the first optimizer, in the order of names, that has each.
+
+    Of each optimizer, by the parameter's index in it.
+    """
+    waiting = {id(parameter): name for name, parameter in modules.loose.items()}
+    return {
+        name: {
+            index: waiting.pop(id(parameter))
+            for index, parameter in enumerate(optimizer_parameters(optimizers[name]))
+            if id(parameter) in waiting
+        }
+        for name in sorted(optimizers)
+    }
 
 
 def _feed(sha: Any, name: str, item: Any) -> None:

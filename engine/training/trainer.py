@@ -242,7 +242,8 @@ class Trainer:
     def capture(self) -> State:
         """A copy of everything, at the border between two batches."""
         parts = self.modules.found()
-        taken = states.capture_all(self._memory, parts, self.optimizers, self.program.keeps_gradients)
+        carried = self.program.keeps_gradients(parts.parameters.values())
+        taken = states.capture_all(self._memory, parts, self.optimizers, carried)
         held = self._surroundings.capture()
         self._captured_random = RandomState.capture(self.generator).unless_same(self._captured_random)
         return State(

@@ -21,7 +21,7 @@ from engine.program.returned import program_of
 from engine.program.surroundings import Surroundings
 from engine.protocol.positions import Unit
 from engine.session import Session
-from engine.training.state import digest
+from engine.training.state import digest, loose_in
 
 
 def rows(n: int = 24) -> TensorDataset:
@@ -313,6 +313,23 @@ def test_modules_and_optimizers_are_digested_in_the_order_of_their_names() -> No
     assert forward == digest(Modules({"b": other, "a": one}), tensors, {})
     swapped = {name: tensors[("b" if name[0] == "a" else "a") + name[1:]] for name in tensors}
     assert forward != digest(Modules({"a": other, "b": one}), swapped, {})
+
+
+def test_a_digest_covers_what_is_trained_and_no_module_s() -> None:
+    scale, model = torch.ones(3, requires_grad=True), nn.Linear(3, 3)
+    first, second = torch.optim.SGD([*model.parameters(), scale], 0.1), torch.optim.SGD([scale], 0.1)
+
+    def step(batch: Tensor) -> None:
+        model(batch * scale)
+
+    program = Program(Modules.of(model), {"b": second, "a": first}, [torch.ones(2, 3)], step)
+    session = Session.of(program)
+    assert loose_in(program.modules, program.optimizers) == {"a": {2: "scale"}, "b": {}}
+    digests = [session.digest()]
+    for number in (2, 1):
+        assert not session.do(f"set scale[1] {number}").error
+        digests.append(session.digest())
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_a_compiled_model_runs_eagerly_and_that_is_said() -> None:

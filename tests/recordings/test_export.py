@@ -74,12 +74,13 @@ def test_an_exported_script_needs_nothing_of_this_program(tmp_path: Path) -> Non
     assert printed_by_plain_python(exported(session, tmp_path)) == session.digest()
 
 
+@pytest.mark.parametrize("function", ["autoencoder", "listed"])
 def test_the_script_of_a_user_s_model_ends_in_the_same_digest(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    function: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "their_models.py"
     path.write_text(MODELS)
-    session = open_script(Script(str(path), "autoencoder", 2))
+    session = open_script(Script(str(path), function, 2))
     session.do("goto 2:2")
     assert printed_here(exported(session, tmp_path), capsys) == session.digest()
 

@@ -32,6 +32,22 @@ def autoencoder():
     return *parts(Net(), torch.utils.data.DataLoader(data, 8, shuffle=True)), "an autoencoder"
 
 
+class Listed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(8, 20)
+        self.hidden = [nn.Linear(20, 8)]  # a list, so that torch does not see it
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.hidden[0](x)))
+
+
+def listed():
+    model = Listed()
+    trained = [*model.parameters(), *model.hidden[0].parameters()]
+    return model, nn.MSELoss(), torch.optim.Adam(trained), [(x, x) for x in torch.randn(5, 4, 20)]
+
+
 class DictOut(Net):
     def forward(self, x):
         return {"rebuilt": super().forward(x)}

@@ -103,6 +103,10 @@ class Pass:
             if gradient is not None and storage_of(gradient) == storage:
                 self.captured[place] = gradient.clone()
 
+    def bytes(self) -> int:
+        """What the gradients that it keeps take at most: some may lie in one storage."""
+        return sum(each.nbytes for each in self.captured if each is not None and each.layout is torch.strided)
+
     # ── the quick way ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def capture(self, graph: Graph, engine: Engine, call: tuple[Any, ...]) -> None:

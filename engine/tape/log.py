@@ -104,8 +104,8 @@ class Log(TorchDispatchMode):
             self._before_writing(written(info, args, kwargs))
         out = func(*args, **kwargs) if kwargs else func(*args)
         place = None if info.folded and not info.detach else users_place(frame, self.base)
-        if not info.view and not info.written and isinstance(out, Tensor):
-            self.bytes += out.nbytes if out.layout is torch.strided else 0
+        if not info.view and not info.written:
+            self.bytes += _room(out)
         graph = torch.is_grad_enabled()
         row = _made(OpRow, (info, args, kwargs, out, self.path, self.phase, place, sequence_now(), graph))
         if self.phase is Phase.BETWEEN:
@@ -154,3 +154,10 @@ class Log(TorchDispatchMode):
     def _is_fresh(self, tensor: Tensor) -> bool:
         last = self.rows[-1] if self.rows else None
         return isinstance(last, OpRow) and last.out is tensor and last.info.aten in _FRESH
+
+
+def _room(out: Any) -> int:
+    """Bytes of what an operation gave, one tensor or several."""
+    if isinstance(out, Tensor):
+        return out.nbytes if out.layout is torch.strided else 0
+    return sum(map(_room, out)) if isinstance(out, list | tuple) else 0

@@ -361,7 +361,8 @@ class Onlooker:
         self._log.rows.extend(self._tracked.replaced_buffers())
         self._habits.end(self._tracked)
         self._builder.losses = {name: loss for name, loss in losses.items() if isinstance(loss, Tensor)}
-        self.tape.defer(self._builder.build, self._log.bytes)
+        gradients = sum(passed.bytes() for passed in self._tracked.passes)
+        self.tape.defer(self._builder.build, self._log.bytes + gradients)
         if 2 * self._log.bytes > self._budget:
             self.tape.built()
 

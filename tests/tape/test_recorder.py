@@ -156,3 +156,14 @@ def test_a_tape_past_its_budget_keeps_statistics_and_records_again_what_is_looke
     dropped = [v.name for v in tape.values.values() if v.tensor is None and not v.parameter and v.statistics]
     assert "Z[1]" in dropped
     assert tight.do("print Z[1][1,1,1,1]").value == roomy.do("print Z[1][1,1,1,1]").value
+
+
+@pytest.mark.parametrize("name", ["convnet", "lstm"])
+def test_a_tape_that_was_not_read_is_taken_for_about_what_it_holds(name: str) -> None:
+    session = make(name).session()
+    for _ in range(3):  # the first is made at once
+        session.step(Unit.BATCH)
+    tape = session.timeline.held_tape(3)
+    assert tape is not None
+    unread = tape.bytes
+    assert 0.75 * tape.built().bytes < unread < 1.25 * tape.bytes

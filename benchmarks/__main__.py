@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 
-from benchmarks import calls, history, panes, report, screen, startup, training, watching
+from benchmarks import calls, history, looked, panes, report, screen, startup, training, watching
 from benchmarks.harness import Benchmark, Reading, touch_memory
 
 BENCHMARKS: tuple[Benchmark, ...] = (
@@ -15,6 +15,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     *screen.BENCHMARKS,
     *panes.BENCHMARKS,
     *calls.BENCHMARKS,
+    *looked.BENCHMARKS,
     *history.BENCHMARKS,
     *watching.BENCHMARKS,
 )

@@ -46,6 +46,7 @@ SCENES = (
     Scene("gradients", 120, 40, "40*b 3*p 5*o f4 down enter", {"layers": [784, 64, 32, 16, 10], "activation": "tanh"}),
     Scene("data", 120, 40, "60*b f5"),
     Scene("plots", 120, 40, "2*e f6"),
+    Scene("boundary", 80, 24, "20*e 8 z", {"data": "spiral"}),
     Scene("lesson", 120, 40, "", lesson="backprop-1"),
 )
 

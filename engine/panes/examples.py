@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.errors import ModelError
+from engine.experiments.data import BatchLoader
 from engine.lookup.moment import Moment
 from engine.protocol.views import BatchView, Example
 from engine.statistics import plain
@@ -54,7 +57,7 @@ def _known(moment: Moment, tape: Tape, predicted: bool) -> Known:
         tape.size,
         target_classes(tape.targets) if known and tape.targets is not None else None,
         predicted_classes(tape.output, tape.boundary) if predicted and tape.output is not None else None,
-        _probabilities(moment, tape) if predicted else None,
+        probabilities(moment, tape.output, tape.boundary) if predicted and tape.output is not None else None,
         _losses(moment, tape) if moment.loss_is_done else None,
         passed,
     )
@@ -98,10 +101,12 @@ def _batch(moment: Moment, tape: Tape, known: Known, count: int, order: str, fir
 
 
 def called(moment: Moment) -> str:
-    """What the examples are: "digits", "pictures", "tokens", "rows", "examples"; "" where no batch at hand tells."""
+    """What the examples are: "digits", "pictures", "points", "tokens", "rows", "examples"; "" where nothing tells."""
     about = moment.description
     if about.mean is not None and all(map(str.isdigit, about.classes)):
         return "digits"
+    if plane_points(moment.trainer.loader) is not None:
+        return "points"
     tape = moment.timeline.held_tape(moment.iteration)
     return "" if tape is None else tape.once("what examples are called", lambda: _called(moment, tape))
 
@@ -113,7 +118,23 @@ def _called(moment: Moment, tape: Tape) -> str:
     if any(value.root().symbol == "X" for value in embedded):
         return "tokens"
     inputs = tape.inputs[0] if tape.inputs else None
-    return "rows" if isinstance(inputs, Tensor) and inputs.dim() == 2 else "examples"
+    if not isinstance(inputs, Tensor) or inputs.dim() != 2:
+        return "examples"
+    return "points" if inputs.shape[1] == 2 and are_classes(tape.output, tape.targets) else "rows"
+
+
+def plane_points(loader: Iterable[Any]) -> tuple[Tensor, Tensor] | None:
+    """All examples, (N, 2), and targets that a loader has at hand, where each is two numbers with a class."""
+    if isinstance(loader, BatchLoader):
+        held: tuple[Any, ...] = (loader.inputs, loader.targets)
+    else:
+        held = getattr(getattr(loader, "dataset", None), "tensors", ())
+    if len(held) != 2 or not all(isinstance(each, Tensor) for each in held):
+        return None
+    inputs, targets = held
+    of_two = inputs.dim() == 2 and inputs.shape[1] == 2 and inputs.is_floating_point()
+    labelled = len(targets) == len(inputs) and (not targets.is_floating_point() or are_classes(targets, targets))
+    return (inputs, targets) if of_two and labelled else None
 
 
 def _losses(moment: Moment, tape: Tape) -> list[float] | None:
@@ -156,18 +177,15 @@ def _output_event(tape: Tape) -> int:
     return max((event.number for event in tape.events if event.phase == "forward"), default=0)
 
 
-def _probabilities(moment: Moment, tape: Tape) -> Tensor | None:
+def probabilities(moment: Moment, output: Tensor, boundary: float) -> Tensor | None:
     """The probability given to the predicted class, (N,), where the model's outputs are or become probabilities."""
-    output = tape.output
-    if output is None:
-        return None
     if output.dim() == 2 and output.shape[1] > 1:
         if not _is_derived(moment) and _are_shares(output):
             return output.amax(1)
         logarithms = isinstance(moment.trainer.loss, nn.NLLLoss) or moment.trainer.loss is functional.nll_loss
         return None if logarithms and not _are_shares(output.exp()) else torch.softmax(output, 1).amax(1)
     flat = output.reshape(len(output), -1)[:, 0]
-    if tape.boundary == 0:
+    if boundary == 0:
         flat = torch.sigmoid(flat)
     return torch.maximum(flat, 1 - flat) if bool(((flat >= 0) & (flat <= 1)).all()) else None
 

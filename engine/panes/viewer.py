@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.errors import EngineError
 from engine.lookup.moment import Moment
 from engine.lookup.scalars import known
+from engine.panes.boundary import Boundary
 from engine.panes.confusion import ConfusionHeld
 from engine.panes.digits import Averages, digits_view
 from engine.panes.distribution import distribution_view
@@ -47,6 +48,7 @@ class Viewer:
         self.confusion = ConfusionHeld()
         self.averages = Averages()
         self.landscape = Landscape()
+        self.boundary = Boundary()
         self.plots = Plots()
         self.failed: Callable[[str], None] = lambda words: None
         self._told: set[str] = set()
@@ -127,6 +129,7 @@ OTHERWISE: dict[str, Maker] = {  # those that are told less, or more
     "tensor": lambda viewer, moment, look: tensor_view(moment, look.tensor, viewer.inspected, viewer.picked[0]),
     "neurons": lambda viewer, moment, look: neurons_view(moment, look.neurons, viewer.picked),
     "landscape": lambda viewer, moment, look: viewer.landscape.view(moment, look.landscape),
+    "boundary": lambda viewer, moment, look: viewer.boundary.view(moment, look.boundary),
 }
 
 

@@ -67,6 +67,13 @@ class LandscapeLook(msgspec.Struct, frozen=True):
     seed: int = 0  # of the random directions
 
 
+class BoundaryLook(msgspec.Struct, frozen=True):
+    """How fine the map of the boundary pane is."""
+
+    rows: int = 40
+    columns: int = 40
+
+
 class GraphLook(msgspec.Struct, frozen=True):
     """What the graph pane shows."""
 
@@ -115,6 +122,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     tensor: TensorLook = TensorLook()
     neurons: NeuronsLook = NeuronsLook()
     landscape: LandscapeLook = LandscapeLook()
+    boundary: BoundaryLook = BoundaryLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

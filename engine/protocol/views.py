@@ -27,7 +27,7 @@ class Run(msgspec.Struct, frozen=True):
     seed: int
     threads: int
     classes: list[str]  # names of the classes, by index; empty where there are none
-    examples: str = "examples"  # what they are, once it is known: "digits", "pictures", "tokens", "rows"
+    examples: str = "examples"  # what they are, once it is known: "digits", "pictures", "points", "tokens", "rows"
     recurrent: bool = False  # whether a batch has time steps
 
 
@@ -328,6 +328,23 @@ class LandscapeView(msgspec.Struct, frozen=True):
     done: int = 0  # points that are computed
 
 
+class BoundaryView(msgspec.Struct, frozen=True):
+    """Which class a model of two inputs predicts where, over a square of the plane."""
+
+    problem: str = ""  # why there is nothing to show
+    rows: int = 0
+    columns: int = 0
+    predicted: bytes = b""  # the class of each cell's middle, row after row from the top left; 255: no finite number
+    sure: bytes = b""  # how far its probability is from chance (0) to certain (255)
+    classes: list[str] = []
+    low: list[float] = []  # the lower left corner
+    side: float = 1.0
+    points: list[tuple[float, float, bool]] = []  # shares of the side from the corner, and whether it is right there
+    about: str = ""  # "training points"
+    right: int = 0
+    total: int = 0
+
+
 class TapeRow(msgspec.Struct, frozen=True):
     """One line of the tape."""
 
@@ -407,6 +424,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     tensor: TensorView | None = None
     neurons: NeuronsView | None = None
     landscape: LandscapeView | None = None
+    boundary: BoundaryView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
     problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
     losses: dict[str, float | None] = {}  # by name, where there are several

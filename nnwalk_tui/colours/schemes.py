@@ -29,8 +29,11 @@ class Scheme:
     bold: frozenset[str] = frozenset({"here", "title"})
 
 
-def _meanings(here: str, forward: str, backward: str, right: str, wrong: str) -> dict[str, str]:
-    """Five hues for eight meanings: a warning is like what is wrong, and a sign like a direction."""
+def _meanings(here: str, forward: str, backward: str, right: str, wrong: str, third: str) -> dict[str, str]:
+    """Six hues for nine meanings: a warning is like what is wrong, and a sign like a direction.
+
+    Two classes have the hues of the signs; `third` is of a third one.
+    """
     return {
         "here": here,
         "forward": forward,
@@ -40,11 +43,12 @@ def _meanings(here: str, forward: str, backward: str, right: str, wrong: str) ->
         "warning": wrong,
         "positive": backward,
         "negative": forward,
+        "third": third,
     }
 
 
-def _many(here: int, forward: int, backward: int, right: int, wrong: int) -> dict[str, str]:
-    return _meanings(*(f"color({number})" for number in (here, forward, backward, right, wrong)))
+def _many(here: int, forward: int, backward: int, right: int, wrong: int, third: int) -> dict[str, str]:
+    return _meanings(*(f"color({number})" for number in (here, forward, backward, right, wrong, third)))
 
 
 def _strengths(quiet: float, border: float) -> dict[str, float]:
@@ -57,9 +61,9 @@ DARK = Scheme(
     "#e0e0e0",
     "#121212",
     False,
-    _meanings("#f0e442", "#56b4e9", "#e69f00", "#009e73", "#d55e00"),
-    _many(227, 74, 208, 36, 196),
-    _meanings("bright_yellow", "bright_cyan", "bright_magenta", "green", "bright_red"),
+    _meanings("#f0e442", "#56b4e9", "#e69f00", "#009e73", "#d55e00", "#cc79a7"),
+    _many(227, 74, 208, 36, 196, 175),
+    _meanings("bright_yellow", "bright_cyan", "bright_magenta", "green", "bright_red", "bright_blue"),
     _strengths(0.55, 0.3),
 )
 LIGHT = Scheme(
@@ -68,9 +72,9 @@ LIGHT = Scheme(
     "#1c1c1c",
     "#eeeeee",
     True,
-    _meanings("#6b5900", "#005a96", "#8a4700", "#00664a", "#a83a00"),
-    _many(58, 25, 88, 23, 160),
-    _meanings("magenta", "blue", "red", "green", "bright_red"),
+    _meanings("#6b5900", "#005a96", "#8a4700", "#00664a", "#a83a00", "#8a3a6e"),
+    _many(58, 25, 88, 23, 160, 89),
+    _meanings("magenta", "blue", "red", "green", "bright_red", "cyan"),
     _strengths(0.66, 0.35),
 )
 CONTRAST = Scheme(
@@ -79,9 +83,9 @@ CONTRAST = Scheme(
     "#ffffff",
     "#000000",
     False,
-    _meanings("#ffff00", "#7fd4ff", "#ffb000", "#3fe0a8", "#ff8f5a"),
-    _many(226, 117, 208, 43, 203),
-    _meanings("bright_yellow", "bright_cyan", "bright_magenta", "bright_green", "bright_red"),
+    _meanings("#ffff00", "#7fd4ff", "#ffb000", "#3fe0a8", "#ff8f5a", "#ff9fd0"),
+    _many(226, 117, 208, 43, 203, 218),
+    _meanings("bright_yellow", "bright_cyan", "bright_magenta", "bright_green", "bright_red", "bright_blue"),
     _strengths(0.85, 0.65),
     "default",
     frozenset({"here", "title", "wrong", "warning", "right"}),

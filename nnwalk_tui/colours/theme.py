@@ -19,6 +19,9 @@ from nnwalk_tui.colours.schemes import DARK, Scheme
 
 GREYS = 8
 HEATS = 5  # steps of the diverging scale on each side of 0
+REGIONS, INK = 4, 9  # shades of a class's region, from not sure to sure; and its ink on them
+_STRONGEST = 0.5  # a region's share of its hue: ink stands out from it
+_CLASSES = ("negative", "positive", "third", "text")  # whose hues classes have, in turn
 _BLACK, _WHITE = 16, 250  # the middle of the diverging scale
 DEFAULT = Color.default()
 
@@ -86,7 +89,7 @@ class Palette:
     def style(self, name: str) -> Style:
         """The style of a meaning, "here", of ink and paper in greys, "grey:7:0", or on the scale about 0, "heat:-4:2".
 
-        "blank" has no ink.
+        "class:1" is the ink of a class, "region:1.9:1.3" ink and paper of its region. "blank" has no ink.
 
         Raises KeyError for an unknown name.
         """
@@ -102,6 +105,11 @@ class Palette:
         if name.startswith("heat:"):
             _, upper, lower = name.split(":")
             return Style(color=self._heat(upper) if upper else None, bgcolor=self._heat(lower) if lower else None)
+        if name.startswith("class:"):
+            return Style(color=self._class(name.partition(":")[2]), bgcolor=_short(self.background, 0))
+        if name.startswith("region:"):
+            _, upper, lower = name.split(":")
+            return Style(color=self._region(upper) if upper else None, bgcolor=self._region(lower))
         if name == "blank":
             return Style(bgcolor=_short(self.background, 0))
         strength = self.scheme.strengths.get(name)
@@ -122,6 +130,20 @@ class Palette:
         strong = Color.parse(self._hue("positive" if int(level) > 0 else "negative")).get_truecolor()
         middle = _WHITE if self.scheme.light else _BLACK
         return Color.from_rgb(*(middle + (part - middle) * share for part in strong))
+
+    def _class(self, number: str) -> Color:
+        name = _CLASSES[int(number) % len(_CLASSES)]
+        return Color.parse(self._hue(name)) if name != "text" else self._strength(1.0)
+
+    def _region(self, region: str) -> Color:
+        """A class's hue, the weaker the less sure: "1.3" is class 1 at shade 3 of REGIONS, "1.9" its ink."""
+        number, _, shade = region.partition(".")
+        hue = self._class(number)
+        if int(shade) == INK or not self.colours.graded:
+            return hue
+        share = _STRONGEST * (0.15 + 0.85 * int(shade) / REGIONS)
+        middle = _WHITE if self.scheme.light else _BLACK
+        return Color.from_rgb(*(middle + (part - middle) * share for part in hue.get_truecolor()))
 
     def _strength(self, strength: float) -> Color:
         if self.foreground.is_default or self.background.is_default or self.colours is Colours.ANSI:

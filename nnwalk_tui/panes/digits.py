@@ -18,7 +18,7 @@ from nnwalk_tui.render.text import Line, wrap
 KINDS = ("examples", "input gradient", "first layer", "averages", "confusion")
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
 PARTITIONS = ("validation", "batch")
-_SHORT = {"digits": "dig", "pictures": "pict", "tokens": "tok", "rows": "rows", "examples": "exam"}
+_SHORT = {"digits": "dig", "pictures": "pict", "tokens": "tok", "points": "pts", "rows": "rows", "examples": "exam"}
 _TABLE = 64  # examples without pictures to ask for at most
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from nnwalk_tui.catalogue import BY_NAME, LESSON, PANE_NAMES
+from nnwalk_tui.catalogue import BY_NAME, LESSON, OF_EXAMPLES, PANE_NAMES
 from nnwalk_tui.places.boxes import Box, hull, moved, shared, split
 from nnwalk_tui.places.layouts import HOMED, OVERVIEW, Column, Layout, Place, Row
 
@@ -35,6 +35,7 @@ class Needs(NamedTuple):
     graph: int = 18  # lines inside the border
     layers: int = 3  # rows under the heading
     parameters: int = 6
+    examples: str = ""  # what the run's are
 
 
 class Plan(NamedTuple):
@@ -115,12 +116,18 @@ def plan(
     if width >= WIDE and height >= TALL:
         return _at_once(boxes, body, recent, needs, layout, wishes)
     if width >= SIDE_BY_SIDE and height >= TABBED:
-        return _above_tabs(boxes, body, recent, layout, wishes)
-    return _one(boxes, body, recent, _shown(PANE_NAMES, wishes))
+        return _above_tabs(boxes, body, recent, needs, layout, wishes)
+    return _one(boxes, body, recent, _shown(_of_the_run(needs, recent), wishes))
 
 
 def _shown(names: Iterable[str], wishes: Wishes) -> tuple[str, ...]:
     return tuple(name for name in names if name not in wishes.hidden)
+
+
+def _of_the_run(needs: Needs, recent: Sequence[str]) -> list[str]:
+    """The panes without those of other runs' examples, unless one was gone to."""
+    elsewhere = {name for name, examples in OF_EXAMPLES.items() if examples != needs.examples} - {recent[0]}
+    return [name for name in PANE_NAMES if name not in elsewhere]
 
 
 def _place(place: Place, wishes: Wishes) -> Place:
@@ -273,13 +280,16 @@ def _on_screen(boxes: dict[str, Box], places: _Places, recent: Sequence[str], ta
 # ── some panes, and tabs ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _above_tabs(boxes: dict[str, Box], body: Box, recent: Sequence[str], layout: Layout, wishes: Wishes) -> Plan:
+def _above_tabs(
+    boxes: dict[str, Box], body: Box, recent: Sequence[str], needs: Needs, layout: Layout, wishes: Wishes
+) -> Plan:
     """The layout's upper places, and one of the other panes below them, with a row of tabs."""
     upper = tuple(seen for place in layout.upper if (seen := _place(place, wishes)))
     homes = {name for place in upper for name in place}
     seen_above = {_latest(place, recent) for place in upper}
-    listed = HOMED | {recent[0]}
-    tabs = tuple(name for name in _shown(PANE_NAMES, wishes) if name in listed and name not in seen_above)
+    listed = HOMED | OF_EXAMPLES.keys() | {recent[0]}
+    shown = _shown(_of_the_run(needs, recent), wishes)
+    tabs = tuple(name for name in shown if name in listed and name not in seen_above)
     lower = tuple(name for name in tabs if name not in homes)
     if not upper:
         return _one(boxes, body, recent, tabs)

@@ -132,4 +132,4 @@ def _blank(text: str, style: str) -> bool:
 
 
 def _transparent(style: str) -> bool:
-    return not style.startswith(("grey:", "heat:"))
+    return not style.startswith(("grey:", "heat:", "region:"))

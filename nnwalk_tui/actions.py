@@ -24,6 +24,7 @@ from nnwalk_tui.places.layouts import NAMES as LAYOUTS
 from nnwalk_tui.shots import shot
 
 UNITS = tuple(Unit)
+PIXELS = 28  # of a drawn digit, each way
 
 
 class ScreenCommand(Command, frozen=True):
@@ -67,6 +68,16 @@ def _screenshot(rest: str, over: bool = False) -> Command:
     return ScreenCommand("screenshot", f"{rest.strip()}{' over' if over else ''}")
 
 
+def _draw(rest: str) -> Command:
+    words = rest.split()
+    for word in words if rest.strip() not in ("undo", "clear") else ():
+        across, _, down = word.partition(",")
+        if not all(each.isdecimal() and 1 <= int(each) <= PIXELS for each in (across, down)):
+            cure = f"use: draw 14,4 14,24, each number 1 to {PIXELS}; draw undo; or draw clear"
+            raise CommandError(f"“{word:.40}” is no pixel", cure)
+    return ScreenCommand("draw", " ".join(words))
+
+
 FOCUSES = (*EVERY_PANE, *NUMBERED, "next", "previous")
 
 SCREEN_COMMANDS: tuple[Spec, ...] = (
@@ -91,6 +102,8 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
          "any tensor, or one element of it: z₃[2](17); without one, the tensor pane and back", _free("inspect")),
     Spec("landscape", "landscape [PARAMETER]", "the loss around the parameters: along W[1][3,5], or where it was",
          _free("landscape")),
+    Spec("draw", "draw [X,Y X,Y …|undo|clear]",
+         "a digit for the network to judge: a stroke through these pixels, 1,1 the first; undo one; clear all", _draw),
     Spec("tape", "tape", "every event of the batch, or back to the last pane", _screen("tape")),
     Spec("log", "log", "what the engine and your code printed, or back to the last pane", _screen("log")),
     Spec("find", "find NAME", "search the graph for a name, an operation or a module; n: the next", _free("find")),

@@ -179,15 +179,21 @@ def _output_event(tape: Tape) -> int:
 
 def probabilities(moment: Moment, output: Tensor, boundary: float) -> Tensor | None:
     """The probability given to the predicted class, (N,), where the model's outputs are or become probabilities."""
+    shares = class_shares(moment, output, boundary)
+    return None if shares is None else shares.amax(1)
+
+
+def class_shares(moment: Moment, output: Tensor, boundary: float) -> Tensor | None:
+    """The probability given to each class, (N, C), where the model's outputs are or become probabilities."""
     if output.dim() == 2 and output.shape[1] > 1:
         if not _is_derived(moment) and _are_shares(output):
-            return output.amax(1)
+            return output
         logarithms = isinstance(moment.trainer.loss, nn.NLLLoss) or moment.trainer.loss is functional.nll_loss
-        return None if logarithms and not _are_shares(output.exp()) else torch.softmax(output, 1).amax(1)
+        return None if logarithms and not _are_shares(output.exp()) else torch.softmax(output, 1)
     flat = output.reshape(len(output), -1)[:, 0]
     if boundary == 0:
         flat = torch.sigmoid(flat)
-    return torch.maximum(flat, 1 - flat) if bool(((flat >= 0) & (flat <= 1)).all()) else None
+    return torch.stack((1 - flat, flat), 1) if bool(((flat >= 0) & (flat <= 1)).all()) else None
 
 
 def _are_shares(rows: Tensor) -> bool:

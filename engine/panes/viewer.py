@@ -21,6 +21,7 @@ from engine.panes.boundary import Boundary
 from engine.panes.confusion import ConfusionHeld
 from engine.panes.digits import Averages, digits_view
 from engine.panes.distribution import distribution_view
+from engine.panes.draw import draw_view
 from engine.panes.examples import called
 from engine.panes.gradients import gradients_view
 from engine.panes.graph import graph_view
@@ -129,6 +130,7 @@ OTHERWISE: dict[str, Maker] = {  # those that are told less, or more
     "tensor": lambda viewer, moment, look: tensor_view(moment, look.tensor, viewer.inspected, viewer.picked[0]),
     "neurons": lambda viewer, moment, look: neurons_view(moment, look.neurons, viewer.picked),
     "landscape": lambda viewer, moment, look: viewer.landscape.view(moment, look.landscape),
+    "draw": lambda viewer, moment, look: draw_view(moment, look.draw),
     "boundary": lambda viewer, moment, look: viewer.boundary.view(moment, look.boundary),
 }
 

@@ -74,6 +74,12 @@ class BoundaryLook(msgspec.Struct, frozen=True):
     columns: int = 40
 
 
+class DrawLook(msgspec.Struct, frozen=True):
+    """What is drawn on the pane for digits."""
+
+    ink: bytes = bytes(784)  # 28 × 28 levels, 0…255, row after row
+
+
 class GraphLook(msgspec.Struct, frozen=True):
     """What the graph pane shows."""
 
@@ -123,6 +129,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     neurons: NeuronsLook = NeuronsLook()
     landscape: LandscapeLook = LandscapeLook()
     boundary: BoundaryLook = BoundaryLook()
+    draw: DrawLook = DrawLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

@@ -345,6 +345,15 @@ class BoundaryView(msgspec.Struct, frozen=True):
     total: int = 0
 
 
+class DrawView(msgspec.Struct, frozen=True):
+    """What the network makes of a drawn digit."""
+
+    problem: str = ""  # why it can make nothing of it
+    pixels: bytes = b""  # what it was given: 28 × 28 levels, 0…255; empty where nothing is drawn
+    classes: list[str] = []
+    likely: list[float] = []  # the probability given to each class
+
+
 class TapeRow(msgspec.Struct, frozen=True):
     """One line of the tape."""
 
@@ -425,6 +434,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     neurons: NeuronsView | None = None
     landscape: LandscapeView | None = None
     boundary: BoundaryView | None = None
+    draw: DrawView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
     problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
     losses: dict[str, float | None] = {}  # by name, where there are several

@@ -9,6 +9,7 @@ from engine.protocol.positions import Unit
 from engine.protocol.replies import Answer
 from nnwalk_tui import actions
 from nnwalk_tui.catalogue import BY_NAME, LESSON, NUMBERED
+from nnwalk_tui.panes.draw import DrawPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
 from nnwalk_tui.parts.classroom import Classroom
@@ -87,6 +88,18 @@ class Navigator:
         if parameter.strip():
             pane.along(parameter.strip())
         self._main.focus_pane("landscape")
+
+    def screen_draw(self, text: str) -> None:
+        """Go to the pane for digits, and draw a stroke there, or take back one, or all."""
+        pane = self._main.panes["draw"]
+        assert isinstance(pane, DrawPane)
+        if text == "undo":
+            pane.action_undo()
+        elif text == "clear":
+            pane.action_clear()
+        elif text:
+            pane.stroke([(int(across) - 1, int(down) - 1) for across, down in (w.split(",") for w in text.split())])
+        self._main.focus_pane("draw")
 
     def screen_tape(self, _: str) -> None:
         """The tape, and back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -213,6 +214,7 @@ def real_pictures(count: int) -> list[bytes]:
     return [data[at * 784 : at * 784 + 784] for at in range(count)]
 
 
+@cache
 def pixels(digit: int, size: int = 28) -> bytes:
     """A ring, a bar or a cross with soft edges: like a digit, of many greys."""
     middle, cells = size / 2, bytearray()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -70,6 +71,7 @@ def shifted(seed: int) -> Finding:
     return Finding(value, Table(["moved by", "dense", "convolutional", "with global pooling"], rows))
 
 
+@lru_cache(maxsize=len(_KINDS) * len(MOVES))
 def _moved(kind: str, seed: int, by: int) -> float:
     end = _end(kind, seed)
     part = altered(digits("subset"), Experiment(valid_shift=by)).valid

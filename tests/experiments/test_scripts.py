@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from engine.launch import open_script
 from engine.protocol.recipe import Script
 from engine.recordings.recording import read_recording
 from engine.session import Session
+from tests.support.forked import cli
 from tests.support.users_models import MODELS
 
 
@@ -79,8 +79,8 @@ def test_what_cannot_be_used_is_named(path: Path, function: str, word: str) -> N
 
 
 def test_what_the_model_prints_is_not_among_the_answers(path: Path) -> None:
-    command = [sys.executable, "-m", "nnwalk_tui", "run", f"{path}:talks", "--headless", "--json", "-c", "step 2"]
-    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    made = cli("run", f"{path}:talks", "--headless", "--json", "-c", "step 2")
+    assert made.returncode == 0
     answers: list[Any] = [json.loads(line) for line in made.stdout.splitlines()]
     assert [answer["command"] for answer in answers] == ["step 2"]
     assert "a line of the user's" in made.stderr

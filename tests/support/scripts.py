@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import runpy
-import subprocess
 import sys
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
+from tests.support.forked import forked
+
+OURS = ("engine", "nnwalk_tui", "tests")
+
 
 def printed_by_plain_python(path: Path) -> str:
-    """What a script prints last, run by plain Python without this program on its path."""
-    made = subprocess.run(
-        [sys.executable, "-I", str(path)], capture_output=True, text=True, check=False, cwd=path.parent
-    )
+    """What a script prints last, run by a Python that has, and finds, nothing of this program."""
+
+    def run() -> None:
+        os.chdir(path.parent)
+        for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+            del sys.modules[name]
+        sys.meta_path.insert(0, NothingOfOurs())
+        sys.argv = [str(path)]
+        runpy.run_path(str(path), run_name="__main__")
+
+    made = forked(run)
     assert made.returncode == 0, made.stderr
     return made.stdout.splitlines()[-1]
+
+
+class NothingOfOurs(MetaPathFinder):
+    """Finds nothing of this program, and lets nobody else find it."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.partition(".")[0] in OURS:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def printed_here(path: Path, capsys: pytest.CaptureFixture[str]) -> str:

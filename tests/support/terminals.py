@@ -95,8 +95,15 @@ class Program:
         """Read until a text, or a place in the title, is on screen."""
         end = time.monotonic() + PATIENCE
         while not (wanted in self.text if isinstance(wanted, str) else wanted == self.place):
-            alive = self.read(0.02) and time.monotonic() < end
-            assert alive, f"no {wanted!r} on screen:\n{self.text}"
+            assert self._more(end), f"no {wanted!r} on screen:\n{self.text}"
+
+    def _more(self, end: float) -> bool:
+        """Read until something more is written; False where nothing comes. Looking at the screen costs much."""
+        before = len(self.written)
+        while len(self.written) == before:
+            if not self.read(0.02) or time.monotonic() > end:
+                return False
+        return True
 
     def settle(self) -> None:
         """Read until nothing more is written for half a second."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks.harness import Benchmark, Reading, ratio, seconds
+from benchmarks.harness import Benchmark, Reading, cpu_seconds, ratio, seconds
 from benchmarks.history import resnet
 from benchmarks.subjects import PlainLoop, examples, session
 from engine.experiments.experiment import Experiment
@@ -23,7 +23,7 @@ _GRADIENTS = ("norm(dW[1]) < 1e-9", "max(abs(dW[2])) > 1e6", "nan(*)")
 
 def _over_plain_loop(*expressions: str) -> float:
     run, plain = _watched(*expressions), PlainLoop()
-    return ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=20)
+    return ratio(lambda: run.run(_CHUNK), lambda: plain.train(_CHUNK), pairs=20, clock=cpu_seconds)
 
 
 def _resnet_over_plain_loop(expression: str) -> Reading:
@@ -31,7 +31,7 @@ def _resnet_over_plain_loop(expression: str) -> Reading:
     run, plain = session(resnet(), data=data, batch_size=8), PlainLoop(resnet(), data=data, batch_size=8)
     run.step()
     run.do(f"watch {expression}")
-    return Reading(ratio(lambda: run.run(2), lambda: plain.train(2), pairs=15))
+    return Reading(ratio(lambda: run.run(2), lambda: plain.train(2), pairs=15, clock=cpu_seconds))
 
 
 def _watched(*expressions: str) -> Session:

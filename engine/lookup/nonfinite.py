@@ -35,6 +35,13 @@ MOVES = VIEWS | _words(
     zero_ zeros zeros_like
     """
 )
+# Forward, no finite input becomes infinite, and none that is not NaN becomes NaN.
+KEEPS = _words(
+    """
+    abs abs_ amax amin clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ hardtanh hardtanh_ max maximum min minimum
+    neg neg_ relu relu_ sigmoid sigmoid_ sign tanh tanh_ threshold threshold_
+    """
+)
 _BY_ELEMENT = _words(
     """
     _to_copy abs acos acosh add addcdiv addcmul asin asinh atan2 atanh clamp clamp_max clamp_min cos cosh div elu erf
@@ -114,7 +121,7 @@ def _made_by(tape: Tape, event: Event) -> Iterator[Made]:
             inputs = _given(tape, part.inputs, event.number)
             for value in part.outputs:
                 if value.tensor is not None:
-                    yield from _judged(event, value.name, value.tensor, inputs, _is_by_element(part))
+                    yield from _judged(event, value.name, value.tensor, inputs, is_by_element(part.aten))
 
 
 def _made_backward(tape: Tape, event: Event) -> Iterator[Made]:
@@ -125,24 +132,30 @@ def _made_backward(tape: Tape, event: Event) -> Iterator[Made]:
     names += ["d"] * (len(event.gradients_in) - len(names))
     came = [(name, each) for name, each in zip(names, event.gradients_in, strict=False) if each is not None]
     beside = () if twin is None else _given(tape, (*twin.inputs, *twin.outputs), event.number)
-    by_element = twin is not None and _is_by_element(twin)
+    by_element = twin is not None and is_by_element(twin.aten)
     for target, gradient in event.gradients_out:
         if gradient is not None:
             name = f"d{target.name}" if target is not None else "a gradient"
             yield from _judged(event, name, gradient, (*came, *beside), by_element)
 
 
-def _is_by_element(event: Event) -> bool:
-    return event.aten.removesuffix("_") in _BY_ELEMENT
+def is_by_element(aten: str) -> bool:
+    """Whether an operator computes each element of its output of those of its inputs in the same place."""
+    return aten.removesuffix("_") in _BY_ELEMENT
 
 
 def _judged(
     event: Event, name: str, out: Tensor, inputs: tuple[tuple[str, Tensor], ...], by_element: bool
 ) -> Iterator[Made]:
-    if not is_bad(out):
-        return
+    where = made_where(out, [tensor for _, tensor in inputs], by_element) if is_bad(out) else None
+    if where is not None:
+        yield Made(event, name, _dense(out), where, inputs)
+
+
+def made_where(out: Tensor, inputs: list[Tensor], by_element: bool) -> Tensor | None:
+    """True at what an operation made NaN or infinite by the rule, of its output's shape; None where it made nothing."""
     out = _dense(out)
-    given = [_dense(tensor) for _, tensor in inputs if tensor.is_floating_point() or tensor.is_complex()]
+    given = [_dense(tensor) for tensor in inputs if tensor.is_floating_point() or tensor.is_complex()]
     where = torch.zeros_like(out, dtype=torch.bool)
     nan, infinite = torch.isnan(out), torch.isinf(out)
     if not any(bool(torch.isnan(each).any()) for each in given):
@@ -152,8 +165,7 @@ def _judged(
     if by_element and (own := _broadcast(given, out)) is not None:
         was_nan, was_bad = own
         where = where | (nan & ~was_nan) | (infinite & ~was_bad)
-    if bool(where.any()):
-        yield Made(event, name, out, where, inputs)
+    return where if bool(where.any()) else None
 
 
 def _broadcast(given: list[Tensor], out: Tensor) -> tuple[Tensor, Tensor] | None:

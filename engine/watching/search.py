@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 
@@ -27,12 +28,20 @@ class Lookout:
         self._before: dict[str, Tensor] = {}
         self._live = LiveValues(cursor.timeline, self._before)
         self.needs_tape = any(condition.needs_tape for condition in conditions)
-        self._sums = Sums() if any(condition.looks_everywhere for condition in conditions) else None
+        everywhere = any(condition.looks_everywhere for condition in conditions)
+        self._sums = Sums(cursor.trainer.modules) if everywhere else None
         self._live.seen_bad = self._seen_bad if self._sums is not None else None
         self._recorded = self._rang = False
         self.spreads = False  # whether parameters were not finite before the last batch, which then makes nothing of it
         self._copied = {name for condition in conditions for name in condition.parameters}
         self._named = dict(cursor.trainer.modules.named_parameters())
+
+    def __enter__(self) -> Lookout:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._sums is not None:
+            self._sums.close()
 
     def run_batch(self, record: bool = False) -> None:
         """Train on a batch, recorded where it shall be or must; what a condition compares with is copied before."""
@@ -57,8 +66,13 @@ class Lookout:
         if self._recorded or self._sums is None:
             self._rang = anything_bad(self._cursor.values())
         else:
-            self._rang = not self._sums.all_finite()
+            self._rang = not self._sums.all_finite() or self._has_lost_loss()
         return self._rang
+
+    def _has_lost_loss(self) -> bool:
+        series, iteration = self._cursor.timeline.series, self._cursor.iteration
+        losses = (series.at(name, iteration) for name in self._cursor.timeline.loss_names)
+        return any(loss is not None and not math.isfinite(loss) for loss in losses)
 
     def candidates(self) -> list[Condition]:
         """The conditions that may have come true in the batch that the trainer has just done."""
@@ -74,8 +88,12 @@ class Lookout:
         ]
 
     def acquit(self, candidates: Sequence[Condition]) -> None:
-        """They did not come true in the batch. What looked so in it will again: batches are recorded from here on."""
-        self.needs_tape |= any(condition.looks_everywhere for condition in candidates)
+        """They did not come true in the batch. What looked so in it will again: batches are recorded from here on.
+
+        Not where the sums will tell better in the next.
+        """
+        learns = self._sums is not None and self._sums.learns and not self._recorded
+        self.needs_tape |= not learns and any(condition.looks_everywhere for condition in candidates)
 
     def _is_altered(self) -> bool:
         """Whether the parameters are not those that the batch's update made: an edit, or an audit, came after it."""
@@ -90,8 +108,8 @@ def forward(cursor: Cursor, conditions: Sequence[Condition], target: int, on_bat
     if not cursor.catch_up():
         return None
     interrupted = cursor.interrupted
-    lookout, record_next = Lookout(cursor, conditions), False
-    with cursor.trainer.at_work:
+    record_next = False
+    with cursor.trainer.at_work, Lookout(cursor, conditions) as lookout:
         while cursor.iteration < target and not interrupted():
             lookout.run_batch(record_next)
             candidates = lookout.candidates()
@@ -183,10 +201,9 @@ def _backwards(cursor: Cursor, conditions: Sequence[Condition], last: int) -> It
 def _scan(cursor: Cursor, conditions: Sequence[Condition], start: int, stop: int) -> list[int]:
     """The batches after `start`, up to `stop`, in which a condition may have come true."""
     timeline, found = cursor.timeline, []
-    lookout = Lookout(cursor, conditions)
     if not timeline.go(start, cursor.interrupted):
         return []
-    with cursor.trainer.at_work:
+    with cursor.trainer.at_work, Lookout(cursor, conditions) as lookout:
         for iteration in range(start + 1, stop + 1):
             if cursor.interrupted():
                 return []

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.history.timeline import Timeline
 from engine.launch import open_script
 from engine.lookup.everywhere import first_bad
 from engine.protocol.recipe import Script
@@ -163,6 +164,69 @@ def test_what_is_filled_in_on_purpose_is_silent(function: Callable[[Tensor], Ten
     assert watched.run(until="nan(*)") is None
     assert watched.iteration == watched.total
     assert watched.do("print nan(*)").value is False
+
+
+def added_in_place(hidden: Tensor) -> Tensor:
+    scores = hidden * 2.0
+    scores += torch.tensor([0.0, 0.0, -torch.inf, -torch.inf])
+    return torch.softmax(scores, -1)
+
+
+def masked_too_much(hidden: Tensor) -> Tensor:
+    """A mask that is added, and another that leaves the third row nothing, but in whole batches only."""
+    mask = torch.zeros(len(hidden), 4)
+    mask[2] = -torch.inf if len(hidden) > 5 else 0.0
+    return torch.softmax(hidden + mask, -1)
+
+
+@pytest.mark.parametrize(("function", "most"), [(None, 0), (added_in_place, 1)], ids=["added", "added in place"])
+def test_a_mask_that_is_added_has_no_batch_recorded_again_and_again(
+    function: Any, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = []
+    plain = Timeline.record_batch
+
+    def record(timeline: Timeline, *wanted: Any) -> Any:
+        recorded.append(timeline.trainer.iteration)
+        return plain(timeline, *wanted)
+
+    run = session(Through(function))
+    run.do("watch nan(*)")
+    monkeypatch.setattr(Timeline, "record_batch", record)
+    assert run.run() is None
+    assert len(recorded) <= most
+
+
+def test_a_mask_that_leaves_nothing_rings_after_one_that_was_harmless() -> None:
+    data = [*batches(5, 3), *batches(6, 1)]
+    hit = session(Through(masked_too_much), data=data).run(until="nan(*)")
+    assert hit is not None
+    assert hit.position.iteration == 4
+    assert hit.title.startswith("forward · softmax")
+
+
+def steep(hidden: Tensor) -> Tensor:
+    """A gradient of ∞ that a hook on the tensor hides from all that lies below."""
+    hidden.register_hook(lambda gradient: torch.nan_to_num(gradient, 0.0, 0.0, 0.0))
+    return root_of_relu(hidden)
+
+
+def cleaned(optimizer: torch.optim.Optimizer, *call: Any) -> None:
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+
+
+def test_what_hides_a_gradient_that_is_not_finite_hides_it_not_from_a_free_run() -> None:
+    torch.manual_seed(0)
+    hit = session(Through(steep)).run(until="nan(*)")
+    assert hit is not None
+    assert hit.title.startswith("backward · sqrt")
+    kept = session(Through(torch.relu), lambda output, targets: (output * 1e30).square().sqrt().sum() * 1e30)
+    kept.trainer.optimizer.register_step_pre_hook(cleaned)
+    hit = kept.run(until="nan(*)")
+    assert hit is not None
+    assert hit.position.iteration == 1
 
 
 @pytest.mark.parametrize("make", [torch.optim.SGD, torch.optim.Adam, torch.optim.LBFGS])

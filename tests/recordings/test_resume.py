@@ -6,8 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from engine.recordings.autosave import checkpoint_path
 from engine.recordings.restore import restore
 from engine.session import Session
 from nnwalk_tui.runs import last_run
+from tests.support.forked import cli
 from tests.support.sessions import plain_digests, small
 from tests.support.terminals import Program
 
@@ -49,11 +48,6 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def headless(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nnwalk_tui", *arguments, "--headless"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
 def kept() -> Session:
     """The run that was left last, as `--resume` would find it."""
     path = last_run()
@@ -68,6 +62,17 @@ def kept() -> Session:
 def iteration_of(place: tuple[int, int]) -> int:
     epoch, batch = place
     return (epoch - 1) * BATCHES + batch
+
+
+def end_with(program: Program, sign: signal.Signals) -> None:
+    """End it with a signal: its status says so, the terminal is as it was, and the engine is gone."""
+    engines = program.engines()
+    assert program.signal(sign) == 128 + sign
+    assert program.written.count(b"\x1b[?1049h") == program.written.count(b"\x1b[?1049l")
+    assert b"\x1b[?1003l" in program.written
+    for engine in engines:
+        with pytest.raises(ProcessLookupError):
+            os.kill(engine, 0)
 
 
 def kill_again_and_again(times: int, seed: int, state: Path, digests: list[str]) -> int:
@@ -93,7 +98,7 @@ def kill_again_and_again(times: int, seed: int, state: Path, digests: list[str])
             assert session.timeline.reached >= iteration_of(seen)
         program = Program("--resume", state=state)
         program.until((session.position.epoch, session.position.batch))
-    program.kill()
+    end_with(program, signal.SIGTERM)
     assert kept().iteration == at
     return at
 
@@ -101,7 +106,7 @@ def kill_again_and_again(times: int, seed: int, state: Path, digests: list[str])
 def test_a_kill_of_screen_and_engine_loses_no_step_that_was_seen(state: Path, digests: list[str]) -> None:
     at = kill_again_and_again(3, 1, state, digests)
     place = f"{(at - 1) // BATCHES + 1}:{(at - 1) % BATCHES + 1}"
-    done = headless("--resume", "--json", "-c", f"goto {place}", "-c", "digest")
+    done = cli("--resume", "--headless", "--json", "-c", f"goto {place}", "-c", "digest")
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0
     assert said[0]["value"] == "back where it stood"
@@ -114,9 +119,8 @@ def test_many_kills_lose_no_step_that_was_seen(seed: int, state: Path, digests: 
     kill_again_and_again(5, 100 + seed, state, digests)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_ends_it_with_its_status_the_terminal_as_it_was_and_the_run_kept(
-    sign: signal.Signals, state: Path, digests: list[str]
+def test_a_terminal_that_is_closed_ends_it_with_the_run_kept_in_the_middle_of_a_batch(
+    state: Path, digests: list[str]
 ) -> None:
     program = Program(*OPTIONS, state=state)
     program.until((1, 0))
@@ -127,23 +131,21 @@ def test_a_signal_ends_it_with_its_status_the_terminal_as_it_was_and_the_run_kep
     program.until(" 1/25")
     program.type("o")
     program.until(" 2/25")
-    engines = program.engines()
-    assert program.signal(sign) == 128 + sign
-    assert program.written.count(b"\x1b[?1049h") == program.written.count(b"\x1b[?1049l")
-    assert b"\x1b[?1003l" in program.written
-    for engine in engines:
-        with pytest.raises(ProcessLookupError):
-            os.kill(engine, 0)
+    end_with(program, signal.SIGHUP)
     session = kept()
     assert (session.iteration, session.event) == (4, 2)
     session.back()
     assert session.digest() == digests[3]
 
 
-def test_edits_watches_branches_and_layout_survive_a_kill(state: Path) -> None:
+def test_edits_watches_branches_and_layout_survive_a_kill_and_nobody_resumes_it_before(state: Path) -> None:
     commands = ("goto 1:8", "goto 1:3", "set b[2] 0.25", "watch loss > 9")
     program = Program(*OPTIONS, *(word for line in commands for word in ("-c", line)), state=state)
     program.until("watch 1")
+    assert last_run() is None
+    done = cli("--resume", "--headless", "-c", "digest")
+    assert done.returncode == 2
+    assert "no run to resume" in done.stderr
     program.kill()
     session = kept()
     assert [(b.name, b.border) for b in session.branches.all] == [("main", 0), ("branch-2", 3)]
@@ -154,19 +156,6 @@ def test_edits_watches_branches_and_layout_survive_a_kill(state: Path) -> None:
     assert session.iteration == 3
     session.do("goto 1:8")
     assert session.digest() == plain_digests(small(epochs=1))[8]
-
-
-def test_a_run_that_is_still_shown_is_not_resumed(state: Path) -> None:
-    program = Program(*OPTIONS, state=state)
-    program.until((1, 0))
-    program.type("b")
-    program.until((1, 1))
-    assert last_run() is None
-    done = headless("--resume", "-c", "digest")
-    assert done.returncode == 2
-    assert "no run to resume" in done.stderr
-    program.kill()
-    assert last_run() is not None
 
 
 def test_without_a_place_to_write_the_program_runs_unsaved(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 from textual.geometry import Region
@@ -49,6 +49,7 @@ FRAMED: list[type[Pane]] = [
     LandscapePane,
 ]
 ALL: list[type[Pane]] = [HeaderPane, TimelinePane, *FRAMED]
+SNAPSHOTS = [make() for make in fakes.ALL]
 
 
 def watch(pane: Pane, monkeypatch: pytest.MonkeyPatch) -> list[Region]:
@@ -71,15 +72,18 @@ def ansi_bytes(strips: list[Strip]) -> int:
 
 
 @pytest.mark.parametrize("kind", ALL)
-@given(st.integers(1, 130), st.integers(1, 50))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-async def test_every_line_is_as_wide_as_the_pane_at_every_size(kind: type[Pane], width: int, height: int) -> None:
+@given(st.lists(st.tuples(st.integers(1, 130), st.integers(1, 50)), min_size=4, max_size=4))
+@settings(max_examples=2, deadline=None, phases=[Phase.generate])
+async def test_every_line_is_as_wide_as_the_pane_at_every_size(kind: type[Pane], sizes: list[tuple[int, int]]) -> None:
     app = Stage(kind())
-    async with app.run_test(size=(width, height)):
-        for snapshot in (None, *(make() for make in fakes.ALL)):
-            app.pane.show(snapshot)
-            for line in range(height):
-                assert app.pane.render_line(line).cell_length == width
+    async with app.run_test() as pilot:
+        for width, height in sizes:
+            await pilot.resize_terminal(width, height)
+            assert app.pane.size == (width, height)
+            for snapshot in (None, *SNAPSHOTS):
+                app.pane.show(snapshot)
+                for line in range(height):
+                    assert app.pane.render_line(line).cell_length == width
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -1,13 +1,16 @@
-"""What it costs a free run that one of its panes is looked at."""
+"""What it costs that a pane is looked at: of a free run, and of a move of its own."""
 
 from __future__ import annotations
 
+import statistics
 import time
+from functools import partial
 
 from benchmarks.harness import Benchmark, Reading, cpu_seconds, ratio
 from engine.experiments.experiment import Experiment
 from engine.launch import open_experiment
-from engine.protocol.messages import BoundaryLook, Look
+from engine.panes.slide import slide_view
+from engine.protocol.messages import BoundaryLook, Look, SlideLook
 from engine.session import Session
 
 _FRAME_EVERY = 0.1  # seconds, as the engine's process sends them
@@ -42,4 +45,18 @@ def _boundary() -> Reading:
     return Reading(taken, f"{_COLUMNS}×{_ROWS} cells, of a run over points")
 
 
-BENCHMARKS = (Benchmark("boundary-run", "a run whose boundary pane is looked at, over one without", 1.05, _boundary),)
+def _slide() -> Reading:
+    """One cell further in the second convolution, the slower one: it sums over eight channels."""
+    session = open_experiment(Experiment(model="convnet", train_size=200))
+    session.step()
+    moment, taken = session.moment, []
+    for cell in range(14 * 14):
+        look = SlideLook(2, 3, 2, 1 + cell // 14, 1 + cell % 14)
+        taken.append(cpu_seconds(partial(slide_view, moment, look, 1)))
+    return Reading(1000 * statistics.median(taken), f"at most {1000 * max(taken):.1f} ms, of {len(taken)} cells")
+
+
+BENCHMARKS = (
+    Benchmark("boundary-run", "a run whose boundary pane is looked at, over one without", 1.05, _boundary),
+    Benchmark("slide-move", "the engine's time of a move in a kernel's slide, 16×8×3×3", 1, _slide, unit="ms"),
+)

@@ -29,6 +29,7 @@ PANES: tuple[Row, ...] = (
     Row("gradients", "3", "grad"),
     Row("tensor", short="tens", command="inspect", visited=True),
     Row("landscape", "7", "land", least=10, visited=True),
+    Row("slide", "0", visited=True),
     Row("draw", "9", visited=True),
     Row("boundary", "8", "bdry", least=10, of="points"),
     Row("loss", "4", least=10),

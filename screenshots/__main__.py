@@ -48,6 +48,7 @@ SCENES = (
     Scene("plots", 120, 40, "2*e f6"),
     Scene("boundary", 80, 24, "20*e 8 z", {"data": "spiral"}),
     Scene("draw", 80, 24, "2*e 9 z enter 5*left d 11*right 3*down 4*left 12*down d", {}),
+    Scene("slide", 80, 24, "60*b 0 z enter 4*up 3*right 3*n", {"model": "convnet"}),
     Scene("lesson", 120, 40, "", lesson="backprop-1"),
 )
 

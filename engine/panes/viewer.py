@@ -30,6 +30,7 @@ from engine.panes.landscape import Landscape
 from engine.panes.loss import loss_view
 from engine.panes.neurons import neurons_view
 from engine.panes.plots import Plots
+from engine.panes.slide import slide_view
 from engine.panes.tensor import Inspected, tensor_view
 from engine.protocol.messages import VIEWS, Look
 from engine.protocol.positions import Status
@@ -130,6 +131,7 @@ OTHERWISE: dict[str, Maker] = {  # those that are told less, or more
     "tensor": lambda viewer, moment, look: tensor_view(moment, look.tensor, viewer.inspected, viewer.picked[0]),
     "neurons": lambda viewer, moment, look: neurons_view(moment, look.neurons, viewer.picked),
     "landscape": lambda viewer, moment, look: viewer.landscape.view(moment, look.landscape),
+    "slide": lambda viewer, moment, look: slide_view(moment, look.slide, viewer.picked[0]),
     "draw": lambda viewer, moment, look: draw_view(moment, look.draw),
     "boundary": lambda viewer, moment, look: viewer.boundary.view(moment, look.boundary),
 }

@@ -80,6 +80,17 @@ class DrawLook(msgspec.Struct, frozen=True):
     ink: bytes = bytes(784)  # 28 × 28 levels, 0…255, row after row
 
 
+class SlideLook(msgspec.Struct, frozen=True):
+    """Which cell of which convolution the slide pane shows; all count from 1."""
+
+    convolution: int = 0  # 0: the cursor's, or the last before it
+    channel: int = 1  # of the output
+    within: int = 1  # of the channels that it reads
+    row: int = 0  # of the output; 0: in the middle
+    column: int = 0
+    direction: str = ""  # forward or backward; "": backward while the cursor goes back through it
+
+
 class GraphLook(msgspec.Struct, frozen=True):
     """What the graph pane shows."""
 
@@ -130,6 +141,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     landscape: LandscapeLook = LandscapeLook()
     boundary: BoundaryLook = BoundaryLook()
     draw: DrawLook = DrawLook()
+    slide: SlideLook = SlideLook()
 
 
 class Interrupt(msgspec.Struct, frozen=True, tag="interrupt"):

@@ -354,6 +354,38 @@ class DrawView(msgspec.Struct, frozen=True):
     likely: list[float] = []  # the probability given to each class
 
 
+class SlideGrid(msgspec.Struct, frozen=True):
+    """Numbers of a kernel's form."""
+
+    title: str
+    values: list[list[float]]
+
+
+class SlideView(msgspec.Struct, frozen=True):
+    """One cell of a convolution: what the kernel lies on, and what comes of it; places count from 1."""
+
+    problem: str = ""  # why there is nothing to show
+    direction: str = "forward"  # or backward
+    title: str = ""  # "W[1] 8×1×3×3 · padding 1"
+    convolution: int = 1
+    convolutions: int = 1  # of the batch
+    example: int = 1  # row of the batch
+    channel: int = 1  # of the output
+    channels: int = 1
+    within: int = 1  # of the channels that it reads
+    withins: int = 1
+    row: int = 1  # of the output
+    column: int = 1
+    rows: int = 1
+    columns: int = 1
+    maps: list[Picture] = []  # what the kernel lies on, and what the cell is in; of large ones a part
+    down: list[int] = []  # rows of the first map under the kernel, from 0; those outside are padding
+    across: list[int] = []  # columns
+    at: list[int] = []  # row and column of the cell in the second map, from 0
+    grids: list[SlideGrid] = []
+    sums: list[tuple[str, float]] = []  # what adds up, or arrives; the last is what was recorded
+
+
 class TapeRow(msgspec.Struct, frozen=True):
     """One line of the tape."""
 
@@ -435,6 +467,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     landscape: LandscapeView | None = None
     boundary: BoundaryView | None = None
     draw: DrawView | None = None
+    slide: SlideView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow
     problem: str = ""  # why panes that are looked at are None: the batch cannot be run again
     losses: dict[str, float | None] = {}  # by name, where there are several

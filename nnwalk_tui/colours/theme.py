@@ -123,13 +123,23 @@ class Palette:
         return of.get(self.colours, self.scheme.ansi)[name]
 
     def _heat(self, level: str) -> Color:
-        """A level −HEATS…HEATS between the negative colour, nearly black, or white on light paper, and the positive."""
+        """A level −HEATS…HEATS between the negative colour, nearly black, or white on light paper, and the positive.
+
+        "h3" is a magnitude in the colour for here, which is never as dark as what is not here.
+        """
+        if level.startswith("h"):
+            return self._shaded("here", (1 + int(level[1:])) / (1 + HEATS))
         share = abs(int(level)) / HEATS
         if not self.colours.graded:
             return Color.parse(self._hue("positive" if int(level) > 0 else "negative") if share else "default")
-        strong = Color.parse(self._hue("positive" if int(level) > 0 else "negative")).get_truecolor()
+        return self._shaded("positive" if int(level) > 0 else "negative", share)
+
+    def _shaded(self, name: str, share: float) -> Color:
+        """A share of a hue, from nearly black, or white on light paper."""
         middle = _WHITE if self.scheme.light else _BLACK
-        return Color.from_rgb(*(middle + (part - middle) * share for part in strong))
+        return Color.from_rgb(
+            *(middle + (part - middle) * share for part in Color.parse(self._hue(name)).get_truecolor())
+        )
 
     def _class(self, number: str) -> Color:
         name = _CLASSES[int(number) % len(_CLASSES)]

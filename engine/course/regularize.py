@@ -52,13 +52,13 @@ def _end(decay: float, dropout: float, shift: int, epochs: int, seed: int) -> Tr
 
 
 def _row(end: Trained) -> list[Cell]:
-    accuracies = f"{end.train.accuracy:.3f}", f"{end.valid.accuracy:.3f}"
+    accuracies = f"{end.on_training().accuracy:.3f}", f"{end.valid.accuracy:.3f}"
     return [*accuracies, f"{end.valid.loss:.3f}", f"{_norm(end):.2f}"]
 
 
 def _value(end: Trained) -> dict[str, float]:
     return {
-        "train": end.train.accuracy,
+        "train": end.on_training().accuracy,
         "valid": end.valid.accuracy,
         "loss": end.valid.loss,
         "norm": _norm(end),

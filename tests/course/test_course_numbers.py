@@ -114,7 +114,18 @@ def test_the_texts_two_layer_network_does_not_move_and_the_scaled_one_learns() -
     plain: Any = compute("two-layer.seeds").value
     assert plain["median_move"] == 0
     assert computed("two-layer", "two-layer.train init=scaled-normal rate=1 epochs=20")["after"] >= 0.985
-    scaled: Any = compute("two-layer.seeds init=scaled-normal rate=1 epochs=20 count=101").value
+    check_scaled(25)
+
+
+@pytest.mark.soak
+def test_the_scaled_one_learns_from_a_hundred_starts() -> None:
+    check_scaled(101)
+
+
+def check_scaled(count: int) -> None:
+    from engine.course.compute import compute
+
+    scaled: Any = compute(f"two-layer.seeds init=scaled-normal rate=1 epochs=20 count={count}").value
     assert 0.991 <= scaled["median"] <= 0.995
 
 

@@ -305,7 +305,7 @@ async def test_every_size_is_drawn_in_full(size: tuple[int, int], ascii: bool, t
 async def test_a_storm_of_sizes_leaves_a_whole_screen(tmp_path: Path) -> None:
     dice = random.Random(0)
     async with stage(tmp_path) as on:
-        for _ in range(50):
+        for _ in range(25):
             await on.pilot.resize_terminal(dice.randint(1, 250), dice.randint(1, 80))
         await on.pilot.resize_terminal(120, 40)
         await on.pilot.pause()

@@ -102,24 +102,25 @@ def stand(session: Session, place: Place) -> None:
     session.goto(f"{epoch}:{batch}:{event}" if event else f"{epoch}:{batch}")
 
 
+@pytest.mark.parametrize("most", [10, pytest.param(30, marks=pytest.mark.soak)])  # places from either end
 @pytest.mark.parametrize("expression", [*SCALARS, *INSIDE])
 def test_runs_and_reverse_runs_land_where_a_scan_in_single_steps_finds_it_true(
-    scanned: Scanned, expression: str
+    scanned: Scanned, expression: str, most: int
 ) -> None:
     places = scanned.places(expression)
     session = small()
-    for expected in places[:30]:
+    for expected in places[:most]:
         assert session.run(until=expression) is not None
         assert place_of(session, scanned.events) == expected
-    if len(places) <= 30:
+    if len(places) <= most:
         assert session.run(until=expression) is None
         assert (session.iteration, session.event) == (22, None)
     session.run()
     last = [place for place in places if place != (22, scanned.events)]
-    for expected in reversed(last[-30:]):
+    for expected in reversed(last[-most:]):
         assert session.reverse_run(expression) is not None
         assert place_of(session, scanned.events) == expected
-    if len(last) <= 30:
+    if len(last) <= most:
         assert session.reverse_run(expression) is None
         assert (session.iteration, session.event) == (0, None)
 

@@ -61,7 +61,7 @@ class Onlooker:
         self._stack: list[str] = []
         self._inside = 0  # of the program's modules
         self._passing = False
-        self._stepping: list[Any] = []
+        self._stepping: list[Any] = []  # by nested step: None for what a step of the same optimizer calls, its super's
         self._habits: Habits = naming.habits
         self._builder = Builder(naming, self._tracked, self._log, budget, wanted)
         self._undo: list[Callable[[], object]] = []  # the last first
@@ -311,6 +311,10 @@ class Onlooker:
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         log, tracked = self._log, self._tracked
+        name = tracked.optimizer_name(optimizer)
+        if any(outer is not None and outer[0].optimizer == name for outer in self._stepping):
+            self._stepping.append(None)
+            return None
         closure = args[1] if len(args) > 1 else kwargs.get("closure")  # the first is the optimizer itself
         log.end_between()
         log.rows.extend(tracked.reassigned())
@@ -318,7 +322,7 @@ class Onlooker:
         tracked.prepare(optimizer)
         place = users_place(caller(1), log.base)
         groups = [{k: copied(v) for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-        stepped = Stepped(tracked.optimizer_name(optimizer), type(optimizer).__name__.lower(), [], groups, place)
+        stepped = Stepped(name, type(optimizer).__name__.lower(), [], groups, place)
         self._stepping.append((stepped, log.sleep()))
         if closure is None:
             stepped.updates = tracked.updates(optimizer)
@@ -342,9 +346,9 @@ class Onlooker:
         return call
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not self._stepping:
+        if not self._stepping or (stepping := self._stepping.pop()) is None:
             return
-        stepped, was_awake = self._stepping.pop()
+        stepped, was_awake = stepping
         if not stepped.updates:
             stepped.updates = self._tracked.updates(optimizer)
         self._log.rows.append(stepped)

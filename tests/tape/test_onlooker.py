@@ -240,3 +240,30 @@ def test_nothing_is_left_behind() -> None:
     assert not torch.nn.modules.module._global_forward_hooks
     for optimizer in program.optimizers.values():
         assert "zero_grad" not in vars(optimizer)
+
+
+class Every(torch.optim.SGD):
+    """Steps at each second call only, by the step of the class that it extends."""
+
+    calls = 0
+
+    def step(self, closure: Any = None) -> Any:
+        """Once for two calls."""
+        self.calls += 1
+        return super().step(closure) if self.calls % 2 == 0 else None
+
+
+def test_a_step_that_calls_that_of_its_class_updates_each_parameter_once() -> None:
+    def step(model: nn.Module, optimizer: Any, batch: Any) -> Tensor:
+        optimizer.zero_grad()
+        loss = cross_entropy(model(batch["x"]), batch["labels"])
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    tapes = check_bits(lambda: simple(step, lambda parameters: Every(parameters, lr=0.1)), 2).tapes
+    for tape in tapes:
+        updates = events(tape, Phase.UPDATE)
+        assert [event.parameter for event in updates] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+        for event in updates:
+            assert torch.equal(tape.versions.before(event.parameter, event.number), tape.before.tensors[event.parameter])

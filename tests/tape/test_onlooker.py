@@ -266,4 +266,5 @@ def test_a_step_that_calls_that_of_its_class_updates_each_parameter_once() -> No
         updates = events(tape, Phase.UPDATE)
         assert [event.parameter for event in updates] == ["0.weight", "0.bias", "2.weight", "2.bias"]
         for event in updates:
-            assert torch.equal(tape.versions.before(event.parameter, event.number), tape.before.tensors[event.parameter])
+            name = event.parameter
+            assert torch.equal(tape.versions.before(name, event.number), tape.before.tensors[name])

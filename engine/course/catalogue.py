@@ -35,6 +35,8 @@ _KERNELS = ("vertical", "horizontal", "blur", "outline")
 _CELLS = ("rnn", "lstm", "gru")
 _BIASES = ("default", "0", "1", "2", "5")  # of an LSTM's forget gate
 _LABELS = ("given", "random", "noisy")
+_ANSWERING = ("one", "ensemble", "dropout")
+_STRANGE = ("digits", "upside-down", "mixed", "noise")
 _FEW: dict[str, Value] = {"size": 200, "labels": "given", "epochs": 30, "seed": 0}
 _FEW_LIMITS = {"size": (20.0, 5000.0), "epochs": (1.0, 100.0), **_SEED}
 
@@ -207,5 +209,44 @@ _ROWS = (
                 {"kind": "positions", "seed": 0}, {"kind": ("positions", "bag", "mean")}, _SEED),
     Computation("transformer.table", "transformer:table", "what positions and attention add", {"seed": 0},
                 limits=_SEED),
+    Computation("transfer.source", "transfer:source", "a network that tells 0 to 4 apart", {"seed": 0}, limits=_SEED),
+    Computation("transfer.few", "transfer:few", "5 to 9 from a few pictures of each", {"each": 2, "seed": 0},
+                limits={"each": (1, 50), **_SEED}),
+    Computation("transfer.table", "transfer:table", "the same for 1, 2 and 5 pictures", {"seed": 0}, limits=_SEED),
+    Computation("search.runs", "search:runs", "60 runs that differ only in their first weights", {"seed": 0},
+                limits=_SEED),
+    Computation("search.best", "search:best", "how much better the best run looks than it is",
+                {"validation": 200, "tries": 60, "seed": 0},
+                limits={"validation": (10, 1900), "tries": (1, 60), **_SEED}),
+    Computation("search.table", "search:table", "the same for more pictures and more runs", {"seed": 0}, limits=_SEED),
+    Computation("search.real", "search:real", "how much better than the median the best seemed, and is", {"seed": 0},
+                limits=_SEED),
+    Computation("uncertainty.table", "uncertainty:table", "how right and how sure", {"seed": 0}, limits=_SEED),
+    Computation("uncertainty.reliability", "uncertainty:reliability", "how often answers of each confidence are right",
+                {"kind": "one", "seed": 0}, {"kind": _ANSWERING}, _SEED),
+    Computation("uncertainty.strange", "uncertainty:strange", "how sure where there is no right answer", {"seed": 0},
+                limits=_SEED),
+    Computation("uncertainty.show", "uncertainty:show", "one such picture, and what the network says",
+                {"pictures": "upside-down", "example": 1, "seed": 0}, {"pictures": _STRANGE},
+                {"example": (1, 2000), **_SEED}),
+    Computation("adversary.table", "adversary:table", "accuracy after steps of ever more grey", {"seed": 0},
+                limits=_SEED),
+    Computation("adversary.step", "adversary:step", "one step for all validation pictures",
+                {"eps": 0.1, "way": "gradient", "seed": 0}, {"way": ("gradient", "random")},
+                {"eps": (0.0, 1.0), **_SEED}),
+    Computation("adversary.other", "adversary:other", "the same pictures shown to another network",
+                {"eps": 0.1, "seed": 0}, limits={"eps": (0.0, 1.0), **_SEED}),
+    Computation("adversary.slopes", "adversary:slopes", "the gradient towards the pixels, summed up in two ways",
+                {"seed": 0}, limits=_SEED),
+    Computation("adversary.look", "adversary:look", "a digit, a step, and the digit after it",
+                {"example": 1, "eps": 0.1, "seed": 0}, limits={"example": (1, 2000), "eps": (0.0, 1.0), **_SEED}),
+    Computation("codes.order", "codes:order", "codes of symbols of which one is asked which is greater",
+                {"updates": 400, "seed": 0}, limits={"updates": (0, 2000), **_SEED}),
+    Computation("codes.clusters", "codes:clusters", "ten heaps without a label", {"seed": 0}, limits=_SEED),
+    Computation("codes.squeezed", "codes:squeezed", "eight numbers for a picture, in several ways", {"seed": 0},
+                limits=_SEED),
+    Computation("codes.rebuilt", "codes:rebuilt", "a picture from its eight numbers",
+                {"kind": "linear", "example": 1, "seed": 0}, {"kind": ("linear", "relu")},
+                {"example": (1, 2000), **_SEED}),
 )  # fmt: skip
 CATALOGUE: dict[str, Computation] = {row.name: row for row in _ROWS}

@@ -20,16 +20,15 @@ _FILE = Path(__file__).with_name("terms.toml")
 class Term(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A word, what it means, how it is written (`ascii`: without Unicode), and where it is met.
 
-    `lesson` is the one that explains it, `view` a command that shows it where no lesson does, `see` names of others.
+    `lesson` is the one that explains it, `see` names of others.
     """
 
     name: str
     says: str
+    lesson: str
     also: list[str] = []
     symbol: str = ""
     ascii: str = ""
-    lesson: str = ""
-    view: str = ""
     see: list[str] = []
 
     @property
@@ -44,16 +43,8 @@ class Term(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     @property
     def opens(self) -> str:
-        """The command that leads to where it is met; "" where none does."""
-        shown = self.view.partition(" — ")[0]
-        return f"lesson {self.lesson}" if self.lesson else shown.removeprefix(":") if shown.startswith(":") else ""
-
-    @property
-    def where(self) -> str:
-        """Where it is met, in a few words."""
-        if self.lesson:
-            return f"lesson {self.lesson}"
-        return f"seen in: {self.view}" if self.view else "in no lesson yet"
+        """The command that leads to where it is met."""
+        return f"lesson {self.lesson}"
 
 
 class _Group(msgspec.Struct, forbid_unknown_fields=True):
@@ -188,7 +179,7 @@ def terms_text(words: str = "") -> str:
         return "\n".join(
             line
             for title, terms in groups().items()
-            for line in (title, *(f"  {term.name:<{width}}  {term.where}" for term in terms))
+            for line in (title, *(f"  {term.name:<{width}}  {term.opens}" for term in terms))
         )
     find(words)  # raises for none
     called = [each.term for each in found(words) if each.called]
@@ -212,4 +203,4 @@ def _entry(term: Term) -> str:
         term.name + (f" ({', '.join(term.also)})" if term.also else "") + (f"   {term.symbol}" if term.symbol else "")
     )
     see = f" · see also {', '.join(term.see)}" if term.see else ""
-    return f"{head}\n  {term.says}\n  {term.where}{see}"
+    return f"{head}\n  {term.says}\n  {term.opens}{see}"

@@ -62,7 +62,7 @@ class TermList(MarkedList[Found]):
 
     @property
     def opens(self) -> str:
-        """The command that goes where the marked word is met."""
+        """The command that goes where the marked word is met; "" where none was found."""
         return self.chosen.term.opens if self.chosen else ""
 
     def search(self, words: str) -> None:
@@ -96,7 +96,7 @@ class TermList(MarkedList[Found]):
 
 
 def _brief(term: Term) -> str:
-    return f"  {term.lesson or '–':<13} {_symbol(term)}"
+    return f"  {term.lesson:<13} {_symbol(term)}"
 
 
 def _symbol(term: Term) -> str:
@@ -112,6 +112,6 @@ def entry(term: Term, width: int) -> list[Line]:
     lines = [
         *wrap([(term.name, "title"), (also, "quiet"), (symbol, "forward")], room),
         *wrap([(indexed(term.says), "text")], room),
-        *wrap([(f"{term.where}{see}", "quiet")], room),
+        *wrap([(f"{term.opens}{see}", "quiet")], room),
     ]
     return [[("─" * width, "border")], *([(" ", "blank"), *line] for line in lines)]

@@ -27,17 +27,19 @@ from engine.lookup.expressions import evaluate
 from engine.lookup.functions import FUNCTIONS
 from engine.lookup.pointing import place_of_factor
 from engine.panes.layers import layer_views
+from engine.panes.plots import NAMED
 from engine.panes.tensor import place_of
 from engine.panes.tensor_files import write_tensor
 from engine.protocol import commands as ask
 from engine.protocol.command_table import help_text
-from engine.protocol.positions import Phase, Position
+from engine.protocol.positions import Phase, Position, Status
 from engine.protocol.replies import BranchView, Comparison, Hit
 from engine.protocol.views import Layer
 from engine.recordings.export import export
 from engine.recordings.recording import content_of
 from engine.recordings.restore import recording_of
 from engine.statistics import statistics
+from engine.watching.past import compute_past
 from engine.watching.watches import Watch
 
 
@@ -151,7 +153,21 @@ def _plot(session: Debugger, expression: str, wanted: bool) -> Outcome:
         session.viewer.plots.remove(expression)
         return _said(f"{expression} is plotted no more")
     session.viewer.plots.add(session.moment, expression)
-    return _said(f"{expression} is plotted from here on, and of earlier batches as they are replayed")
+    earlier = "" if session.iteration < 2 or expression in NAMED else f"; past {expression} goes through those before"
+    return _said(f"{expression} is plotted from here on{earlier}")
+
+
+def _past(session: Debugger, expression: str) -> Outcome:
+    if expression in NAMED:
+        raise CommandError(f"{expression} is known of every batch", "past is for expressions, as past norm(dW[1])")
+    session.viewer.plots.add(session.moment, expression)
+    session.status = Status.TRAVELLING
+    try:
+        past = compute_past(session, session.viewer.plots, expression)
+    finally:
+        session.status = Status.PAUSED
+    more = f"; past {expression} goes on" if past.interrupted else ""
+    return Outcome(past.known, f"{expression} is known of {past.known} of {past.batches} batches{more}")
 
 
 def _write(session: Debugger, expression: str, file: str, over: bool) -> Outcome:
@@ -313,6 +329,7 @@ DOING: dict[type[ask.Command], Callable[[Debugger, Any], Outcome]] = {
     ask.Pick: lambda session, it: _pick(session, it.row, it.neuron),
     ask.Place: lambda session, it: _place_of(session, it.expression),
     ask.Plot: lambda session, it: _plot(session, it.expression, it.wanted),
+    ask.PlotPast: lambda session, it: _past(session, it.expression),
     ask.Write: lambda session, it: _write(session, it.expression, it.file, it.over),
     ask.Digest: lambda session, it: _said(session.digest()),
     ask.Compute: lambda session, it: _computed(session, it.request),

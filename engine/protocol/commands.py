@@ -162,6 +162,12 @@ class Plot(Command, frozen=True):
     wanted: bool = True
 
 
+class PlotPast(Command, frozen=True):
+    """Compute what a plotted expression was in the batches that ran before it was."""
+
+    expression: str
+
+
 class Write(Looking, frozen=True):
     """Save an expression's value to a file; one that is there is replaced only if `over`."""
 
@@ -276,6 +282,8 @@ COMMANDS: tuple[Spec, ...] = (
     Spec("write!", "write! EXPRESSION FILE", "the same, and a file that is there is replaced",
          partial(_write, over=True), True),
     row(Plot, "plot EXPRESSION", "plot a number over the batches, from here on", "plot norm(dW[1])", wanted=True),
+    row(PlotPast, "past EXPRESSION", "plot it of the batches before, too: they are gone through again",
+        "past norm(dW[1])"),
     row(Plot, "unplot EXPRESSION", "plot it no more", "unplot norm(dW[1])", wanted=False),
     Spec("compute", "compute NAME [KEY=VALUE …]", "a table, plot or number of the course", _compute, True),
     Spec("formula", "formula TARGET LAYERS HIDDEN OUTPUT LOSS: FORMULA",

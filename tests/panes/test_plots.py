@@ -149,6 +149,33 @@ def test_an_expression_is_plotted_from_when_it_is_asked_for_and_as_it_is_replaye
     assert view.quantities == ["loss", "accuracy", "learning_rate", "norm(dW[1])", "mean(A[1])"]
 
 
+@pytest.mark.parametrize("expression", ["norm(W[1])", "norm(dW[1])", "mean(A[1])"])
+def test_the_past_of_an_expression_is_gone_through_when_it_is_asked_for(expression: str) -> None:
+    session = small(dropout=0.0)
+    session.do("run 6 batches")
+    session.do("goto 1:5:3")
+    digest = session.digest()
+    asked = iter((False, False, False))
+    session.interrupted = lambda: next(asked, True)
+    stopped = session.do(f"past {expression}")
+    assert stopped.value in range(1, 6)
+    assert f"past {expression} goes on" in stopped.text
+    session.interrupted = lambda: False
+    assert f"{expression} is known of 6 of 6 batches" in session.do(f"past {expression}").text
+    assert (session.iteration, session.event, session.digest()) == (5, 3, digest)
+    curve = look(session, quantity=expression).train
+    for iteration in range(1, 7):
+        session.do(f"goto 1:{iteration}")
+        assert curve.low[iteration - 1] == pytest.approx(session.do(f"print {expression}").value, rel=1e-5)
+
+
+def test_the_past_of_what_is_known_of_every_batch_is_not_gone_through() -> None:
+    session = small()
+    session.do("run 2 batches")
+    assert "known of every batch" in session.do("past loss").error
+    assert "not one number" in session.do("past W[1]").error
+
+
 def test_a_plot_that_is_no_number_says_so() -> None:
     session = small()
     assert "not one number" in session.do("plot W[1]").error

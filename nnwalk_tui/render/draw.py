@@ -12,6 +12,7 @@ from nnwalk_tui.render.text import Line, fit, fit_line
 
 SIDE = 28
 _BARS = 16  # cells of the words beside the pictures
+_LEAST_BARS = 10  # of these, those without which there is no room for both pictures
 _FRAME = 2
 _KEYS = " d pen, enter arrows, c clear"
 
@@ -57,7 +58,7 @@ def draw(view: DrawView, ink: bytes, pen: tuple[float, float], down: bool, width
     if view.pixels:
         seen = _framed(_picture(view.pixels, SIDE, SIDE // 2), "as it is given", SIDE)
     room = width - where.cells - _FRAME - 1
-    beside = room >= SIDE + _FRAME + _BARS
+    beside = room >= SIDE + _FRAME + _LEAST_BARS
     if not beside:
         seen = []
     bars = _bars(view, room - (SIDE + _FRAME + 1 if seen else 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -18,7 +19,7 @@ _WIDE = 4  # taps across, up to which a kernel is no wide one
 _WORDS = 20  # cells that sums need at least
 _LEAST = 8  # cells of a map, below which only numbers are shown
 _BESIDE = 3  # lines above and below a map
-_WINDOW = ("▒", "◉")  # the window and the cell, where colours cannot show them
+_WINDOW = ("○", "◉")  # the window and the cell, where colours cannot show them
 _MIDDLE, _FULL = 128, 127
 
 
@@ -76,9 +77,8 @@ def _cells(taps: int) -> int:
 
 def _maps(view: SlideView, where: list[Place], height: int) -> list[Line]:
     read, written = view.maps
-    window = {(row, column) for row in view.down for column in view.across}
-    left = _map(read, where[0], window, _WINDOW[0])
-    right = _map(written, where[1], {(view.at[0], view.at[1])}, _WINDOW[1])
+    left = _map(read, where[0], view.down, view.across, _WINDOW[0])
+    right = _map(written, where[1], view.at[:1], view.at[1:], _WINDOW[1])
     of_read = f"{read.title} channel {read.number}"
     of_written = f"{written.title} channel {view.channel} of {view.channels}"
     gap: Span = (" ", "blank")
@@ -102,14 +102,27 @@ def _under(first: str, second: str, where: list[Place], style: str = "title") ->
     ]
 
 
-def _map(picture: Picture, place: Place, marked: set[tuple[int, int]], sign: str) -> list[Line]:
-    """A map's values on a scale about 0, those that are marked in shades of the colour for here, or with a sign."""
+def _map(picture: Picture, place: Place, down: list[int], across: list[int], sign: str) -> list[Line]:
+    """A map's values on a scale about 0; those of rows `down` and columns `across` in shades of the colour for here.
+
+    Where colours cannot show it, they are a sign. What falls between two that are drawn is marked at the nearer one.
+    """
+    marked_rows, marked_columns = (
+        [any(at in seen for at in marked) for seen in _shown(of, drawn_of)]
+        for of, drawn_of, marked in (
+            (picture.height, place.rows, down),
+            (picture.width, place.columns, across),
+        )
+    )
     rows = [
         [
-            _level(picture, y * picture.height // place.rows, x * picture.width // place.columns, marked)
-            for x in range(place.columns)
+            (
+                _share(picture, y * picture.height // place.rows, x * picture.width // place.columns),
+                in_row and in_column,
+            )
+            for x, in_column in enumerate(marked_columns)
         ]
-        for y in range(place.rows)
+        for y, in_row in enumerate(marked_rows)
     ]
     if heat.halves() == 1:
         return [[_signed(value, is_marked, sign) for value, is_marked in row] for row in rows]
@@ -120,10 +133,16 @@ def _map(picture: Picture, place: Place, marked: set[tuple[int, int]], sign: str
     return lines
 
 
-def _level(picture: Picture, row: int, column: int, marked: set[tuple[int, int]]) -> tuple[float | None, bool]:
-    """A value's share of the scale, None for NaN; and whether it is marked."""
+def _shown(of: int, drawn_of: int) -> list[range]:
+    """The rows, or columns, that each one drawn stands for."""
+    starts = [at * of // drawn_of for at in range(drawn_of + 1)]
+    return [range(start, max(start + 1, end)) for start, end in pairwise(starts)]
+
+
+def _share(picture: Picture, row: int, column: int) -> float | None:
+    """A value's share of the scale, None for NaN."""
     level = picture.levels[row * picture.width + column]
-    return (level - _MIDDLE) / _FULL if level else None, (row, column) in marked
+    return (level - _MIDDLE) / _FULL if level else None
 
 
 def _signed(value: float | None, marked: bool, sign: str) -> Span:

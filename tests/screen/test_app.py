@@ -64,6 +64,9 @@ PANE_KEYS = {
     "5": "digits",
     "6": "neurons",
     "7": "landscape",
+    "8": "boundary",
+    "9": "draw",
+    "0": "slide",
     "T": "tape",
     "x": "log",
 }

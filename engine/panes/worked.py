@@ -198,8 +198,12 @@ def _busiest(tensor: Tensor) -> int:
 
 
 def _address(tape: Tape, value: Value, index: Index, *, turned: bool = False) -> str:
-    """z₃[1](17) for a neuron of a layer, Z[2][1,3,5] for an element of anything else, ℒ for a number."""
-    if len(index) == 2 and value.symbol and "[" in value.name:
+    """z₃[1](17) for a neuron of a layer, Z[2][1,3,5] for an element of anything else, ℒ for a number.
+
+    A layer whose rows are no examples, its neurons or its tokens, has no place in the data set to name.
+    """
+    of_examples = len(index) == 2 and not turned and tape.size in (0, value.shape[0])  # 0 where it is not known
+    if of_examples and value.symbol and "[" in value.name:
         symbol, _, rest = value.name.partition("[")
         row = index[0]
         place = tape.indices[row] if row < len(tape.indices) else row + 1

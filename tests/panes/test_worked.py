@@ -142,6 +142,34 @@ def test_elements_of_any_number_of_dimensions_are_worked_out_and_agree(picked: t
     assert "stride 2×3, padding 1×0, 2 groups" in text(forward_rule(tape, conv))
 
 
+class Turned(nn.Module):
+    """An activation whose rows are neurons."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = torch.relu(self.layer(x).t())
+        return found
+
+
+def test_a_layer_whose_rows_are_no_examples_is_addressed_by_its_indices() -> None:
+    torch.manual_seed(0)
+    inputs = torch.randn(5, 4)
+    tape = record(Turned(), lambda out, _: out.sum(), inputs, torch.zeros(5))
+    tape.inputs = (inputs,)
+    forward, backward = events(tape, "relu")
+    made, came = tape.values["A[1]"].tensor, forward.inputs[0].tensor
+    assert made is not None
+    assert came is not None
+    first = worked(NOWHERE, tape, forward, (2, 3)).lines[0]
+    assert first.startswith(f"A[1][2,3] = max(0, {came[1, 2]:.4g}".replace("-", "−"))
+    assert worked(NOWHERE, tape, backward, (2, 3)).lines[0].startswith("dZ[1]ᵀ[2,3]")
+    straight = next(event for event in tape.events if event.op.name == "linear")
+    assert worked(NOWHERE, tape, straight, (2, 3)).lines[0].startswith("z₃[1](2)")
+
+
 def test_a_rule_that_misses_what_was_made_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = OPERATIONS["relu"]._replace(rule=lambda call: Rule("{self} + 1", {"self": "{dout}"}))
     tape = record(net(), functional.cross_entropy, torch.randn(4, 6), torch.tensor([0, 1, 2, 1]))

@@ -76,7 +76,8 @@ def _place(moment: Moment) -> tuple[Hashable, ...]:
 
 
 def _changes(moment: Moment, tape: Tape) -> list[int]:
-    names = [name for name, _ in (*moment.trainer.model.named_parameters(), *moment.trainer.model.named_buffers())]
+    modules = moment.trainer.modules
+    names = [name for name, _ in (*modules.named_parameters(), *modules.named_buffers())]
     return sorted({event for name in names for event in tape.versions.events(name)})
 
 

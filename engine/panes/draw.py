@@ -79,7 +79,7 @@ def _an_input(moment: Moment) -> tuple[Tensor, float, float]:
     inputs = loader.inputs if isinstance(loader, BatchLoader) else tape.inputs[0] if tape and tape.inputs else None
     if inputs is None and tape is None:
         raise ExpressionError("no batch has run", "step a batch: what its inputs are is not known before")
-    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs[0].numel() != SIDE * SIDE:
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point() or inputs.shape[1:].numel() != SIDE * SIDE:
         shape = "×".join(map(str, inputs.shape)) if isinstance(inputs, Tensor) else "no tensor"
         raise ExpressionError(f"X is {shape}", f"a digit can be drawn for a model of pictures of {SIDE}×{SIDE}")
     if about.mean is not None:

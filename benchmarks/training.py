@@ -55,9 +55,9 @@ def _plain_rate(plain: PlainLoop) -> float:
 
 
 BENCHMARKS = (
-    Benchmark("run-screen", "`run` on screen: throughput, over the plain loop's", 0.85, _with_screen, at_least=True),
+    Benchmark("run-screen", "`run` on screen: throughput, over the plain loop's", 0.92, _with_screen, at_least=True),
     Benchmark(
-        "run-headless", "`run` without a screen: throughput, over the plain loop's", 0.95, _headless, at_least=True
+        "run-headless", "`run` without a screen: throughput, over the plain loop's", 0.98, _headless, at_least=True
     ),
     Benchmark("run-history", "`run` with history on (Adam), over one without", 1.05, _with_history),
 )

@@ -79,11 +79,15 @@ def table(seed: int) -> Finding:
     """Accuracy after steps of ever more grey, along the slopes and at random."""
     found = {way: {eps: _attack(way, eps, seed) for eps in STEPS} for way in WAYS}
     rows: list[list[Cell]] = [
-        [f"{eps:.0%}", *(f"{found[way][eps].accuracy:.3f}" for way in WAYS), f"{found['gradient'][eps].rise:.2f}"]
+        [
+            f"{eps:.0%}",
+            *(f"{found[way][eps].accuracy:.3f}" for way in WAYS),
+            f"{round(found['gradient'][eps].rise, 2) + 0:.2f}",
+        ]
         for eps in STEPS
     ]
     value = {way: {_key(eps): each._asdict() for eps, each in steps.items()} for way, steps in found.items()}
-    return Finding(value, Table(["grey a pixel", "along ∂ℒ/∂X", "at random", "ℒ rises by"], rows))
+    return Finding(value, Table(["grey a pixel", "along ∂ℒ/∂X", "at random", "along it ℒ rises by"], rows))
 
 
 def _key(eps: float) -> str:
@@ -103,7 +107,7 @@ def other(eps: float, seed: int) -> Finding:
     plain = _attack("gradient", 0.0, seed, victim=seed + 1)
     value = {"own": own.accuracy, "other": others.accuracy, "before": plain.accuracy}
     rows: list[list[Cell]] = [[f"{each:.3f}" for each in value.values()]]
-    return Finding(value, Table(["the network itself", "another network", "it before"], rows))
+    return Finding(value, Table(["the network itself", "another network", "that, untouched pictures"], rows))
 
 
 def slopes(seed: int) -> Finding:

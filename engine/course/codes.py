@@ -23,6 +23,12 @@ SYMBOLS, UPDATES = 10, 400
 CLUSTERS, ROUNDS = 10, 20
 CODE, BATCH = 8, 64
 KINDS = ("linear", "relu")
+_NAMES = {
+    "mean": "the mean picture",
+    "pca": "principal components",
+    "linear": "784-8-784, linear",
+    "relu": "784-64-8-64-784, relu",
+}
 _SIZE = 4000  # digits that are sorted, and that an autoencoder learns from
 _TRAINED = {"linear": (0.005, 12), "relu": (0.002, 4)}  # rate of Adam, epochs
 
@@ -31,10 +37,11 @@ _TRAINED = {"linear": (0.005, 12), "relu": (0.002, 4)}  # rate of Adam, epochs
 
 
 class Ordered(NamedTuple):
-    """Codes (10 × 2) of ten symbols, and the share of all pairs that is answered rightly."""
+    """Codes (10 × 2) of ten symbols, and how many of all pairs are answered rightly."""
 
     codes: Tensor
     right: float
+    apart: int  # of the pairs that are answered wrongly, the greatest difference
 
 
 @lru_cache(maxsize=8)
@@ -53,8 +60,9 @@ def _ordered(updates: int, seed: int) -> Ordered:
         torch.autograd.backward(functional.binary_cross_entropy_with_logits(_asked(embedding, judge, pairs), greater))
         optimizer.step()
     with torch.no_grad():
-        right = float(((_asked(embedding, judge, pairs) > 0) == greater.bool()).float().mean())
-    return Ordered(embedding.weight.detach(), right)
+        right = (_asked(embedding, judge, pairs) > 0) == greater.bool()
+    apart = (pairs[:, 0] - pairs[:, 1]).abs()[~right].tolist()
+    return Ordered(embedding.weight.detach(), float(right.float().mean()), max(apart, default=0))
 
 
 def _asked(embedding: nn.Embedding, judge: nn.Linear, pairs: Tensor) -> Tensor:
@@ -67,11 +75,13 @@ def order(updates: int, seed: int) -> Finding:
     """Where the symbols lie, and how well their order is that of the numbers that nobody told."""
     found = _ordered(updates, seed)
     along = _first_direction(found.codes)
-    value = {"right": found.right, "rank_correlation": _rank_correlation(along)}
+    value = {"right": found.right, "rank_correlation": _rank_correlation(along), "apart": found.apart}
+    row: list[Cell] = [updates, f"{found.right:.3f}", f"{value['rank_correlation']:.3f}"]
+    table = Table(["updates", "pairs answered rightly", "rank correlation"], [row])
     series = [
         Series(str(symbol), [float(x)], [float(y)], marks=True) for symbol, (x, y) in enumerate(found.codes.tolist())
     ]
-    return Finding(value, plot=Plot(series, "first number of the code", "second"))
+    return Finding(value, table, Plot(series, "first number of the code", "second"))
 
 
 def _first_direction(codes: Tensor) -> Tensor:
@@ -110,6 +120,7 @@ class Heaps(NamedTuple):
 
     means: Tensor
     of: Tensor
+    moved: float  # share of them that changed their heap in the last round
 
 
 @lru_cache(maxsize=4)
@@ -122,7 +133,8 @@ def _heaps(seed: int) -> Heaps:
         nearest = torch.cdist(pictures, means).argmin(1)
         heaps = [pictures[nearest == heap] for heap in range(CLUSTERS)]
         means = torch.stack([heap.mean(0) if len(heap) else mean for heap, mean in zip(heaps, means, strict=True)])
-    return Heaps(means, torch.cdist(pictures, means).argmin(1))
+    last = torch.cdist(pictures, means).argmin(1)
+    return Heaps(means, last, float((last != nearest).float().mean()))
 
 
 def clusters(seed: int) -> Finding:
@@ -137,6 +149,7 @@ def clusters(seed: int) -> Finding:
         "right": right,
         "digits": len(labels),
         "rounds": ROUNDS,
+        "moved": heaps.moved,
         "names": names.tolist(),
         "missing": sorted({*range(10)} - {*names.tolist()}),
     }
@@ -194,23 +207,27 @@ def _components() -> tuple[Tensor, Tensor, float]:
 
 
 def squeezed(seed: int) -> Finding:
-    """Eight numbers for 784 pixels: what is lost, and whether pictures with like codes show the same digit."""
-    judged, labels = digits("subset").valid.images.flatten(1), digits("subset").valid.labels
+    """Eight numbers for 784 pixels: what is lost, beside a picture that is always the mean."""
+    judged = digits("subset").valid.images.flatten(1)
     spread = float(functional.mse_loss(judged.mean(0).expand_as(judged), judged))
-    mean, components, error = _components()
-    value = {
-        "mean": {"error": spread},
-        "pca": {"error": error, "alike": _alike((judged - mean) @ components.T, labels)},
-    }
-    names = {"pca": "principal components"}
+    value: dict[str, dict[str, float]] = {"mean": {"error": spread}, "pca": {"error": _components()[2]}}
     for kind in told(list(KINDS)):
-        found = _autoencoder(kind, seed)
+        value[kind] = {"error": _autoencoder(kind, seed).error}
+    rows: list[list[Cell]] = [[_NAMES[kind], f"{each['error']:.3f}"] for kind, each in value.items()]
+    return Finding(value, Table(["8 numbers from", "squared error"], rows))
+
+
+def alike(seed: int) -> Finding:
+    """Whether pictures with like codes show the same digit."""
+    part = digits("subset").valid
+    judged = part.images.flatten(1)
+    mean, components, _ = _components()
+    value = {"pca": _alike((judged - mean) @ components.T, part.labels)}
+    for kind in told(list(KINDS)):
         with torch.no_grad():
-            value[kind] = {"error": found.error, "alike": _alike(found.encoder(judged), labels)}
-        names[kind] = "784-8-784, linear" if kind == "linear" else "784-64-8-64-784, relu"
-    rows: list[list[Cell]] = [["the mean picture", f"{spread:.3f}", "–"]]
-    rows += [[names[kind], f"{value[kind]['error']:.3f}", f"{value[kind]['alike']:.3f}"] for kind in names]
-    return Finding(value, Table(["8 numbers from", "squared error", "5 nearest agree"], rows))
+            value[kind] = _alike(_autoencoder(kind, seed).encoder(judged), part.labels)
+    rows: list[list[Cell]] = [[_NAMES[kind], f"{share:.3f}"] for kind, share in value.items()]
+    return Finding(value, Table(["8 numbers from", "most of the 5 nearest agree"], rows))
 
 
 def _alike(codes: Tensor, labels: Tensor) -> float:

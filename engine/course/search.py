@@ -67,8 +67,8 @@ def runs(seed: int) -> Finding:
     least, middle, most = (float(each) for each in (found.min(), found.median(), found.max()))
     ranked = sorted(found.tolist())
     value = {"least": least, "median": middle, "most": most, "deviation": float(found.std())}
-    series = [Series("run", [float(at) for at in range(1, RUNS + 1)], ranked, marks=True)]
-    return Finding(value, plot=Plot(series, "run, the worst first", "accuracy"))
+    series = [Series("a network", [float(at) for at in range(1, RUNS + 1)], ranked, marks=True)]
+    return Finding(value, plot=Plot(series, "networks, the worst first", "accuracy"))
 
 
 @lru_cache(maxsize=64)
@@ -97,7 +97,9 @@ def best(validation: int, tries: int, seed: int) -> Finding:
     }
     row: list[Cell] = [validation, tries, *(f"{number:.3f}" for number in value.values())]
     value["splits"] = _SPLITS
-    return Finding(value, Table(["pictures", "runs", "looks better by", "5 %", "95 %", "share above 0"], [row]))
+    return Finding(
+        value, Table(["pictures", "runs", "looks better by", "5 % are below", "5 % above", "share above 0"], [row])
+    )
 
 
 def real(seed: int) -> Finding:

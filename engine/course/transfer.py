@@ -27,9 +27,10 @@ EPOCHS, RATE, BATCH, DRAWS = 30, 0.05, 10, 3
 WAYS = {
     "scratch": "from the beginning",
     "frozen": "known filters, kept",
-    "tuned": "known filters, trained on",
+    "tuned": "known filters, trained further",
     "lot": "filters by lot, kept",
 }
+_SHORT = ("beginning", "kept", "fine-tuned", "by lot")  # of the same, for heads
 _FEW = (1, 2, 5)  # pictures of each new digit
 
 
@@ -155,4 +156,4 @@ def table(seed: int) -> Finding:
         [each, *(f"{accuracy:.3f}" for accuracy in accuracies.values())] for each, accuracies in found.items()
     ]
     value = {f"of{each}": accuracies for each, accuracies in found.items()}
-    return Finding(value, Table(["pictures of each", *WAYS.values()], rows))
+    return Finding(value, Table(["pictures of each", *_SHORT], rows))

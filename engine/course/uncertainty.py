@@ -23,6 +23,7 @@ NETWORKS, DRAWS, BINS = 3, 30, 10
 KINDS = ("one", "ensemble", "dropout")
 NAMES = {"one": "one network", "ensemble": f"mean of {NETWORKS}", "dropout": f"{DRAWS} × with dropout"}
 STRANGE = ("digits", "upside-down", "mixed", "noise")
+_NONE_UPSIDE_DOWN = (4, 6, 7, 9)
 _SIZE, _EPOCHS, _DROPOUT, _SURE = 500, 30, 0.3, 0.9
 
 
@@ -88,24 +89,26 @@ def table(seed: int) -> Finding:
     value: dict[str, object] = {"draws": DRAWS}
     for kind in KINDS:
         sure, right = _judged(kind, seed)
-        found = {
+        value[kind] = found = {
             "accuracy": float(right.float().mean()),
             "confidence": float(sure.mean()),
             "confidence_wrong": float(sure[~right].mean()),
             "error": calibration_error(sure, right),
-            "refusing": _refusing(sure, right),
         }
-        value[kind] = found
         rows.append([NAMES[kind], *(f"{number:.3f}" for number in found.values())])
     value["epochs"] = _EPOCHS
-    heads = ["who answers", "right", "sure", "when wrong", "ECE", "without the unsure 10 %"]
+    heads = ["who answers", "right", "sure", "when wrong", "ECE"]
     return Finding(value, Table(heads, rows))
 
 
-def _refusing(sure: Tensor, right: Tensor) -> float:
-    """Accuracy on what is left when the tenth that it is least sure of is put aside."""
-    kept = sure.argsort(descending=True)[: len(sure) * 9 // 10]
-    return float(right[kept].float().mean())
+def refuse(share: float, seed: int) -> Finding:
+    """Accuracy on what is left when the share that one network is least sure of is put aside."""
+    sure, right = _judged("one", seed)
+    ranked = right[sure.argsort(descending=True)].float()
+    kept = round(len(ranked) * (1 - share))
+    value = {"right": float(ranked[:kept].mean()), "caught": float((1 - ranked[kept:]).sum() / (1 - ranked).sum())}
+    row: list[Cell] = [f"{share:g}", *(f"{number:.3f}" for number in value.values())]
+    return Finding(value, Table(["refused", "right of what is left", "wrong ones in what is refused"], [row]))
 
 
 def reliability(kind: str, seed: int) -> Finding:
@@ -129,10 +132,13 @@ def reliability(kind: str, seed: int) -> Finding:
 
 
 def _strange(kind: str, seed: int) -> Tensor:
-    """Pictures (N × 784) as a network gets them: digits, digits upside down, halves of a 3 and an 8, noise."""
+    """Pictures (N × 784) as a network gets them: digits, digits upside down, halves of a 3 and an 8, noise.
+
+    Upside down are those that are no digit then: a 0, 1, 3 or 8 remains one, a 2 turns into a 5.
+    """
     part = digits("subset").valid
     if kind == "upside-down":
-        return part.images.flip(-2).flatten(1)
+        return part.images[torch.isin(part.labels, torch.tensor(_NONE_UPSIDE_DOWN))].flip(-2).flatten(1)
     if kind == "mixed":
         threes, eights = (part.images[part.labels == label].flatten(1) for label in (3, 8))
         count = min(len(threes), len(eights))
@@ -146,7 +152,7 @@ def _strange(kind: str, seed: int) -> Tensor:
 def strange(seed: int) -> Finding:
     """How sure the answers are where there is no right one."""
     rows: list[list[Cell]] = []
-    value: dict[str, object] = {}
+    value: dict[str, object] = {"agree": _agreement(_strange("upside-down", seed), seed)}
     for pictures in STRANGE:
         found = {kind: _likely(kind, _strange(pictures, seed), seed).max(1).values for kind in KINDS}
         value[pictures.replace("-", "_")] = {
@@ -156,6 +162,13 @@ def strange(seed: int) -> Finding:
         share = f"{float((found['one'] > _SURE).float().mean()):.2f}"
         rows.append([pictures.replace("-", " "), *(f"{float(sure.mean()):.3f}" for sure in found.values()), share])
     return Finding(value, Table(["pictures", *NAMES.values(), f"share > {_SURE}"], rows))
+
+
+def _agreement(pictures: Tensor, seed: int) -> float:
+    """Of which share of the pictures all members of the ensemble name the same digit."""
+    with torch.no_grad():
+        guesses = torch.stack([model.eval()(pictures).argmax(1) for model in _networks("ensemble", seed)])
+    return float((guesses == guesses[0]).all(0).float().mean())
 
 
 def show(pictures: str, example: int, seed: int) -> Finding:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nnwalk_tui.lessons.document import Call, Computed, Lesson, Question, Script, Start, Text, calls
-from nnwalk_tui.lessons.pieces import part_of
+from nnwalk_tui.lessons.pieces import part_of, written
 from nnwalk_tui.lessons.questions import formula_command, judge, right_answer
 from nnwalk_tui.lessons.trust import is_ours, reach, reach_of
 from nnwalk_tui.terminal import json_line
@@ -120,7 +120,7 @@ class _Run:
                 verdict = judge(question, _as_given(question, answer), self._resolve)
                 right, said = verdict.right, verdict.said
             for call in calls(question):
-                self._resolve(call)
+                written(self._resolve(call), call.style)
         except KeyError as error:
             self.failed = True
             return {**line, "error": str(error.args[0])}

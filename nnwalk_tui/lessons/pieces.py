@@ -100,7 +100,9 @@ def part_of(value: object, part: str) -> object:
 
 
 def written(value: object, style: str) -> str:
-    """A value as text, in the style of its call."""
+    """A value as text, in the style of its call. Raises KeyError for one that has parts, none of which is named."""
+    if isinstance(value, dict):
+        raise KeyError(f"a text cannot hold all parts; name one: {', '.join(value)}")
     if style == "shape" and isinstance(value, list):
         return " × ".join(map(str, value))
     if isinstance(value, bool):

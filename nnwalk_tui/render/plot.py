@@ -57,12 +57,12 @@ _PLAIN, _DASHED = "──", "╌╌"
 
 
 def _signs(series: list[Series]) -> list[str]:
-    """What stands for each curve in the legend, and on it."""
+    """What stands for each curve in the legend, and on it; points that are called by one character, that."""
     many = sum(not each.marks for each in series) > 2 or theme.ascii_only()
     signs, lines = [], 0
     for at, each in enumerate(series):
-        mark = "o" if theme.ascii_only() else "●"
-        signs.append(mark if each.marks else str(at + 1) if many else (_PLAIN, _DASHED)[lines])
+        point = each.name if len(each.name) == 1 else "o" if theme.ascii_only() else "●"
+        signs.append(point if each.marks else str(at + 1) if many else (_PLAIN, _DASHED)[lines])
         lines += not each.marks
     return signs
 
@@ -146,6 +146,7 @@ def _legend(plot: Plot, signs: list[str], width: int) -> list[Line]:
     entries: Line = [
         (f"{sign} {spelled(indexed(series.name))}", _STYLES[at % len(_STYLES)])
         for at, (series, sign) in enumerate(zip(plot.series, signs, strict=True))
+        if sign != series.name
     ]
     if plot.x_label:
         across, up = spelled(indexed(plot.x_label)), spelled(indexed(plot.y_label))

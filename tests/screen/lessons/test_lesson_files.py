@@ -210,6 +210,11 @@ def test_a_share_may_be_typed_as_percent_fraction_or_number(given: str) -> None:
 
 def test_computed_numbers_have_the_minus_of_the_text() -> None:
     assert [written(-0.9, style) for style in ("", "1", "%0")] == ["−0.9", "−0.9", "−90 %"]
+
+
+def test_a_value_with_parts_is_not_written_into_a_text() -> None:
+    with pytest.raises(KeyError, match="name one: accuracy, of"):
+        written({"accuracy": 0.67, "of": 2000}, "%1")
     drawn = table_lines(Table(["loss"], [[-0.9], [2.25]]), 40)
     assert ["".join(text for text, _ in line) for line in drawn] == [" loss", "−0.9", " 2.25"]
 

@@ -56,6 +56,13 @@ def test_more_than_two_curves_carry_their_numbers() -> None:
         assert f"{number} at {int(number) - 1}" in lines[-1]
 
 
+def test_a_point_with_a_name_of_one_character_is_marked_by_it_and_needs_no_legend() -> None:
+    lines = _text(Plot([Series(str(k), [float(k)], [float(k)], marks=True) for k in range(10)], "x", "y"))
+    assert lines[-1] == "→ x  ↑ y"
+    inside = "".join(line.partition("│")[2] + line.partition("┤")[2] for line in lines[:-2])
+    assert all(inside.count(str(k)) == 1 for k in range(10))
+
+
 def test_without_unicode_curves_are_drawn_with_their_numbers(in_ascii: None) -> None:
     lines = _text(Plot([RISING, Series("here", [0.0], [0.0], marks=True)]))
     assert sum(line.count("1") for line in lines) > 30

@@ -1,6 +1,7 @@
 """What is trained, and how: the recipe of a run, its defaults, and whether its parts fit together.
 
-Importing this loads no torch, so that the command line can check an experiment before the engine starts.
+Importing this loads no torch, so that the command line can check an experiment before the engine starts. Longer than
+others: what an option may be is checked beside the options that it must fit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parts that a run written out as plain PyTorch is put together from."""
+"""The parts that a run written out as plain PyTorch is put together from; long, since most of it is that code."""
 
 HEAD = '''
 """{title}: {batches} batches, as nnwalk-tui trained them. Run it with plain Python; it prints the run's digest."""

@@ -10,6 +10,7 @@ CODE := $(wildcard engine nnwalk_tui tests benchmarks screenshots)
 # Tests with a terminal, processes and patience of their own: they wait more than they work, and have a core to themselves.
 ALONE := tests/screen/test_terminal.py tests/screen/test_terminals.py tests/screen/client \
   tests/recordings/test_resume.py
+# The others: three at a time, on two processors too, since one of them mostly waits.
 PYTHON ?= python3 python3.13 python3.12 python3.11
 
 .PHONY: run test bench soak screenshots
@@ -23,7 +24,7 @@ test: $(READY)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy --strict --no-error-summary $(CODE) & types=$$!; $(BIN)/pytest -q $(ALONE); tests=$$?; \
 	  wait $$types && exit $$tests
-	@$(BIN)/pytest -q --numprocesses 2 --dist worksteal $(ALONE:%=--ignore=%)
+	@$(BIN)/pytest -q --numprocesses 3 --dist worksteal $(ALONE:%=--ignore=%)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -9,6 +9,7 @@ import pytest
 
 from nnwalk_tui.actions import KEYS
 from nnwalk_tui.app import NNWalkApp
+from nnwalk_tui.catalogue import PANES
 from nnwalk_tui.places.arrangement import Arrangement, Memory, for_recording, of_recording
 from nnwalk_tui.places.layouts import LAYOUTS, NAMES
 from tests.support.live import LiveTarget, live
@@ -102,7 +103,7 @@ async def test_a_pane_that_is_hidden_at_once_after_it_was_gone_to_stays_hidden(t
 
 async def test_the_last_pane_cannot_be_hidden(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
-        for _ in range(12):
+        for _ in PANES:
             await on.press("H")
         assert len(on.main.plan.panes) == 1
         assert "is the last pane" in on.status

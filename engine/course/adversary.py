@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.course.findings import Cell, Finding, Picture, Table
+from engine.course.dataset import picture, shaded
+from engine.course.findings import Cell, Finding, Table
 from engine.course.pairs import digits
 from engine.course.training import trained
 from engine.experiments.data import MEAN, STD
@@ -136,13 +137,8 @@ def look(example: int, eps: float, seed: int) -> Finding:
         "sure_after": float(after.max()),
     }
     shown = [
-        _picture(pictures[at] * STD + MEAN, f"{value['before']}: {value['sure_before']:.0%}"),
-        _picture((slope.sign() + 1) / 2, f"± {eps:.0%} grey"),
-        _picture(moved * STD + MEAN, f"{value['after']}: {value['sure_after']:.0%}"),
+        picture(pictures[at], f"{value['before']}: {value['sure_before']:.0%}"),
+        shaded((slope.sign() + 1).view(28, 28) / 2, f"± {eps:.0%} grey"),
+        picture(moved, f"{value['after']}: {value['sure_after']:.0%}"),
     ]
     return Finding(value, pictures=shown)
-
-
-def _picture(shades: Tensor, caption: str) -> Picture:
-    grey = (shades.reshape(-1).clamp(0, 1) * 255).round().to(torch.uint8)
-    return Picture(28, 28, bytes(grey.tolist()), caption)

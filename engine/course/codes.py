@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.course.findings import Cell, Finding, Picture, Plot, Series, Table
+from engine.course.dataset import picture
+from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import digits
 from engine.course.progress import told
 from engine.course.training import aside
-from engine.experiments.data import MEAN, STD
 
 SYMBOLS, UPDATES = 10, 400
 CLUSTERS, ROUNDS = 10, 20
@@ -154,7 +154,7 @@ def clusters(seed: int) -> Finding:
         "missing": sorted({*range(10)} - {*names.tolist()}),
     }
     shown = [
-        _picture(mean, f"{name}: {int(most)} of {int(size)}")
+        picture(mean, f"{name}: {int(most)} of {int(size)}")
         for mean, name, most, size in zip(heaps.means, names, counts.max(1).values, sizes, strict=True)
     ]
     return Finding(value, pictures=shown)
@@ -240,15 +240,10 @@ def _alike(codes: Tensor, labels: Tensor) -> float:
 def rebuilt(kind: str, example: int, seed: int) -> Finding:
     """A validation picture, and what comes back from its eight numbers."""
     found, part = _autoencoder(kind, seed), digits("subset").valid
-    picture = part.images[example - 1].flatten()
+    pixels = part.images[example - 1].flatten()
     with torch.no_grad():
-        code = found.encoder(picture)
+        code = found.encoder(pixels)
         back = found.decoder(code)
     value = {"label": int(part.labels[example - 1]), "code": [round(number, 2) for number in code.tolist()]}
-    shown = [_picture(picture, f"{value['label']}: 784 pixels"), _picture(back, f"{CODE} numbers")]
+    shown = [picture(pixels, f"{value['label']}: 784 pixels"), picture(back, f"{CODE} numbers")]
     return Finding(value, pictures=shown)
-
-
-def _picture(pixels: Tensor, caption: str) -> Picture:
-    grey = ((pixels * STD + MEAN).clamp(0, 1) * 255).round().to(torch.uint8)
-    return Picture(28, 28, bytes(grey.tolist()), caption)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.course.findings import Cell, Finding, Picture, Table
+from engine.course.dataset import shaded
+from engine.course.findings import Cell, Finding, Table
 from engine.course.pairs import digits
 from engine.errors import ExperimentError
 from engine.experiments.convolutions import Convolutions, output_size
@@ -47,8 +48,8 @@ def cell(row: int, column: int, kernel: str, example: int) -> Finding:
     ]
     rows.append(["", "", "", "sum", f"{float(products.sum()):.2f}"])
     pictures = [
-        _picture(_framed(picture, row, column, 3, 0.5), f"patch at {row}, {column}"),
-        _picture(_framed(_scaled(whole), row, column, 1, 1.0), f"its cell in the map, {_times(whole)}"),
+        shaded(_framed(picture, row, column, 3, 0.5), f"patch at {row}, {column}"),
+        shaded(_framed(_scaled(whole), row, column, 1, 1.0), f"its cell in the map, {_times(whole)}"),
     ]
     value = {"sum": float(products.sum()), "by_torch": float(whole[row - 1, column - 1]), "shape": list(whole.shape)}
     return Finding(value, Table(["patch", "", "kernel", "", "products"], rows), pictures=pictures)
@@ -60,7 +61,7 @@ def feature_map(kernel: str, stride: int, padding: int, dilation: int, example: 
     if output_size(HEIGHT, 3, stride, padding, dilation) < 1:
         raise ExperimentError(f"a kernel of 3 with dilation {dilation} does not fit", "use a smaller dilation")
     whole = _map(picture, _kernel(kernel), stride, padding, dilation)
-    pictures = [_picture(picture, f"digit, {HEIGHT}×{WIDTH}"), _picture(_scaled(whole), f"{kernel}, {_times(whole)}")]
+    pictures = [shaded(picture, f"digit, {HEIGHT}×{WIDTH}"), shaded(_scaled(whole), f"{kernel}, {_times(whole)}")]
     value = {"shape": list(whole.shape), "most": float(whole.max()), "least": float(whole.min())}
     return Finding(value, pictures=pictures)
 
@@ -128,7 +129,7 @@ def field(seed: int) -> Finding:
         rows.append([layers, theory, support, f"{100 * area:.0f} %", f"{100 * share:.0f} %"])
         value[f"layers_{layers}"] = {"theory": theory, "support": support, "area": area, "share": share}
     columns = ["layers", "field, by rule", "by gradient", "inner part", "its share of the gradient"]
-    last = _picture(_scaled(reach), f"{LAYERS[-1]} layers deep, {_times(reach)}")
+    last = shaded(_scaled(reach), f"{LAYERS[-1]} layers deep, {_times(reach)}")
     return Finding(value, Table(columns, rows), pictures=[last])
 
 
@@ -173,8 +174,3 @@ def _framed(picture: Tensor, row: int, column: int, side: int, level: float) -> 
     inside = slice(row - 1, row - 1 + side), slice(column - 1, column - 1 + side)
     found[inside] = picture[inside]
     return found
-
-
-def _picture(levels: Tensor, caption: str) -> Picture:
-    grey = (levels * 255).clamp(0, 255).round().to(torch.uint8)
-    return Picture(levels.shape[0], levels.shape[1], grey.numpy().tobytes(), caption)

@@ -17,8 +17,14 @@ from engine.experiments.data import MEAN, N_CLASSES, STD, BatchLoader
 
 def picture(image: Tensor, caption: str) -> Picture:
     """A normalised image (…, 28, 28) as grey levels."""
-    levels = ((image.reshape(28, 28) * STD + MEAN) * 255).clamp(0, 255).round().to(torch.uint8)
-    return Picture(28, 28, levels.numpy().tobytes(), caption)
+    return shaded(image.reshape(28, 28) * STD + MEAN, caption)
+
+
+def shaded(brightness: Tensor, caption: str) -> Picture:
+    """Brightness 0…1, (height, width), as grey levels; what lies beyond is black or white."""
+    levels = (brightness * 255).clamp(0, 255).round().to(torch.uint8)
+    height, width = levels.shape
+    return Picture(height, width, levels.numpy().tobytes(), caption)
 
 
 def shapes(source: str) -> Finding:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.course.attention import attend
-from engine.course.findings import Cell, Finding, Picture, Table
+from engine.course.dataset import shaded
+from engine.course.findings import Cell, Finding, Table
 from engine.course.pairs import digits
 from engine.course.training import aside, trained
 from engine.experiments.data import MEAN, STD, BatchLoader
@@ -160,6 +161,5 @@ def cut(example: int, shuffled: str, seed: int) -> Finding:
     for at in range(SIDE, 4 * SIDE, SIDE):
         picture[..., at, :].clamp_(min=_BORDER)
         picture[..., at].clamp_(min=_BORDER)
-    grey = (255 * picture[0, 0]).clamp(0, 255).round().to(torch.uint8)
-    drawn = Picture(grey.shape[0], grey.shape[1], grey.numpy().tobytes(), caption)
+    drawn = shaded(picture[0, 0], caption)
     return Finding({"label": int(data.labels[example - 1])}, pictures=[drawn])

@@ -11,7 +11,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from engine.course.findings import Cell, Finding, Picture, Plot, Series, Table
+from engine.course.dataset import picture
+from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import digits
 from engine.course.progress import told
 from engine.course.training import aside, train_epoch
@@ -178,6 +179,5 @@ def show(pictures: str, example: int, seed: int) -> Finding:
     likely = _likely("one", found[at : at + 1], seed)[0]
     order = likely.argsort(descending=True)[:2].tolist()
     said = ", ".join(f"{digit}: {float(likely[digit]):.0%}" for digit in order)
-    grey = ((found[at] * STD + MEAN).clamp(0, 1) * 255).round().to(torch.uint8)
     value = {"first": order[0], "sure": float(likely[order[0]]), "second": order[1]}
-    return Finding(value, pictures=[Picture(28, 28, bytes(grey.tolist()), said)])
+    return Finding(value, pictures=[picture(found[at], said)])

@@ -184,6 +184,13 @@ class Supervised(Program):
 
     def train(self, batch: Any) -> Outcome:
         """Forward, loss, backward, update."""
+        if not self.optimizer._optimizer_step_pre_hooks:
+            return self._train(batch)
+        with Steps(self.modules, self.optimizers) as steps:  # a hook of the user's own may set the rate
+            outcome = self._train(batch)
+        return outcome._replace(rates=steps.rates)
+
+    def _train(self, batch: Any) -> Outcome:
         inputs, targets = self.split(batch)
         passes: list[tuple[Any, Tensor]] = []
 

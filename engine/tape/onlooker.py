@@ -81,9 +81,11 @@ class Onlooker:
         self._undo += [
             register_module_forward_pre_hook(self._enter_module).remove,
             register_module_forward_hook(self._leave_module).remove,
-            register_optimizer_step_pre_hook(self._before_step).remove,
+            register_optimizer_step_pre_hook(self._before_step_of_another).remove,
             register_optimizer_step_post_hook(self._after_step).remove,
         ]
+        for optimizer in self._optimizers:  # after hooks of the user's own, which may change a rate
+            self._undo.append(optimizer.register_step_pre_hook(self._before_step).remove)
         self._replace(torch.autograd, "_engine_run_backward", self._run_backward)
         self._replace(torch.autograd, "_make_grads", self._unseen)  # a pass's first gradient
         for name in ("__enter__", "__exit__"):  # marks for a profiler, around every optimizer's step
@@ -308,6 +310,11 @@ class Onlooker:
             log.phase = phase
 
     # ── updates ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _before_step_of_another(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
+        if id(optimizer) in self._tracked.optimizer_names:
+            return None
+        return self._before_step(optimizer, args, kwargs)
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         log, tracked = self._log, self._tracked

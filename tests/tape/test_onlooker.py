@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from engine.protocol.positions import Phase
+from engine.session import Session
 from engine.tape.versions import Later
 from tests.support.steps import Program, check_bits, events, net, phases, simple
 
@@ -268,3 +269,21 @@ def test_a_step_that_calls_that_of_its_class_updates_each_parameter_once() -> No
         for event in updates:
             name = event.parameter
             assert torch.equal(tape.versions.before(name, event.number), tape.before.tensors[name])
+
+
+def test_a_rate_that_a_hook_of_the_optimizer_s_own_sets_is_the_one_that_is_told() -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def warmed(optimizer: torch.optim.Optimizer, *call: Any) -> None:
+        optimizer.param_groups[0]["lr"] *= 2
+
+    optimizer.register_step_pre_hook(warmed)
+    batch = (torch.randn(5, 6), torch.randint(3, (5,)))
+    session = Session(model, cross_entropy, optimizer, [batch] * 3)
+    session.run(1)
+    session.step()
+    tape = session.tape()
+    assert tape is not None
+    assert {event.settings["lr"] for event in events(tape, Phase.UPDATE)} == {0.4}
+    assert list(session.timeline.series.whole("learning_rate")) == [0.2, 0.4]

@@ -70,10 +70,10 @@ def _screenshot(rest: str, over: bool = False) -> Command:
 
 def _draw(rest: str) -> Command:
     words = rest.split()
-    for word in words if rest.strip() not in ("undo", "clear") else ():
+    for word in words if rest.strip() not in ("undo", "clear", "forward") else ():
         across, _, down = word.partition(",")
         if not all(each.isdecimal() and 1 <= int(each) <= PIXELS for each in (across, down)):
-            cure = f"use: draw 14,4 14,24, each number 1 to {PIXELS}; draw undo; or draw clear"
+            cure = f"use: draw 14,4 14,24, each number 1 to {PIXELS}; draw undo; draw clear; or draw forward"
             raise CommandError(f"“{word:.40}” is no pixel", cure)
     return ScreenCommand("draw", " ".join(words))
 
@@ -102,8 +102,9 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
          "any tensor, or one element of it: z₃[2](17); without one, the tensor pane and back", _free("inspect")),
     Spec("landscape", "landscape [PARAMETER]", "the loss around the parameters: along W[1][3,5], or where it was",
          _free("landscape")),
-    Spec("draw", "draw [X,Y X,Y …|undo|clear]",
-         "a digit for the network to judge: a stroke through these pixels, 1,1 the first; undo one; clear all", _draw),
+    Spec("draw", "draw [X,Y X,Y …|undo|clear|forward]",
+         "a digit for the network to judge: a stroke through these pixels, 1,1 the first; undo one; clear all; "
+         "follow it forward through the network, operation by operation", _draw),
     Spec("tape", "tape", "every event of the batch, or back to the last pane", _screen("tape")),
     Spec("log", "log", "what the engine and your code printed, or back to the last pane", _screen("log")),
     Spec("find", "find NAME", "search the graph for a name, an operation or a module; n: the next", _free("find")),

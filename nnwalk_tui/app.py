@@ -175,7 +175,8 @@ class NNWalkApp(App[None]):
         if action == "press" and self.screen is not self.main:
             return False
         if action == "press" and parameters and actions.means(str(parameters[0]), ARROWS):
-            return isinstance(self.main.focused, Pane) and not self.main.entered
+            pane = self.main.focused
+            return isinstance(pane, Pane) and not (self.main.entered or pane.takes_arrows())
         return super().check_action(action, parameters)
 
     def action_press(self, text: str) -> None:

@@ -12,6 +12,7 @@ from engine.errors import EngineError, ExpressionError
 from engine.experiments.data import BatchLoader
 from engine.lookup.moment import Moment
 from engine.panes.examples import class_name, class_shares
+from engine.panes.walk import Walk
 from engine.program.program import Supervised
 from engine.protocol.messages import DrawLook
 from engine.protocol.views import DrawView
@@ -21,15 +22,18 @@ from engine.training.elsewhere import predicted_with
 SIDE, _BOX, _MIDDLE = 28, 20, 14.0  # pixels: of a picture, of the box that a digit fills, and where its mass is centred
 
 
-def draw_view(moment: Moment, look: DrawLook) -> DrawView:
-    """What the network makes of the drawing. Where it takes no digits, or nothing is drawn, `problem` says so."""
+def draw_view(moment: Moment, look: DrawLook, walk: Walk) -> DrawView:
+    """What the network makes of the drawing. Where it takes no digits, or nothing is drawn, `problem` says so.
+
+    Where an event of its forward pass is looked at, that, too.
+    """
     try:
-        return _judged(moment, look)
+        return _judged(moment, look, walk)
     except EngineError as error:
         return DrawView(problem=str(error))
 
 
-def _judged(moment: Moment, look: DrawLook) -> DrawView:
+def _judged(moment: Moment, look: DrawLook, walk: Walk) -> DrawView:
     if not isinstance(moment.trainer.program, Supervised):
         raise ExpressionError("a step of one's own judges no digit", "nobody else knows how its model is asked")
     like, mean, std = _an_input(moment)
@@ -47,6 +51,7 @@ def _judged(moment: Moment, look: DrawLook) -> DrawView:
         pixels=(picture * 255).round().to(torch.uint8).numpy().tobytes(),
         classes=[class_name(moment, at) for at in range(len(likely))],
         likely=likely,
+        walk=walk.view(moment, asked, look) if look.event else None,
     )
 
 

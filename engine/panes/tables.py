@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.statistics import plain
 
@@ -94,6 +95,20 @@ def _extremes(table: Tensor, count: int, axis: int) -> Tensor:
 def _extreme(part: Tensor, axis: int) -> Tensor:
     low, high = part.amin(axis), part.amax(axis)
     return torch.where(-low > high, low, high)
+
+
+def as_picture(one: Tensor, side: int = 28) -> Tensor | None:
+    """What is of the form of a picture, (side²,) or maps (channels, height, width), which stand beside each other."""
+    if one.dim() == 1 and one.numel() == side * side:
+        return one.reshape(side, side)
+    if one.dim() == 2 and min(one.shape) > 1:
+        return one
+    if one.dim() != 3 or min(one.shape[1:]) < 2:
+        return None
+    across = math.ceil(math.sqrt(len(one)))
+    rows = [torch.cat([*functional.pad(part, (0, 1, 0, 1))], 1) for part in one.split(across)]
+    wide = rows[0].shape[1]
+    return torch.cat([functional.pad(row, (0, wide - row.shape[1])) for row in rows])[:-1, :-1]
 
 
 def histogram(values: Tensor, bins: int) -> tuple[list[int], float, float, int]:

@@ -86,6 +86,35 @@ def tensor_view(moment: Moment, look: TensorLook, inspected: Inspected, row: int
     return view if held.other is None else _beside(view, held.other, look)
 
 
+def column_view(moment: Moment, at: int, first: int, count: int) -> TensorView:
+    """What the cursor's event has made, all its values in one column, of which the window begins with the `first`.
+
+    The chosen one is addressed by its own indices. Where there are maps, its picture has them beside each other.
+    """
+    name, made_here = _just_made(moment)
+    if made_here is None:
+        return TensorView("", name, f"{name} makes no numbers")
+    held = _numbers(name, made_here.reshape(-1))
+    if held.problem:
+        return TensorView("", name, held.problem)
+    view = _window_view(held, TensorLook(row=first, rows=count, columns=1))
+    at = max(1, min(at, view.rows))
+    shape = list(made_here.shape)
+    row, column = divmod(at - 1, math.prod(shape[1:]))
+    place = tables.indices(shape, row + 1, column + 1)
+    picture = tables.as_picture(tables.as_numbers(made_here.detach())[0]) if len(shape) > 1 else None
+    return msgspec.structs.replace(
+        view,
+        shape=shape,
+        at_row=at,
+        at=place,
+        address=_address(moment, name, place),
+        value=_element(held, at, 1),
+        picture=[] if picture is None else list(picture.shape),
+        pixels=[] if picture is None else picture.reshape(-1).tolist(),
+    )
+
+
 def _window_view(held: Held, look: TensorLook) -> TensorView:
     """The part in view, and what is said of the whole tensor."""
     first_row, first_column, values = _window(held, look)

@@ -32,6 +32,7 @@ from engine.panes.neurons import neurons_view
 from engine.panes.plots import Plots
 from engine.panes.slide import slide_view
 from engine.panes.tensor import Inspected, tensor_view
+from engine.panes.walk import Walk
 from engine.protocol.messages import VIEWS, Look
 from engine.protocol.positions import Status
 from engine.protocol.views import Run, Snapshot
@@ -52,6 +53,7 @@ class Viewer:
         self.landscape = Landscape()
         self.boundary = Boundary()
         self.plots = Plots()
+        self.walk = Walk()
         self.failed: Callable[[str], None] = lambda words: None
         self._told: set[str] = set()
         self._parameters = 0
@@ -132,7 +134,7 @@ OTHERWISE: dict[str, Maker] = {  # those that are told less, or more
     "neurons": lambda viewer, moment, look: neurons_view(moment, look.neurons, viewer.picked),
     "landscape": lambda viewer, moment, look: viewer.landscape.view(moment, look.landscape),
     "slide": lambda viewer, moment, look: slide_view(moment, look.slide, viewer.picked[0]),
-    "draw": lambda viewer, moment, look: draw_view(moment, look.draw),
+    "draw": lambda viewer, moment, look: draw_view(moment, look.draw, viewer.walk),
     "boundary": lambda viewer, moment, look: viewer.boundary.view(moment, look.boundary),
 }
 

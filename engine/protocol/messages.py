@@ -78,6 +78,11 @@ class DrawLook(msgspec.Struct, frozen=True):
     """What is drawn on the pane for digits."""
 
     ink: bytes = bytes(784)  # 28 × 28 levels, 0…255, row after row
+    event: int = 0  # of its forward pass, to look at what that made; 0 where nobody walks through it
+    rows: int = 5  # of the pass's events
+    at: int = 1  # the chosen one of the values that the event made, all of them in one row
+    first: int = 1  # of the values that are wanted, …
+    values: int = 200  # … and so many from there
 
 
 class SlideLook(msgspec.Struct, frozen=True):

@@ -345,6 +345,15 @@ class BoundaryView(msgspec.Struct, frozen=True):
     total: int = 0
 
 
+class WalkView(msgspec.Struct, frozen=True):
+    """An event of a drawn digit's forward pass: what it computes, and every value that it made, in one column."""
+
+    tape: TapeView
+    here: Here
+    stops: list[int]  # the events that end a layer or, in a recurrent network, a time step
+    value: TensorView  # of the form n × 1, but for its shape; its picture has maps beside each other
+
+
 class DrawView(msgspec.Struct, frozen=True):
     """What the network makes of a drawn digit."""
 
@@ -352,6 +361,7 @@ class DrawView(msgspec.Struct, frozen=True):
     pixels: bytes = b""  # what it was given: 28 × 28 levels, 0…255; empty where nothing is drawn
     classes: list[str] = []
     likely: list[float] = []  # the probability given to each class
+    walk: WalkView | None = None
 
 
 class SlideGrid(msgspec.Struct, frozen=True):

@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from engine.program.modules import Modules
+from engine.tape.naming import Naming
+from engine.tape.onlooker import Onlooker
+from engine.tape.tape import Tape
+from engine.training import state as states
 from engine.training.randomness import RandomState
+from engine.training.state import State
 from engine.training.trainer import Trainer
 from engine.users_code import users_code
 
@@ -37,6 +43,37 @@ def predicted_with(trainer: Trainer, tensors: Mapping[str, Tensor], inputs: tupl
         for module in trainer.modules.values():
             module.eval()
         return functional_call(trainer.model, copies, inputs)
+
+
+def forward_tape(trainer: Trainer, state: State, inputs: tuple[Tensor, ...], budget: int) -> Tape:
+    """The tape of such a prediction: its forward events alone. `state` has the tensors to predict with.
+
+    The onlooker learns nothing for the run's own tapes. Gradients stay on, since attention has no single operations to
+    look at without.
+    """
+    tape = Tape(state)
+    onlooker = Onlooker(tape, Naming(trainer.modules), trainer.modules, {}, budget)
+    onlooker.load(inputs, inputs, None)
+    with trainer.untouched(), _whole_as(trainer.modules, state), users_code("computing the model"):
+        for module in trainer.modules.values():
+            module.eval()
+        with torch.enable_grad(), onlooker:
+            trainer.model(*inputs)
+        onlooker.finish({})
+        tape.built()
+    tape.inputs = inputs
+    return tape
+
+
+@contextmanager
+def _whole_as(modules: Modules, state: State) -> Iterator[None]:
+    """Parameters and buffers hold these values for a moment: the tensors themselves, which an onlooker knows."""
+    held, empty = states.capture_tensors(modules), states.empty_buffers(modules)
+    states.restore_tensors(modules, state.tensors, state.empty)
+    try:
+        yield
+    finally:
+        states.restore_tensors(modules, held, empty)
 
 
 def loss_with(

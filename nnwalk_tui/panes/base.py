@@ -162,6 +162,10 @@ class Pane(Widget, can_focus=True):
             return False
         return super().check_action(action, parameters)
 
+    def takes_arrows(self) -> bool:
+        """Whether ← and → are its own, though nobody has given them to it with Enter."""
+        return False
+
     def chosen_tensor(self) -> str:
         """The tensor that the chosen row speaks of, as an expression; "" where no row is chosen."""
         return ""

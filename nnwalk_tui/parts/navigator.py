@@ -97,6 +97,10 @@ class Navigator:
             pane.action_undo()
         elif text == "clear":
             pane.action_clear()
+        elif text == "forward":
+            self._main.focus_pane("draw")
+            pane.action_walk()
+            return
         elif text:
             pane.stroke([(int(across) - 1, int(down) - 1) for across, down in (w.split(",") for w in text.split())])
         self._main.focus_pane("draw")

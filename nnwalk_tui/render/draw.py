@@ -14,7 +14,7 @@ SIDE = 28
 _BARS = 16  # cells of the words beside the pictures
 _LEAST_BARS = 10  # of these, those without which there is no room for both pictures
 _FRAME = 2
-_KEYS = " d pen, enter arrows, c clear"
+_KEYS = (" d pen, f forward, c clear", " enter arrows, backspace undo")
 
 
 class Sheet(NamedTuple):
@@ -64,7 +64,7 @@ def draw(view: DrawView, ink: bytes, pen: tuple[float, float], down: bool, width
     bars = _bars(view, room - (SIDE + _FRAME + 1 if seen else 1))
     blank = (" " * (SIDE + _FRAME), "blank")
     lines: list[Line] = []
-    left.append([(fit(_KEYS, where.cells + _FRAME), "quiet")])
+    left += [[(fit(keys, where.cells + _FRAME), "quiet")] for keys in _KEYS]
     for at, line in enumerate(left[:height]):
         middle = [*seen[at], (" ", "blank")] if at < len(seen) else [blank, (" ", "blank")] if seen else []
         lines.append([*line, (" ", "blank"), *middle, *(bars[at] if at < len(bars) else [])])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,10 +30,33 @@ def levels(picture: Tensor) -> bytes:
     return (picture * 255).round().to(torch.uint8).numpy().tobytes()
 
 
-def look(session: Session, ink: bytes) -> DrawView:
-    view: DrawView | None = session.viewer.see(Look(["draw"], draw=DrawLook(ink))).draw
+def look(session: Session, ink: bytes, event: int = 0, at: int = 1) -> DrawView:
+    view: DrawView | None = session.viewer.see(Look(["draw"], draw=DrawLook(ink, event, at=at))).draw
     assert view is not None
     return view
+
+
+@contextmanager
+def plain_as(session: Session) -> Iterator[None]:
+    """The model in evaluation mode with what it has at the cursor, by plain PyTorch."""
+    model = session.trainer.model
+    with session.trainer.untouched():
+        held = {name: item.clone() for name, item in model.state_dict().items()}
+        model.load_state_dict(session.moment.values.tensors())
+        model.eval()
+        yield
+        model.load_state_dict(held)
+
+
+def everything(session: Session) -> list[object]:
+    """All that a forward pass in passing could leave changed, as it is now."""
+    model, tape = session.trainer.model, session.moment.tape
+    assert tape is not None
+    values = [value.tensor.tolist() for event in tape.events for value in event.outputs if value.tensor is not None]
+    gradients = [None if p.grad is None else p.grad.tolist() for p in model.parameters()]
+    state = {name: item.tolist() for name, item in model.state_dict().items()}
+    modes = [(module.training, len(module._forward_hooks)) for module in model.modules()]
+    return [session.digest(), torch.get_rng_state().tolist(), values, gradients, state, modes]
 
 
 def digits(count: int = 300) -> Tensor:
@@ -99,6 +124,58 @@ def test_drawing_changes_no_bit_of_the_run() -> None:
     assert drawn.digest() == plain.digest()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"layers": (784, 9, 2), "batch_norm": True, "dropout": 0.5},
+        {"model": "convnet"},
+        {"model": "gru", "layers": (28, 8, 2)},
+    ],
+)
+def test_its_forward_pass_is_walked_operation_by_operation(options: dict[str, object]) -> None:
+    """Its input first, at the end what plain PyTorch gives with the tensors of the cursor, and rules in between."""
+    session = open_experiment(Experiment(classes=(1, 7), batch_size=200, learning_rate=0.3, **options))  # type: ignore[arg-type]
+    session.do("goto 1:2:3")
+    ink = levels(digits(20)[0, 0])
+    model, like = session.trainer.model, session.trainer.loader.inputs[0]  # type: ignore[attr-defined]
+    seen = look(session, ink, 1).walk
+    assert seen is not None
+    events = seen.tape.total
+    passed = [look(session, ink, event, 3).walk for event in range(1, events + 1)]
+    assert [walk.tape.cursor for walk in passed if walk] == list(range(1, events + 1))
+    given = ((normalised(torch.frombuffer(bytearray(ink), dtype=torch.uint8).reshape(28, 28) / 255)) - MEAN) / STD
+    logits: list[Tensor] = []
+    with plain_as(session), torch.no_grad():
+        logits.append(model(given.reshape(1, *like.shape)))
+    last = passed[-1]
+    assert last is not None
+    assert [row for (row,) in last.value.values] == pytest.approx(logits[0].flatten().tolist(), abs=1e-5)
+    assert passed[0] is not None
+    assert passed[0].value.values[100] == pytest.approx([float(given.flatten()[100])])
+    assert sum(bool(walk and walk.here.rule) for walk in passed) > events // 2
+    assert all(walk.value.problem == "" and walk.value.at_row == min(3, walk.value.rows) for walk in passed if walk)
+    assert set(last.stops) <= set(range(1, events + 1))
+
+
+def test_walking_it_changes_no_bit_of_the_run() -> None:
+    """Generators, gradients, modes, hooks, buffers and the batch's own tape: all is as it was, and goes on alike."""
+    walked, plain = small(), small()
+    calls: list[nn.Module] = []
+    for session in (walked, plain):
+        session.do("goto 1:2:4")
+        session.trainer.model.register_forward_hook(lambda module, given, output: calls.append(module))
+    before, tape = everything(walked), walked.moment.tape
+    for event in (1, 3, 99):
+        assert look(walked, levels(digits(20)[event % 5, 0]), event).walk
+    assert everything(walked) == before
+    assert walked.moment.tape is tape
+    assert calls == []  # what a hook of the user's noted meanwhile is put back, too
+    for session in (walked, plain):
+        session.do("goto 1:4")
+    assert walked.digest() == plain.digest()
+    assert everything(walked) == everything(plain)
+
+
 def test_what_cannot_be_judged_says_why() -> None:
     assert look(small(), bytes(784)).likely == []
     points = open_experiment(Experiment(data="moons", points=40))
@@ -115,7 +192,7 @@ def test_what_cannot_be_judged_says_why() -> None:
 # ── the pane ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_digit_is_drawn_with_keys_and_the_mouse_taken_back_and_cleared(tmp_path: Path) -> None:
+async def test_a_digit_is_drawn_with_keys_and_the_mouse_taken_back_cleared_and_walked_through(tmp_path: Path) -> None:
     async with live(tmp_path, (80, 24)) as on:
         digest = on.session.digest()
         await on.press("b", "9")
@@ -141,10 +218,23 @@ async def test_a_digit_is_drawn_with_keys_and_the_mouse_taken_back_and_cleared(t
         assert pane.ink == two
         await on.press("backspace")
         assert pane.ink == one
-        await on.press("c")
+        await on.press("c", "f")
         assert not any(pane.ink)
+        assert "nothing is drawn" in on.status
         await on.press("backspace")
         assert pane.ink == one
+        place = on.session.moment.position
+        await on.press("f", "right", "down", "down")
+        shown = on.text("draw")
+        assert "event 2/" in shown
+        assert f"z₃[1](1) = {pane.data.walk.value.value:.6g}".replace("-", "−") in shown
+        await on.press("n", "N", "left", "f")
+        assert "draw here" in on.text("draw")
+        await on.command("draw forward")
+        assert "event 1/" in on.text("draw")
+        await on.command("draw 6,6 20,6")
+        assert "draw here" in on.text("draw")
+        assert on.session.moment.position == place
         await on.press("z", "escape", "escape")
         assert on.main.current != "draw"
         await on.command("goto start")

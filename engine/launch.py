@@ -13,7 +13,9 @@ from engine.errors import ExperimentError, RecordingError
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.data_options import GIVEN, UNMOVED
 from engine.experiments.description import Description
-from engine.experiments.experiment import MODELS, Experiment
+from engine.experiments.experiment import Experiment
+from engine.experiments.kinds import SYNTHETIC
+from engine.experiments.networks import MODELS
 from engine.experiments.planes import PLANES
 from engine.program.devices import choose_device
 from engine.program.program import Program
@@ -112,27 +114,42 @@ def _placed(job: Job, experiment: Experiment) -> Experiment:
 def describe(parts: Assembly) -> Description:
     """What the run is called on screen."""
     chosen = parts.experiment
-    sizes = "-".join(map(str, chosen.layers or (1, *(chosen.channels or ()))))
-    words = [sizes] if MODELS[chosen.model].single else [sizes, str(chosen.activation)]
     return Description(
         name=chosen.model,
-        model=" ".join(words).strip(),
+        model=_model(chosen),
         data=_data(chosen),
         loss=str(chosen.loss),
-        optimizer=chosen.optimizer,
+        optimizer=str(chosen.optimizer),
         batch_size=parts.loader.batch_size,
         seed=chosen.seed,
         threads=chosen.threads,
         classes=parts.digits.classes,
         mean=parts.digits.mean,
         std=parts.digits.std,
+        tokens=parts.digits.tokens,
     )
+
+
+def _model(chosen: Experiment) -> str:
+    """Its sizes, and its activation where it has a choice."""
+    if chosen.heads is not None:
+        parts = [(chosen.blocks, "block"), (chosen.heads, "head")]
+        words = [f"width {chosen.width}", *(f"{n} {what}{'s'[: n > 1]}" for n, what in parts if n is not None)]
+        words += [] if chosen.patch is None else [f"patch {chosen.patch}"]
+        words += ["no positions"] if chosen.positions == "none" else []
+        sizes = ", ".join(words)
+    else:
+        sizes = "-".join(map(str, chosen.layers or (1, *(chosen.channels or ()))))
+    row = MODELS[chosen.model]
+    return sizes if row.single or len(row.activations) == 1 else f"{sizes} {chosen.activation}"
 
 
 def _data(chosen: Experiment) -> str:
     """The source of the digits or points, and what is altered in them."""
-    if chosen.data in PLANES:
-        words = [chosen.data, f"{chosen.points} points", f"noise {chosen.noise:g}"]
+    if chosen.data in SYNTHETIC:
+        of_points = [f"{chosen.points} points", f"noise {chosen.noise or 0:g}"]
+        of_sequences = [f"{chosen.points} sequences of {chosen.length}"]
+        words = [chosen.data, *(of_points if chosen.data in PLANES else of_sequences)]
         return ", ".join([*words, *([] if chosen.labels == GIVEN else [f"{chosen.labels} labels"])])
     words = [
         chosen.data if chosen.train_size is None else f"{chosen.train_size} of {chosen.data}",

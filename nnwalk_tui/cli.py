@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from engine.errors import EngineError, ModelError
-from engine.experiments.experiment import MODELS, Experiment, resolve
+from engine.experiments.experiment import Experiment, resolve
+from engine.experiments.networks import MODELS
 from engine.protocol.recipe import Job, Script
 from engine.recordings.recording import Recording, check_recording, read_recording
 from nnwalk_tui import __version__

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import click
 
+from engine.experiments.attention_options import PATCHES, POSITIONS
 from engine.experiments.convolutions import POOLS
-from engine.experiments.experiment import ACTIVATIONS, INITS, OUTPUTS, WHOLE_SET
+from engine.experiments.experiment import INITS, OUTPUTS
 from engine.experiments.losses import LOSSES
+from engine.experiments.networks import ACTIVATIONS, WHOLE_SET
 from engine.experiments.optimizers import OPTIMIZERS
-from engine.experiments.planes import EPOCHS, PLANES, POINTS
+from engine.experiments.planes import EPOCHS, PLANES, POINT_COUNT
 from engine.experiments.schedules import SCHEDULES
+from engine.experiments.sequences import SEQUENCE_COUNT, SEQUENCE_EPOCHS, SEQUENCES
 from engine.protocol.recipe import Script
 from nnwalk_tui.colours.schemes import SCHEMES
 
@@ -91,24 +94,39 @@ _EXPERIMENT = (
     click.option("--layers", type=Numbers(), help="Sizes from the inputs on, like 784-32-16-10."),
     click.option("--activation", help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}."),
     click.option("--output", help=f"Of the last layer: {', '.join(OUTPUTS)}; follows from the loss."),
-    click.option("--loss", help=f"{', '.join(LOSSES)}; bce for one output, cross-entropy for several."),
-    click.option("--optimizer", help=f"{', '.join(OPTIMIZERS)}."),
-    click.option("--learning-rate", type=float, help="η; 0.1 for sgd, else the optimizer's usual one."),
+    click.option(
+        "--loss", help=f"{', '.join(LOSSES)}; bce for one output, cross-entropy for several, mse of pictures."
+    ),
+    click.option("--optimizer", help=f"{', '.join(OPTIMIZERS)}; sgd, of attention and codes adam."),
+    click.option("--learning-rate", type=float, help="η; 0.1 for sgd, else the optimizer's usual one, or the model's."),
     click.option("--momentum", type=float, help="Of sgd and rmsprop."),
     click.option("--weight-decay", type=float, help="λ, as the optimizer defines it."),
     click.option("--schedule", help=f"Of the learning rate: {', '.join(SCHEDULES)}."),
     click.option("--batch-size", type=BatchSize(), help="Examples in a mini-batch, or all for batch gradient descent."),
-    click.option("--epochs", type=int, help=f"How often all examples are seen; 4, of points {EPOCHS}."),
+    click.option(
+        "--epochs",
+        type=int,
+        help=f"How often all examples are seen; 4, of points {EPOCHS}, of sequences {SEQUENCE_EPOCHS}.",
+    ),
     click.option("--seed", type=int, help="Of parameters, order and dropout; 0."),
     click.option("--threads", type=int, help="For torch; 1. Other numbers give other bits."),
     click.option("--device", help="cpu, cuda, cuda:N, mps, or auto: the first accelerator there; cpu."),
     click.option("--init", help=f"Of the parameters: {', '.join(INITS)}."),
     click.option(
         "--data",
-        help=f"subset (bundled), mnist (downloaded once), a folder of IDX files; or points of the plane: "
-        f"{', '.join(PLANES)}.",
+        help=f"subset (bundled), mnist (downloaded once), a folder of IDX files; points of the plane: "
+        f"{', '.join(PLANES)}; or sequences of symbols: {', '.join(SEQUENCES)}.",
     ),
-    click.option("--points", type=int, help=f"How many of them to train on; {POINTS}."),
+    click.option(
+        "--points", type=int, help=f"How many points to train on, or sequences; {POINT_COUNT}, {SEQUENCE_COUNT:,}."
+    ),
+    click.option(
+        "--length",
+        type=int,
+        help="Symbols of a sequence; "
+        + ", ".join(f"{each.length} of {name}" for name, each in SEQUENCES.items())
+        + ".",
+    ),
     click.option("--noise", type=float, help="Deviation of what is added to each coordinate of a point."),
     click.option("--classes", type=Numbers(), help="Only these digits, in this order: 1,7."),
     click.option("--train-size", type=int, help="Only so many training pictures, drawn by the seed."),
@@ -129,6 +147,14 @@ _EXPERIMENT = (
     click.option(
         "--global-pool", is_flag=True, default=None, help="At a convnet's end only each channel's greatest value."
     ),
+    click.option("--heads", type=int, help="Of attention: each looks elsewhere; 1, of a transformer 2."),
+    click.option("--width", type=int, help="Numbers that stand for a token where there is attention; 32."),
+    click.option("--positions", help=f"Added to tokens, so that their places count: {', '.join(POSITIONS)}; learnt."),
+    click.option(
+        "--patch", type=int, help=f"Height and width of a picture's patch, a token: {', '.join(map(str, PATCHES))}; 7."
+    ),
+    click.option("--blocks", type=int, help="Of a transformer; 1."),
+    click.option("--code", type=int, help="Numbers that an autoencoder makes of a picture; 8."),
     click.option("--forget-bias", type=float, help="Where an LSTM's forget gate begins, like 1."),
     click.option("--dropout", type=float, help="Probability with which hidden activations are dropped."),
     click.option("--batch-norm", is_flag=True, default=None, help="Normalise Z over the batch in hidden layers."),

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.experiments.experiment import ACTIVATIONS, INITS
+from engine.experiments.experiment import INITS
+from engine.experiments.networks import ACTIVATIONS
 
 Value = str | int | float
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.errors import ExperimentError
-from engine.experiments.experiment import ACTIVATIONS
 from engine.experiments.losses import LOSSES
+from engine.experiments.networks import ACTIVATIONS
 
 _UNDERIVED = ("mae",)  # derivations has no rule for it
 LARGEST = 1000

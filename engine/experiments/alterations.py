@@ -14,7 +14,7 @@ from engine.experiments.experiment import Experiment
 
 
 def altered(digits: Digits, experiment: Experiment) -> Digits:
-    """The digits, or points, with an experiment's alterations.
+    """The digits, points or sequences, with an experiment's alterations.
 
     First a sample of the training pictures is drawn, then their labels, both by one generator seeded with the
     experiment's seed; validation pictures are moved to the right, and last the pixels of all pictures scrambled.
@@ -49,7 +49,7 @@ def _labels(labels: Tensor, classes: int, kind: str, generator: Generator) -> Te
         return torch.randint(classes, labels.shape, generator=generator)
     wrong = round(wrong_share(kind) * len(labels))
     rows = torch.randperm(len(labels), generator=generator)[:wrong]
-    by = torch.randint(1, classes, (wrong,), generator=generator)
+    by = torch.randint(1, classes, (wrong, *labels.shape[1:]), generator=generator)
     return labels.index_add(0, rows, by).remainder(classes)
 
 

@@ -16,14 +16,18 @@ from engine.experiments.alterations import altered
 from engine.experiments.data import BatchLoader, Digits, Partition, load_digits
 from engine.experiments.data_options import widest_shift
 from engine.experiments.download import Progress
-from engine.experiments.experiment import MODELS, Experiment, n_classes, resolve
+from engine.experiments.experiment import Experiment, n_classes, resolve
+from engine.experiments.kinds import DIGITS, TOKENS, kind_of
 from engine.experiments.losses import LOSSES
 from engine.experiments.models import initialise, make_loss
+from engine.experiments.networks import MODELS
 from engine.experiments.optimizers import OPTIMIZERS, check_options
 from engine.experiments.planes import PLANES
 from engine.experiments.points import load_points
 from engine.experiments.recurrent import set_forget_bias
 from engine.experiments.schedules import schedule
+from engine.experiments.sequences import SEQUENCES
+from engine.experiments.tokens import load_sequences
 from engine.program.devices import choose_device, prefer_determinism
 
 VALIDATION_BATCH = 1000  # examples
@@ -83,6 +87,8 @@ def assemble(experiment: Experiment, progress: Progress | None = None) -> Assemb
 def _loaded(experiment: Experiment, progress: Progress | None) -> Digits:
     if experiment.data in PLANES:
         return load_points(experiment.data, experiment.points or 0, experiment.noise or 0.0, experiment.seed)
+    if experiment.data in SEQUENCES:
+        return load_sequences(experiment.data, experiment.points or 0, experiment.length or 0, experiment.seed)
     return load_digits(experiment.data, experiment.classes, progress)
 
 
@@ -97,7 +103,8 @@ def _on_its_device(experiment: Experiment) -> Experiment:
 def _check_data(experiment: Experiment, digits: Digits) -> None:
     images = digits.train.images
     pixels = images[0].numel()
-    if MODELS[experiment.model].takes == "pixels" and experiment.layers and experiment.layers[0] != pixels:
+    takes_pixels = kind_of(experiment.data) == DIGITS and MODELS[experiment.model].takes == "pixels"
+    if takes_pixels and experiment.layers and experiment.layers[0] != pixels:
         raise ExperimentError(
             f"layers {'-'.join(map(str, experiment.layers))} take (N × {experiment.layers[0]}) but the images of "
             f"{digits.name}, ({len(images)} × 1 × 28 × 28), give (N × {pixels})",
@@ -113,7 +120,7 @@ def _check_data(experiment: Experiment, digits: Digits) -> None:
 
 def _optimizer(experiment: Experiment, model: nn.Module) -> Optimizer:
     return make_optimizer(
-        experiment.optimizer,
+        str(experiment.optimizer),
         model.parameters(),
         experiment.learning_rate or 0.0,
         experiment.momentum,
@@ -131,6 +138,7 @@ def _loader(experiment: Experiment, train: Partition) -> BatchLoader:
         experiment.seed,
         indices=train.indices,
         shift=widest_shift(experiment.augment),
+        labels=train.labels,
     )
 
 
@@ -146,6 +154,8 @@ def _validation(experiment: Experiment, valid: Partition) -> list[tuple[Tensor, 
 
 
 def _inputs(experiment: Experiment, partition: Partition) -> Tensor:
+    if kind_of(experiment.data) == TOKENS:
+        return partition.images
     match MODELS[experiment.model].takes:
         case "pictures":
             return partition.images
@@ -156,7 +166,9 @@ def _inputs(experiment: Experiment, partition: Partition) -> Tensor:
 
 
 def _targets(experiment: Experiment, partition: Partition) -> Tensor:
-    """Labels as the loss wants them: (N) int64, or float (N × 1) or one-hot (N × n_y)."""
+    """Labels as the loss wants them: (N) int64, or float (N × 1) or one-hot (N × n_y); or the inputs themselves."""
+    if MODELS[experiment.model].rebuilds:
+        return _inputs(experiment, partition)
     if LOSSES[str(experiment.loss)].class_indices:
         return partition.labels
     if experiment.layers and experiment.layers[-1] == 1:

@@ -28,7 +28,7 @@ class Convolutions(NamedTuple):
     global_pool: bool = False  # at the end each channel's greatest value alone, wherever it stands
 
     @classmethod
-    def of(cls, given: dict[str, Any]) -> Convolutions:
+    def of(cls, given: dict[str, Any], kind: str = "digits") -> Convolutions:
         """With what is not given chosen: padding so that an odd kernel keeps the size. Raises ExperimentError."""
         kernel, dilation = given.get("kernel", 3), given.get("dilation", 1)
         found = cls(**{"padding": max(0, dilation * (kernel - 1) // 2), **given})

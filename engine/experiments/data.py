@@ -16,7 +16,7 @@ from torch.nn import functional
 from engine.errors import DataError
 from engine.experiments.download import Progress, fetch_gunzipped
 from engine.experiments.idx import SUBSET_HINT, read_idx
-from engine.experiments.planes import PLANES
+from engine.experiments.kinds import SYNTHETIC
 
 MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST's training partition, 0…1 (course §3.1)
 HEIGHT = WIDTH = 28
@@ -30,7 +30,8 @@ Pixels = NDArray[np.uint8]
 class Partition:
     """A part of a data set, in the data set's order.
 
-    images: float32 (N, 1, 28, 28), normalised, or of points of the plane (N, 2); labels: int64 (N), index of the class;
+    images: float32 (N, 1, 28, 28), normalised, or of points of the plane (N, 2), or int64 (N, T), tokens;
+    labels: int64 (N), index of the class, or of each token's (N, T);
     indices: int64 (N), positions in the unfiltered partition, counted from 1.
     """
 
@@ -41,14 +42,15 @@ class Partition:
 
 @dataclass(frozen=True)
 class Digits:
-    """Handwritten digits, or points, for training and for validation; `classes` names the classes by index."""
+    """Digits, points or sequences, for training and for validation; names of classes and tokens by index."""
 
     name: str
     train: Partition
     valid: Partition
     classes: tuple[str, ...]
-    mean: float | None = MEAN  # of the pixels; None of points
+    mean: float | None = MEAN  # of the pixels; None of points and sequences
     std: float = STD
+    tokens: tuple[str, ...] = ()
 
 
 def load_digits(
@@ -84,7 +86,7 @@ class BatchLoader:
     Each `iter()` draws one permutation, `torch.randperm(n, generator=loader.generator)`, and with a `shift` by how many
     pixels each picture is moved down and to the right, `torch.randint(-shift, shift + 1, (n, 2), …)`: with the
     generator's state of before, the epoch comes again; it is drawn on the CPU, wherever the examples are. `indices` are
-    the examples' numbers in the data set, 1…n unless given.
+    the examples' numbers in the data set, 1…n unless given, `labels` their classes, where these are known.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class BatchLoader:
         shuffle: bool = True,
         indices: Tensor | None = None,
         shift: int = 0,
+        labels: Tensor | None = None,
     ) -> None:
         self.inputs = inputs
         self.targets = targets
@@ -104,6 +107,7 @@ class BatchLoader:
         self.shuffle = shuffle
         self.indices = torch.arange(1, len(inputs) + 1) if indices is None else indices
         self.shift = shift
+        self.labels = labels
         self.generator = torch.Generator().manual_seed(seed)
 
     def __len__(self) -> int:
@@ -172,7 +176,7 @@ def folder_of(source: str) -> Path:
     if not folder.is_dir():
         raise DataError(
             f"there is no data set or folder “{source}”",
-            f"--data takes subset (bundled), mnist (fetched), {', '.join(PLANES)}, or a folder of IDX files",
+            f"--data takes subset (bundled), mnist (fetched), {', '.join(SYNTHETIC)}, or a folder of IDX files",
         )
     return folder
 

@@ -12,7 +12,7 @@ from engine.program.program import Program, Supervised
 
 @dataclass(frozen=True)
 class Description:
-    """Names for the header, names of the classes, and the pixel mean and deviation that pictures were normalised by."""
+    """Names for the header, of classes and tokens, and pixels' mean and deviation that pictures are normalised by."""
 
     name: str
     model: str
@@ -25,6 +25,7 @@ class Description:
     classes: tuple[str, ...] = ()
     mean: float | None = None
     std: float = 1.0
+    tokens: tuple[str, ...] = ()  # what each token is called, by its number
 
     @classmethod
     def of(cls, program: Program) -> Description:

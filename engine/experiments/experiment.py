@@ -9,21 +9,23 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from engine.errors import ExperimentError
 from engine.experiments.convolutions import Convolutions
 from engine.experiments.data_options import GIVEN, MOST_MOVED, UNMOVED, widest_shift, wrong_share
+from engine.experiments.kinds import DIGITS, POINTS, SYNTHETIC, TOKENS, kind_of
 from engine.experiments.losses import LOSSES
+from engine.experiments.networks import ACTIVATIONS, MODELS, OPTIONS, SIDE, WHOLE_SET, shape_of
 from engine.experiments.optimizers import OPTIMIZERS, check_options
-from engine.experiments.planes import BATCH, EPOCHS, MOST_POINTS, PLANES, POINTS
+from engine.experiments.planes import BATCH, EPOCHS, MOST_POINTS, PLANES, POINT_COUNT
 from engine.experiments.schedules import SCHEDULES
+from engine.experiments.sequences import MOST_TOKENS, SEQUENCE_COUNT, SEQUENCE_EPOCHS, SEQUENCES
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky-relu", "linear")
 OUTPUTS = ("sigmoid", "softmax", "linear")
 INITS = {  # of models.INITIALISATIONS
     "pytorch": "as torch.nn draws them: uniform in ±1/√n_in",
@@ -34,65 +36,30 @@ INITS = {  # of models.INITIALISATIONS
     "xavier": "uniform in ±√(6/(n_in + n_out)), b = 0",
     "kaiming": "√(2/n_in)·randn, b = 0",
 }
-SIDE = 28  # pixels of a picture, each way
-PIXELS = SIDE * SIDE
-DIGITS = 10
+N_DIGITS = 10
 DIGITS_EPOCHS = 4  # where nothing is said
-WHOLE_SET = 0  # as a batch size
+TOKEN_CODE = 8  # numbers that a recurrent network takes for a token, where nothing is said
 MOST_EPOCHS, MOST_THREADS, _MOST_WEIGHTS = 1_000_000, 1024, 10**9  # a slip of the finger, or a hostile file
 _MOST_SIZES = 200  # of layers
+
+
+class Usual(NamedTuple):
+    """What is trained on examples of a kind where nothing is said; None: that of the model, or nothing."""
+
+    epochs: int
+    batch_size: int | None = None
+    examples: int | None = None
+
+
+USUAL = {
+    DIGITS: Usual(DIGITS_EPOCHS),
+    POINTS: Usual(EPOCHS, BATCH, POINT_COUNT),
+    TOKENS: Usual(SEQUENCE_EPOCHS, None, SEQUENCE_COUNT),
+}
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 _T = TypeVar("_T")
-
-
-class Model(NamedTuple):
-    """A built-in model: the class of `models.py` that it is, and what is trained where nothing is said."""
-
-    summary: str
-    made_by: str  # a class, whose `of` takes the experiment
-    layers: Callable[[int], tuple[int, ...]] | None  # sizes by the number of classes; None: it has none to choose
-    takes: str = "pixels"  # (N, 784); or "pictures", (N, 1, 28, 28), or "rows", (N, 28, 28): a time step each
-    single: bool = False  # one layer of one neuron
-    logits: bool = False  # its outputs are logits, whatever is asked for
-    learning_rate: float | None = None  # with plain SGD; None: the optimizer's own
-    batch_size: int = 64
-    init: str = "pytorch"
-    activation: str = "relu"
-    activations: tuple[str, ...] = ACTIVATIONS  # that it can have
-    classes: tuple[int, ...] | None = None
-
-
-def _recurrent(summary: str, *more: str) -> Model:
-    return Model(
-        summary,
-        "Recurrent",
-        lambda classes: (SIDE, 32, classes),
-        takes="rows",
-        logits=True,
-        activation="tanh",
-        activations=("tanh", *more),
-    )
-
-
-MODELS: dict[str, Model] = {
-    "mlp": Model("fully connected layers", "MLP", lambda classes: (PIXELS, 32, 16, classes)),
-    "neuron": Model(
-        "one sigmoid neuron that tells two classes apart",
-        "Neuron",
-        lambda classes: (PIXELS, 1),
-        single=True,
-        learning_rate=0.01,  # course §4.6
-        batch_size=WHOLE_SET,
-        init="small-normal",
-        classes=(1, 7),
-    ),
-    "rnn": _recurrent("a recurrent network over the rows of a picture", "relu"),
-    "lstm": _recurrent("the same with a long short-term memory"),
-    "gru": _recurrent("the same with gated recurrent units"),
-    "convnet": Model("convolutions and a linear layer", "ConvNet", None, takes="pictures", logits=True),
-}
 
 
 class Experiment(msgspec.Struct, frozen=True):
@@ -103,7 +70,7 @@ class Experiment(msgspec.Struct, frozen=True):
     activation: str | None = None  # of ACTIVATIONS, of the hidden layers
     output: str | None = None  # of OUTPUTS; softmax with cross-entropy gives logits
     loss: str | None = None  # of losses.LOSSES
-    optimizer: str = "sgd"  # of optimizers.OPTIMIZERS
+    optimizer: str | None = None  # of optimizers.OPTIMIZERS
     learning_rate: float | None = None
     momentum: float | None = None  # None: the optimizer's own, if it has any
     weight_decay: float | None = None
@@ -112,12 +79,13 @@ class Experiment(msgspec.Struct, frozen=True):
     seed: int = 0
     threads: int = 1
     init: str | None = None  # of INITS
-    data: str = "subset"  # or "mnist", a set of points of planes.PLANES, or a folder of IDX files
+    data: str = "subset"  # or "mnist", a set of kinds.SYNTHETIC, or a folder of IDX files
     classes: tuple[int, ...] | None = None  # None: all ten digits
     train_size: int | None = None  # training pictures, drawn by the seed; None: all there are
     labels: str = GIVEN  # or "random", or "noisy:20%": of the training pictures
-    points: int | None = None  # of a set of points, for training; None: there are none, or the usual number
-    noise: float | None = None  # added to them: its deviation
+    points: int | None = None  # or sequences, of a set of them, for training; None: none, or the usual number
+    noise: float | None = None  # added to points: its deviation
+    length: int | None = None  # tokens of a sequence
     augment: str = UNMOVED  # or "shift:2": each training picture moved anew in each epoch, up to so many pixels
     scramble: int | None = None  # a seed: the pixels of all pictures in one other order
     valid_shift: int = 0  # pixels that the validation pictures are moved to the right
@@ -132,6 +100,12 @@ class Experiment(msgspec.Struct, frozen=True):
     dilation: int | None = None
     pool: str | None = None
     global_pool: bool | None = None
+    heads: int | None = None  # of a network with attention, as the fields down to blocks: see `attention_options`
+    width: int | None = None
+    positions: str | None = None
+    patch: int | None = None
+    blocks: int | None = None
+    code: int | None = None  # numbers of an autoencoder's code
     device: str = "cpu"  # or cuda, cuda:N, mps; auto is settled where the parts are made
 
 
@@ -147,24 +121,28 @@ def resolve(experiment: Experiment) -> Experiment:
     digits. `resolve(resolve(e)) == resolve(e)`. Raises ExperimentError as `check` does.
     """
     _check_names(experiment)
-    model, optimizer = MODELS[experiment.model], OPTIMIZERS[experiment.optimizer]
-    plane = PLANES.get(experiment.data)
-    rate = model.learning_rate if optimizer.name == "sgd" and plane is None else None
+    model, kind = MODELS[experiment.model], kind_of(experiment.data)
+    optimizer = OPTIMIZERS[experiment.optimizer or model.optimizer]
+    usual, plane = USUAL[kind], PLANES.get(experiment.data)
+    rate = model.learning_rate if optimizer.name == model.optimizer and plane is None else None
     whole = msgspec.structs.replace(
         experiment,
+        optimizer=optimizer.name,
         learning_rate=_given(experiment.learning_rate, _given(rate, optimizer.learning_rate)),
         weight_decay=_given(experiment.weight_decay, optimizer.weight_decay),
-        batch_size=_given(experiment.batch_size, BATCH if plane else model.batch_size),
-        epochs=_given(experiment.epochs, EPOCHS if plane else DIGITS_EPOCHS),
-        points=_given(experiment.points, POINTS if plane else None),
+        batch_size=_given(experiment.batch_size, _given(usual.batch_size, model.batch_size)),
+        epochs=_given(experiment.epochs, usual.epochs),
+        points=_given(experiment.points, usual.examples),
         noise=_given(experiment.noise, plane.noise if plane else None),
+        length=_given(experiment.length, SEQUENCES[experiment.data].length if kind == TOKENS else None),
         init=_given(experiment.init, model.init),
         activation=_given(experiment.activation, model.activation),
-        classes=_given(experiment.classes, None if plane else model.classes),
+        classes=_given(experiment.classes, model.classes if kind == DIGITS else None),
     )
-    whole = _with_convolutions(_with_output(msgspec.structs.replace(whole, layers=_layers(whole))))
+    _check_kind(whole)
+    whole = _with_shape(_with_output(_with_layers(whole)))
     _check_numbers(whole)
-    (_check_points if plane else _check_data_options)(whole)
+    _check_data_options(whole)
     _check_shapes(whole)
     check_options(optimizer, whole.momentum, whole.weight_decay)
     return whole
@@ -182,24 +160,42 @@ def n_classes(experiment: Experiment) -> int:
     """How many classes the labels have."""
     if experiment.data in PLANES:
         return PLANES[experiment.data].classes
-    return DIGITS if experiment.classes is None else len(experiment.classes)
+    if experiment.data in SEQUENCES:
+        return len(SEQUENCES[experiment.data].classes)
+    return N_DIGITS if experiment.classes is None else len(experiment.classes)
+
+
+def answers_each(experiment: Experiment) -> bool:
+    """Whether each token of an example has an answer."""
+    return experiment.data in SEQUENCES and SEQUENCES[experiment.data].each
 
 
 def _given(value: _T | None, default: _T) -> _T:
     return default if value is None else value
 
 
-def _layers(experiment: Experiment) -> tuple[int, ...] | None:
-    sizes = MODELS[experiment.model].layers
-    if sizes is None or experiment.layers is not None:
-        return experiment.layers
-    usual = sizes(n_classes(experiment))
-    return (2, *usual[1:]) if experiment.data in PLANES else usual
+def _with_layers(experiment: Experiment) -> Experiment:
+    """The usual sizes where none are given, for what the examples are; and of what rebuilds them, the code's."""
+    row, sizes = MODELS[experiment.model], experiment.layers
+    if sizes is None and row.layers is not None:
+        usual = row.layers(n_classes(experiment))
+        sizes = (_inputs(experiment, usual[0]), *usual[1:])
+        if row.rebuilds and experiment.code is not None:
+            sizes = (*sizes[: len(sizes) // 2], experiment.code, *sizes[len(sizes) // 2 + 1 :])
+    code = _given(experiment.code, sizes[len(sizes) // 2] if row.rebuilds and sizes else None)
+    return msgspec.structs.replace(experiment, layers=sizes, code=code)
+
+
+def _inputs(experiment: Experiment, usual: int) -> int:
+    """How many numbers a layer takes that is the first."""
+    return {DIGITS: usual, POINTS: 2, TOKENS: TOKEN_CODE}[kind_of(experiment.data)]
 
 
 def _with_output(experiment: Experiment) -> Experiment:
     """The output activation follows from the loss, the loss from the output activation, and both from the outputs."""
     loss, output = experiment.loss, experiment.output
+    if MODELS[experiment.model].rebuilds:
+        return msgspec.structs.replace(experiment, loss=_given(loss, "mse"), output=_given(output, "linear"))
     if loss is None and output is None:
         loss = "bce" if _n_outputs(experiment) == 1 else "cross-entropy"
     elif loss is None:
@@ -207,21 +203,28 @@ def _with_output(experiment: Experiment) -> Experiment:
     return msgspec.structs.replace(experiment, loss=loss, output=_given(output, LOSSES[str(loss)].outputs[0]))
 
 
-def convolutions(experiment: Experiment) -> Convolutions:
-    """Those of a convnet, all of whose choices are made."""
-    return Convolutions(*(getattr(experiment, name) for name in Convolutions._fields))
+def shape(experiment: Experiment) -> Any:
+    """What its model has to choose beside layers, all chosen: Convolutions, say, or None."""
+    return shape_of(experiment.model, _chosen(experiment), kind_of(experiment.data))
 
 
-def _with_convolutions(experiment: Experiment) -> Experiment:
-    found = {name: getattr(experiment, name) for name in Convolutions._fields}
-    given = {name: value for name, value in found.items() if value is not None}
-    if experiment.model == "convnet":
-        whole = Convolutions.of(given)
-        whole.features(SIDE)
-        return msgspec.structs.replace(experiment, **whole._asdict())
-    named = next(iter(given), "").replace("_", "-")
-    _require(not given, f"{_article(experiment.model)} has no {named}", "leave it out, or use the convnet")
-    return experiment
+def _chosen(experiment: Experiment) -> dict[str, Any]:
+    return {name: value for name in OPTIONS if (value := getattr(experiment, name)) is not None}
+
+
+def _with_shape(experiment: Experiment) -> Experiment:
+    given = _chosen(experiment)
+    for option in given:
+        owners = OPTIONS[option]
+        _require(
+            experiment.model in owners,
+            f"{_article(experiment.model)} has no {option.replace('_', '-')}",
+            f"leave it out, or use the {' or the '.join(owners)}",
+        )
+    found = shape(experiment)
+    if isinstance(found, Convolutions):
+        found.features(SIDE)
+    return experiment if found is None else msgspec.structs.replace(experiment, **found._asdict())
 
 
 def _n_outputs(experiment: Experiment) -> int:
@@ -273,37 +276,77 @@ def _check_numbers(experiment: Experiment) -> None:
     _require(0 <= experiment.dropout < 1, f"the dropout {experiment.dropout:g} is not in 0 … 1", "use for example 0.2")
 
 
-def _check_points(experiment: Experiment) -> None:
-    name, count, noise, sizes = experiment.data, experiment.points or 0, experiment.noise or 0.0, experiment.layers
+def _check_kind(experiment: Experiment) -> None:
+    """Whether the model learns from examples of this kind."""
+    name, data, kind, row = experiment.model, experiment.data, kind_of(experiment.data), MODELS[experiment.model]
+    fitting = [each for each, other in MODELS.items() if kind in other.data]
+    cures = fitting if not answers_each(experiment) else [each for each in fitting if MODELS[each].each]
     _require(
-        MODELS[experiment.model].takes == "pixels",
-        f"{_article(experiment.model)} takes pictures, and {name} has points (N × 2)",
-        "use the mlp or the neuron",
+        kind in row.data,
+        f"{_article(name)} takes {' or '.join(row.data)}, and {data} has {kind}",
+        f"use the {', the '.join(cures)}, or other data",
     )
+    _require(
+        name in cures,
+        f"{data} asks for an answer at each token, and {_article(name)} gives one at the end",
+        f"use the {' or the '.join(cures)}, or the data {', '.join(k for k, v in SEQUENCES.items() if not v.each)}",
+    )
+
+
+_OF_PICTURES = (("classes", None), ("train_size", None), ("scramble", None), ("valid_shift", 0), ("augment", UNMOVED))
+
+
+def _check_data_options(experiment: Experiment) -> None:
+    kind, data = kind_of(experiment.data), experiment.data
+    wrong_share(experiment.labels)
+    for option, of, sets in (
+        ("points", "points or sequences", SYNTHETIC),
+        ("noise", "points of the plane", tuple(PLANES)),
+        ("length", "sequences", tuple(SEQUENCES)),
+    ):
+        _require(
+            data in sets or getattr(experiment, option) is None,
+            f"{option} is of {of}, and {data} has {'pictures' if kind == DIGITS else kind}",
+            f"leave it out, or use --data {', '.join(sets)}",
+        )
+    if kind == DIGITS:
+        _check_pictures(experiment)
+        return
+    for option, usual in _OF_PICTURES:
+        words = option.replace("_", "-")
+        _require(getattr(experiment, option) == usual, f"{words} is of pictures, and {data} has {kind}", "leave it out")
+    (_check_points if kind == POINTS else _check_sequences)(experiment)
+
+
+def _check_points(experiment: Experiment) -> None:
+    name, noise, sizes = experiment.data, experiment.noise or 0.0, experiment.layers
     _require(
         not sizes or sizes[0] == 2,
         f"layers {_shape(sizes)} take (N × {sizes and sizes[0]}) but the points of {name} give (N × 2)",
         "let the first layer size be 2",
     )
-    fewest = PLANES[name].classes
-    _require(
-        fewest <= count <= MOST_POINTS, f"{count} points are too few or too many", f"use {fewest} to {MOST_POINTS:,}"
-    )
+    _check_count(experiment, PLANES[name].classes)
     _require(noise >= 0 and math.isfinite(noise), f"the noise {noise:g} is not from 0 on", "use for example 0.1")
-    for option, usual in (("classes", None), ("train_size", None), ("scramble", None), ("valid_shift", 0)):
-        words = option.replace("_", "-")
-        _require(getattr(experiment, option) == usual, f"{words} is of pictures, and {name} has points", "leave it out")
-    _require(experiment.augment == UNMOVED, f"augment is of pictures, and {name} has points", "leave it out")
-    wrong_share(experiment.labels)
 
 
-def _check_data_options(experiment: Experiment) -> None:
-    for option in ("points", "noise"):
-        _require(
-            getattr(experiment, option) is None,
-            f"{option} is of points of the plane, and {experiment.data} has pictures",
-            f"leave it out, or use --data {', '.join(PLANES)}",
-        )
+def _check_sequences(experiment: Experiment) -> None:
+    length = experiment.length or 0
+    _require(
+        2 <= length <= MOST_TOKENS, f"{length} tokens are too few or too many for a sequence", f"use 2 to {MOST_TOKENS}"
+    )
+    _check_count(experiment, 2)
+
+
+def _check_count(experiment: Experiment, fewest: int) -> None:
+    what = kind_of(experiment.data) if experiment.data in PLANES else "sequences"
+    _require(
+        fewest <= (experiment.points or 0) <= MOST_POINTS,
+        f"{experiment.points} {what} are too few or too many",
+        f"use {fewest} to {MOST_POINTS:,}",
+    )
+
+
+def _check_pictures(experiment: Experiment) -> None:
     size, order = experiment.train_size, experiment.scramble
     _require(size is None or size >= 1, f"{size} training pictures teach nothing", "use a number from 1")
     _require(order is None or 0 <= order < 2**63, f"the scramble seed {order} is out of range", "use 0 to 2⁶³ − 1")
@@ -312,12 +355,19 @@ def _check_data_options(experiment: Experiment) -> None:
         f"a picture moved by {experiment.valid_shift} of 28 pixels is out of sight",
         f"use −{MOST_MOVED} to {MOST_MOVED}",
     )
-    wrong_share(experiment.labels)
+    moved = widest_shift(experiment.augment) > 0
     _require(
-        widest_shift(experiment.augment) == 0 or order is None,
+        not moved or order is None,
         f"{experiment.augment} moves pixels to their neighbours' places, which scrambled pictures do not have",
         "leave out one of augment and scramble",
     )
+    if MODELS[experiment.model].rebuilds:
+        _require(not moved, f"{experiment.augment} moves inputs away from their targets, themselves", "leave it out")
+        _require(
+            experiment.labels == GIVEN,
+            f"{_article(experiment.model)} learns without labels, so {experiment.labels} ones change nothing",
+            "leave them out",
+        )
 
 
 def _require(holds: bool, problem: str, cure: str = "use for example 0.01") -> None:
@@ -337,7 +387,7 @@ def _check_classes(experiment: Experiment) -> None:
     if classes is None:
         return
     written = ",".join(map(str, classes))
-    unknown = [digit for digit in classes if not 0 <= digit < DIGITS]
+    unknown = [digit for digit in classes if not 0 <= digit < N_DIGITS]
     _require(not unknown, f"classes {written}: there is no digit {unknown and unknown[0]}", "use the digits 0 to 9")
     _require(len(set(classes)) == len(classes), f"classes {written} name a digit twice", "name each digit once")
     _require(len(classes) >= 2, f"{len(classes)} classes leave nothing to tell apart", "name two or more, like 1,7")
@@ -358,18 +408,37 @@ def _check_layers(experiment: Experiment) -> None:
     weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
     _require(weights <= _MOST_WEIGHTS, f"layers {_shape(sizes)} have {weights:,} weights", "use smaller sizes")
     _require(all(size >= 1 for size in sizes), f"layers {_shape(sizes)} have a size below 1", "use sizes from 1")
-    if model.takes == "rows":
+    if model.recurrent:
+        digits = kind_of(experiment.data) == DIGITS
         _require(
-            len(sizes) == 3 and sizes[0] == SIDE,
-            f"layers {_shape(sizes)} are not those of {_article(experiment.model)}, which takes {SIDE} pixels a step",
-            f"give inputs, units and outputs, like {SIDE},32,{n_classes(experiment)}",
+            len(sizes) == 3 and (sizes[0] == SIDE or not digits),
+            f"layers {_shape(sizes)} are not those of {_article(experiment.model)}, which takes "
+            f"{f'{SIDE} pixels' if digits else 'a token'} a step",
+            f"give inputs, units and outputs, like {SIDE if digits else TOKEN_CODE},32,{n_classes(experiment)}",
         )
+    if model.rebuilds:
+        _check_code(experiment, sizes)
     if model.single:
         _require(
             len(sizes) == 2 and sizes[1] == 1,
             f"layers {_shape(sizes)} are not those of one neuron",
             "leave them out, or use the mlp",
         )
+
+
+def _check_code(experiment: Experiment, sizes: tuple[int, ...]) -> None:
+    """Whether what rebuilds its inputs has a code in its middle, of the size that is asked for."""
+    _require(
+        len(sizes) % 2 == 1 and sizes[0] == sizes[-1],
+        f"layers {_shape(sizes)} do not lead to a code in their middle and back to the {sizes[0]} inputs",
+        f"use an odd number of sizes, the last as the first, like {sizes[0]},64,8,64,{sizes[0]}",
+    )
+    middle = sizes[len(sizes) // 2]
+    _require(
+        experiment.code == middle,
+        f"layers {_shape(sizes)} have a code of {middle} numbers, not {experiment.code}",
+        "leave out one of layers and code",
+    )
 
 
 def _check_extras(experiment: Experiment) -> None:
@@ -379,13 +448,14 @@ def _check_extras(experiment: Experiment) -> None:
         f"{name} does not take the activation {experiment.activation}",
         f"use {' or '.join(model.activations)}, or the mlp",
     )
+    _require(model.rebuilds or experiment.code is None, f"{name} has no code", "leave it out, or use the autoencoder")
     bias = experiment.forget_bias
     _require(
         bias is None or (experiment.model == "lstm" and math.isfinite(bias)),
         f"{name} has no forget gate" if experiment.model != "lstm" else f"a forget bias of {bias} is no number",
         "only the lstm has one; 1 is usual",
     )
-    hidden = model.takes == "pixels" and len(experiment.layers or ()) > 2
+    hidden = not model.recurrent and len(experiment.layers or ()) > 2
     _require(
         hidden or not (experiment.dropout or experiment.batch_norm),
         f"{_layers_text(experiment)} has no hidden layer for dropout or batch norm",
@@ -399,11 +469,20 @@ def _check_extras(experiment: Experiment) -> None:
 
 
 def _article(model: str) -> str:
-    return f"an {model}" if model in ("rnn", "lstm", "mlp") else f"a {model}"
+    return f"an {model}" if model in ("rnn", "lstm", "mlp") or model[0] in "aeiou" else f"a {model}"
 
 
 def _check_loss(experiment: Experiment) -> None:
     loss, classes, outputs = LOSSES[str(experiment.loss)], n_classes(experiment), _n_outputs(experiment)
+    if MODELS[experiment.model].rebuilds:
+        fitting = [row.name for row in LOSSES.values() if "linear" in row.outputs]
+        _require(
+            loss.name in fitting and experiment.output == "linear",
+            f"{_article(experiment.model)} gives pixels of any size, which {loss.name} with output {experiment.output} "
+            "does not take",
+            f"use {', '.join(fitting)} with output linear",
+        )
+        return
     _require(
         not (loss.class_indices and outputs == 1),
         f"{loss.name} with one output, {_layers_text(experiment)}: softmax of one value is always 1",

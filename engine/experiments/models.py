@@ -13,10 +13,13 @@ from itertools import pairwise
 import torch
 from torch import Generator, Tensor, nn
 
+from engine.experiments.attention import Attention, Attentive, Block, Patches, Positions
 from engine.experiments.convolutions import Convolutions
-from engine.experiments.experiment import SIDE, Experiment, convolutions, n_classes
+from engine.experiments.experiment import Experiment, answers_each, n_classes, shape
+from engine.experiments.networks import SIDE
 from engine.experiments.recurrent import Recurrent as Recurrent
 from engine.experiments.recurrent import initialise_cell
+from engine.experiments.sequences import SEQUENCES
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module | None]] = {
     "sigmoid": nn.Sigmoid,
@@ -119,7 +122,7 @@ class ConvNet(nn.Module):
     @classmethod
     def of(cls, experiment: Experiment) -> ConvNet:
         """The model of an experiment, all of whose choices are made."""
-        return ConvNet(n_classes(experiment), str(experiment.activation), convolutions(experiment))
+        return ConvNet(n_classes(experiment), str(experiment.activation), shape(experiment))
 
     def forward(self, inputs: Tensor) -> Tensor:
         *stages, linear = self.children()
@@ -127,6 +130,57 @@ class ConvNet(nn.Module):
             inputs = stage(inputs)
         logits: Tensor = linear(inputs.flatten(start_dim=1))
         return logits
+
+
+class Autoencoder(nn.Module):
+    """Layers to a code and back, 784-…-code-…-784: code and output without activation (Hinton & Salakhutdinov 2006).
+
+    Shapes: (N, sizes[0]) → the same. `symbols` is as in `attention`.
+    """
+
+    output_activation = ""
+
+    def __init__(self, sizes: Sequence[int], activation: str, dropout: float = 0.0, batch_norm: bool = False) -> None:
+        super().__init__()
+        middle, last = len(sizes) // 2, len(sizes) - 1
+        layers = [
+            Layer(*pair) if at in (middle, last) else Layer(*pair, activation, batch_norm=batch_norm, dropout=dropout)
+            for at, pair in enumerate(pairwise(sizes), 1)
+        ]
+        self.encoder, self.decoder = nn.Sequential(*layers[:middle]), nn.Sequential(*layers[middle:])
+        self.symbols = {"encoder": "code"}
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Autoencoder:
+        """The model of an experiment, all of whose choices are made."""
+        return Autoencoder(
+            experiment.layers or (), str(experiment.activation), experiment.dropout, experiment.batch_norm
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        rebuilt: Tensor = self.decoder(self.encoder(inputs))
+        return rebuilt
+
+
+class Attending(Attentive):
+    """Attention, or blocks of it, over the patches of a picture or the tokens of a sequence, as an experiment says."""
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> Attentive:
+        """The model of an experiment, all of whose choices are made."""
+        options, sequences = shape(experiment), SEQUENCES.get(experiment.data)
+        width, heads = options.width, options.heads
+        if sequences is None:
+            embedding: nn.Module = Patches(options.patch, width)
+            count = (SIDE // options.patch) ** 2
+        else:
+            embedding, count = nn.Embedding(len(sequences.tokens), width), experiment.length or 0
+        activation = ACTIVATIONS[str(experiment.activation)]
+        blocks: list[nn.Module] = [
+            Block(width, heads, activation(), place) for place in range(1, getattr(options, "blocks", 0) + 1)
+        ] or [Attention(width, heads)]
+        known = count if options.positions == "learnt" else 0
+        return Attentive(embedding, known, blocks, width, n_classes(experiment), answers_each(experiment))
 
 
 class HalfMSELoss(nn.Module):
@@ -163,8 +217,18 @@ def initialise(model: nn.Module, name: str, generator: Generator) -> None:
             if isinstance(module, nn.Linear | nn.Conv2d):
                 bias = module.bias if module.bias is not None else module.weight.new_empty(0)
                 draw(module.weight, bias, generator)
+            elif isinstance(module, nn.Embedding | Positions):
+                _draw_codes(module.weight, name, generator)
             elif isinstance(module, nn.RNNCellBase):
                 initialise_cell(module, None if name == "pytorch" else draw, generator)
+
+
+def _draw_codes(weight: Tensor, name: str, generator: Generator) -> None:
+    """Codes of tokens or places, (n, width): by torch's own way randn, as nn.Embedding has them, else by `name`."""
+    if name == "pytorch":
+        nn.init.normal_(weight, generator=generator)
+    else:
+        INITIALISATIONS[name](weight, weight.new_empty(0), generator)
 
 
 def _pytorch(weight: Tensor, bias: Tensor, generator: Generator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 MOST_POINTS = 100_000
-POINTS, BATCH, EPOCHS = 500, 32, 40  # where nothing is said: they let mlp 2-32-16-2 learn the spiral with sgd 0.1
+POINT_COUNT, BATCH, EPOCHS = 500, 32, 40  # where nothing is said: they let mlp 2-32-16-2 learn the spiral with sgd 0.1
 
 
 class Plane(NamedTuple):

@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from engine.experiments.experiment import Experiment
+from engine.experiments.networks import MODELS
+from engine.experiments.sequences import SEQUENCES
 
 CELLS: dict[str, type[Any]] = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
 
@@ -17,14 +19,15 @@ CELLS: dict[str, type[Any]] = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn
 class Recurrent(nn.Module):
     """One cell unrolled over time, H[t] = cell(X[t], H[t−1]) from H[0] = 0; a linear layer on the last H (course §10).
 
-    Shapes: (N, T, n_x) → (N, n_classes) logits; `output_activation` is as in MLP. Within 10⁻⁶ it computes what
-    nn.RNN, nn.LSTM and nn.GRU do, whose kernels add in another order.
+    Shapes: (N, T, n_x), or with an `embedding` tokens (N, T), → (N, n_classes) logits; `output_activation` is as in
+    MLP. Within 10⁻⁶ it computes what nn.RNN, nn.LSTM and nn.GRU do, whose kernels add in another order.
     """
 
     output_activation = "softmax"
 
-    def __init__(self, cell: nn.RNNCellBase, n_classes: int) -> None:
+    def __init__(self, cell: nn.RNNCellBase, n_classes: int, embedding: nn.Embedding | None = None) -> None:
         super().__init__()
+        self.embedding = embedding
         self.cell = cell
         self.linear = nn.Linear(cell.hidden_size, n_classes)
 
@@ -32,10 +35,14 @@ class Recurrent(nn.Module):
     def of(cls, experiment: Experiment) -> Recurrent:
         """The model of an experiment, all of whose choices are made."""
         n_inputs, units, n_outputs = experiment.layers or ()
-        options = {"nonlinearity": experiment.activation} if experiment.model == "rnn" else {}
-        return Recurrent(CELLS[experiment.model](n_inputs, units, **options), n_outputs)
+        options = {"nonlinearity": experiment.activation} if len(MODELS[experiment.model].activations) > 1 else {}
+        sequences = SEQUENCES.get(experiment.data)
+        embedding = None if sequences is None else nn.Embedding(len(sequences.tokens), n_inputs)
+        return Recurrent(CELLS[experiment.model](n_inputs, units, **options), n_outputs, embedding)
 
     def forward(self, rows: Tensor) -> Tensor:
+        if self.embedding is not None:
+            rows = self.embedding(rows)
         start = rows.new_zeros(len(rows), self.cell.hidden_size)
         state: Tensor | tuple[Tensor, Tensor] = (start, start) if isinstance(self.cell, nn.LSTMCell) else start
         for row in rows.unbind(dim=1):

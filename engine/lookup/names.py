@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.tape.cells import SYMBOLS as OF_CELLS
+from engine.tape.naming import SAID
 
 _LOWER = ("b[", "gamma[", "beta[", "out[")
 SYMBOLS = ("W", "b", "Z", "A", "N", "D", "gamma", "beta")
-INDEXED = (*SYMBOLS, *OF_CELLS, *(f"d{s}" for s in (*SYMBOLS, *OF_CELLS)), "out", "dout")
+_NAMED = tuple(dict.fromkeys((*SYMBOLS, *OF_CELLS, *SAID)))
+INDEXED = (*_NAMED, *(f"d{symbol}" for symbol in _NAMED), "out", "dout")
 BARE = ("X", "Y", "L")
 
 

@@ -51,6 +51,14 @@ X, labels = {name}({points}, draws)
 X = X + {noise!r} * torch.randn(X.shape, generator=draws)
 """
 
+SEQUENCES = """
+{drawn}
+
+
+draws = torch.Generator().manual_seed({seed})
+X, labels = {name}({count}, {length}, draws)
+"""
+
 EXAMPLES = """{altered}X = X{flatten}{there}
 Y = {targets}{there}
 """
@@ -66,7 +74,8 @@ labels = torch.randint({classes}, labels.shape, generator=draws)
 NOISY_LABELS = """
 wrong = round({share!r} * len(labels))
 rows = torch.randperm(len(labels), generator=draws)[:wrong]
-labels = labels.index_add(0, rows, torch.randint(1, {classes}, (wrong,), generator=draws)).remainder({classes})
+by = torch.randint(1, {classes}, (wrong, *labels.shape[1:]), generator=draws)
+labels = labels.index_add(0, rows, by).remainder({classes})
 """
 SCRAMBLED = """
 order = torch.randperm(784, generator=torch.Generator().manual_seed({seed}))
@@ -88,7 +97,10 @@ class Layer(nn.Module):
         return a
 
 
-class Network(nn.Module):
+{network}
+"""
+
+STACK = """class Network(nn.Module):
     def __init__(self):
         super().__init__()
         self.layers = nn.ModuleList([
@@ -98,7 +110,30 @@ class Network(nn.Module):
     def forward(self, a):
         for layer in self.layers:
             a = layer(a)
-        return a
+        return a"""
+
+AUTOENCODER = """class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+{encoder}
+        )
+        self.decoder = nn.Sequential(
+{decoder}
+        )
+
+    def forward(self, a):
+        return self.decoder(self.encoder(a))"""
+
+ATTENTIVE = """
+from torch import Tensor
+
+
+{classes}
+
+
+def Network():
+    return Attentive({embedding}, {count}, [{blocks}], {width}, {n_classes}, {each})
 """
 
 CONVNET = """
@@ -129,16 +164,19 @@ RECURRENT = """
 class Network(nn.Module):
     def __init__(self):
         super().__init__()
-        self.cell = {cell}
+{{embedding}}        self.cell = {cell}
         self.linear = nn.Linear({{layers[1]}}, {{classes}})
 
     def forward(self, a):
-        start = a.new_zeros(len(a), self.cell.hidden_size)
+{{embedded}}        start = a.new_zeros(len(a), self.cell.hidden_size)
         state = {start}
         for row in a.unbind(1):
             state = self.cell(row, state)
         return self.linear({last})
 """
+
+EMBEDDING = "        self.embedding = nn.Embedding({tokens}, {width})\n"
+EMBEDDED = "        a = self.embedding(a)\n"
 
 MODEL = """
 torch.manual_seed({seed})
@@ -150,7 +188,7 @@ with torch.no_grad():
             weight, bias = module.weight, module.bias
             n_in = weight[0].numel()
 {init}
-{cell}{placed}loss_function = {loss}
+{codes}{cell}{placed}loss_function = {loss}
 optimizer = {optimizer}
 shuffle = torch.Generator().manual_seed({seed})
 batch_size = {batch_size}
@@ -332,6 +370,13 @@ EPOCH_SCHEDULERS = """
                     if when == "epoch":
                         scheduler.step(*([ends[done]] if hasattr(scheduler, "patience") else []))
 """
+
+CODE_INIT = """        elif isinstance(module, ({kinds},)):
+            weight, bias = module.weight, module.weight.new_empty(0)
+            n_in = weight[0].numel()
+{drawn}
+"""
+TORCHS_CODES = "nn.init.normal_(weight, generator=generator)"
 
 CELL_INIT = """
         elif isinstance(module, nn.RNNCellBase):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent, indent
 
 from engine.debugger import Debugger
 from engine.errors import CommandError
+from engine.experiments import attention, points, tokens
 from engine.experiments.data import MEAN, STD, folder_of
 from engine.experiments.data_options import RANDOM, widest_shift, wrong_share
-from engine.experiments.experiment import MODELS, SIDE, WHOLE_SET, Experiment, convolutions, n_classes
+from engine.experiments.experiment import Experiment, answers_each, n_classes, shape
+from engine.experiments.kinds import POINTS, TOKENS, kind_of
 from engine.experiments.losses import LOSSES
-from engine.experiments.planes import PLANES
-from engine.experiments.points import SETS
+from engine.experiments.networks import MODELS, SIDE, WHOLE_SET
+from engine.experiments.sequences import SEQUENCES
 from engine.program.program import Supervised, needs_closure
 from engine.protocol.recipe import Script
 from engine.recordings import plain_parts as parts
@@ -64,15 +67,18 @@ def _of_experiment(experiment: Experiment) -> str:
 
 
 def _data(experiment: Experiment) -> str:
-    there = _there(experiment)
-    made = _points(experiment) if experiment.data in PLANES else _digits(experiment)
+    there, kind = _there(experiment), kind_of(experiment.data)
+    made = {POINTS: _points, TOKENS: _sequences}.get(kind, _digits)(experiment)
     flatten = {"pixels": ".flatten(1)", "rows": ".squeeze(1)"}.get(MODELS[experiment.model].takes, "")
+    flatten = "" if kind == TOKENS else flatten
     return made + parts.EXAMPLES.format(
         altered=_altered(experiment), flatten=flatten, targets=_targets(experiment), there=there
     )
 
 
 def _targets(experiment: Experiment) -> str:
+    if MODELS[experiment.model].rebuilds:
+        return "X"
     if LOSSES[str(experiment.loss)].class_indices:
         return "labels"
     if experiment.layers and experiment.layers[-1] == 1:
@@ -82,11 +88,22 @@ def _targets(experiment: Experiment) -> str:
 
 def _points(experiment: Experiment) -> str:
     return parts.POINTS.format(
-        drawn=inspect.getsource(SETS[experiment.data]).strip(),
+        drawn=inspect.getsource(points.SETS[experiment.data]).strip(),
         name=experiment.data,
         seed=experiment.seed,
         points=experiment.points,
         noise=experiment.noise,
+    )
+
+
+def _sequences(experiment: Experiment) -> str:
+    function = tokens.SETS[experiment.data]
+    return parts.SEQUENCES.format(
+        drawn=inspect.getsource(function).strip(),
+        name=function.__name__,
+        seed=experiment.seed,
+        count=experiment.points,
+        length=experiment.length,
     )
 
 
@@ -136,45 +153,104 @@ def _there(experiment: Experiment) -> str:
 
 
 def _network(experiment: Experiment) -> str:
-    if experiment.model == "convnet":
-        return _convnet(experiment)
-    if experiment.model in parts.NETWORKS:
-        return parts.NETWORKS[experiment.model].format(
-            classes=n_classes(experiment),
-            activation=parts.ACTIVATIONS[str(experiment.activation)],
-            function=experiment.activation,
-            layers=experiment.layers,
-        )
-    sizes = experiment.layers or ()
+    """By the class of `models.py` that it is."""
+    return NETWORKS.get(MODELS[experiment.model].made_by, _stack)(experiment)
+
+
+def _recurrent(experiment: Experiment) -> str:
+    sequences = SEQUENCES.get(experiment.data)
+    embedding, layers = parts.EMBEDDING, experiment.layers or ()
+    return parts.NETWORKS[experiment.model].format(
+        classes=n_classes(experiment),
+        function=experiment.activation,
+        layers=layers,
+        embedding="" if sequences is None else embedding.format(tokens=len(sequences.tokens), width=layers[0]),
+        embedded="" if sequences is None else parts.EMBEDDED,
+    )
+
+
+def _stack(experiment: Experiment) -> str:
+    return parts.LAYERS.format(network=parts.STACK.format(rows=_rows(experiment, (len(experiment.layers or ()) - 1,))))
+
+
+def _autoencoder(experiment: Experiment) -> str:
+    """Code and output are without activation."""
+    last = len(experiment.layers or ()) - 1
+    rows = _rows(experiment, (last // 2 + last % 2, last)).splitlines()
+    middle = len(rows) // 2
+    halves = ["\n".join(half) for half in (rows[:middle], rows[middle:])]
+    return parts.LAYERS.format(network=parts.AUTOENCODER.format(encoder=halves[0], decoder=halves[1]))
+
+
+def _rows(experiment: Experiment, plain: tuple[int, ...]) -> str:
+    """The layers, of which the last has the output's activation and those of the numbers `plain` nothing but it."""
     more = f"norm={experiment.batch_norm}, dropout={experiment.dropout}"
-    last = len(sizes) - 2
+    usual, last = (parts.ACTIVATIONS[str(name)] for name in (experiment.activation, experiment.output))
     rows = [
-        f"Layer({sizes[i]}, {sizes[i + 1]}, "
-        + (
-            f"{parts.ACTIVATIONS[str(experiment.output)]}),"
-            if i == last
-            else f"{parts.ACTIVATIONS[str(experiment.activation)]}, {more}),"
-        )
-        for i in range(last + 1)
+        f"Layer({n_in}, {n_out}, {f'{last}' if at in plain else f'{usual}, {more}'}),"
+        for at, (n_in, n_out) in enumerate(pairwise(experiment.layers or ()), 1)
     ]
-    return parts.LAYERS.format(rows=indent("\n".join(rows), " " * 12))
+    return indent("\n".join(rows), " " * 12)
+
+
+def _attentive(experiment: Experiment) -> str:
+    options, sequences = shape(experiment), SEQUENCES.get(experiment.data)
+    width, heads = options.width, options.heads
+    if sequences is None:
+        embedding, count = f"Patches({options.patch}, {width})", (SIDE // options.patch) ** 2
+    else:
+        embedding, count = f"nn.Embedding({len(sequences.tokens)}, {width})", experiment.length or 0
+    activation = parts.ACTIVATIONS[str(experiment.activation)]
+    blocks = [f"Block({width}, {heads}, {activation})"] * getattr(options, "blocks", 0)
+    known = count if options.positions == "learnt" else 0
+    needed = (attention.Patches, attention.Positions, attention.Scores, attention.Attention, attention.Block)
+    return parts.ATTENTIVE.format(
+        classes="\n\n".join(inspect.getsource(each) for each in (*needed, attention.Attentive)).strip(),
+        embedding=embedding,
+        count=known,
+        blocks=", ".join(blocks or [f"Attention({width}, {heads})"]),
+        width=width,
+        n_classes=n_classes(experiment),
+        each=answers_each(experiment),
+    )
 
 
 def _convnet(experiment: Experiment) -> str:
-    shape = convolutions(experiment)
+    found = shape(experiment)
     return parts.CONVNET.format(
-        shape=shape,
-        features=shape.features(SIDE),
+        shape=found,
+        features=found.features(SIDE),
         classes=n_classes(experiment),
         activation=parts.ACTIVATIONS[str(experiment.activation)],
-        pool=parts.POOLS[shape.pool],
-        last=parts.LAST[shape.global_pool],
+        pool=parts.POOLS[found.pool],
+        last=parts.LAST[found.global_pool],
     )
+
+
+NETWORKS: dict[str, Callable[[Experiment], str]] = {  # of models that are no mere stack of layers
+    "ConvNet": _convnet,
+    "Recurrent": _recurrent,
+    "Autoencoder": _autoencoder,
+    "Attending": _attentive,
+}
+
+
+def _codes(experiment: Experiment) -> str:
+    """How codes of tokens and places are drawn; "" where there are none."""
+    kinds = [
+        "nn.Embedding" if kind_of(experiment.data) == TOKENS else "",
+        "Positions" if experiment.positions == "learnt" else "",
+    ]
+    if not any(kinds):
+        return ""
+    named = str(experiment.init)
+    drawn = parts.TORCHS_CODES if named == "pytorch" else dedent(parts.INITS[named])
+    return parts.CODE_INIT.format(kinds=", ".join(filter(None, kinds)), drawn=indent(drawn.strip(), " " * 12))
 
 
 def _cells(experiment: Experiment) -> str:
     """How the parameters of a recurrent network are drawn; "" where there are none."""
-    if MODELS[experiment.model].takes != "rows":
+    if not MODELS[experiment.model].recurrent:
         return ""
     if experiment.init == "pytorch":
         drawn = parts.TORCHS_CELL_INIT
@@ -191,10 +267,11 @@ def _model(experiment: Experiment) -> str:
         placed=f"model{_there(experiment)}\n" if _there(experiment) else "",
         batches=_batches(experiment),
         init=indent(dedent(parts.INITS[str(experiment.init)]).strip(), " " * 12),
+        codes=_codes(experiment),
         cell=_cells(experiment),
         loss=parts.LOSSES[str(experiment.loss)],
         optimizer=plain_optimizer(
-            experiment.optimizer, experiment.learning_rate or 0.0, experiment.momentum, experiment.weight_decay
+            str(experiment.optimizer), experiment.learning_rate or 0.0, experiment.momentum, experiment.weight_decay
         ),
         batch_size="len(X)" if experiment.batch_size == WHOLE_SET else f"min({experiment.batch_size}, len(X))",
     )

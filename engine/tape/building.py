@@ -17,7 +17,7 @@ from engine.statistics import statistics
 from engine.tape.backward import Pass, Step
 from engine.tape.cells import Clock, spread
 from engine.tape.log import Log
-from engine.tape.naming import Naming
+from engine.tape.naming import SAID, Naming
 from engine.tape.operations import FOLDED, Operation, operation
 from engine.tape.phases import functions_in, phases_of
 from engine.tape.raw import (
@@ -264,7 +264,7 @@ class Builder:
         self.tape.values[value.name] = value
 
     def _leave_module(self, left: Left) -> None:
-        symbol, layer = left.part
+        symbol, layer, said = left.part
         known = [self._known[id(tensor)][1] for tensor in tensors_in((left.output,)) if id(tensor) in self._known]
         values = [value for value in known if not (value.symbol or value.parameter or value.buffer)]
         if layer in self._clock:
@@ -272,8 +272,18 @@ class Builder:
                 self._give(of_cell, own, name)
                 of_cell.layer = layer
             self.tape.values.update({f"A[{layer}]": state for state in values[:1]})  # what it gives in the end
-        elif values and values[0] is known[0]:
+        elif symbol and values and values[0] is known[0]:
             self._name(values[0], symbol, layer)
+        if said and known:
+            self._say(known[0], said)
+
+    def _say(self, value: Value, name: str) -> None:
+        """What the model calls it is its name where it has none but a layer's; this one stays, too."""
+        symbol = name.partition("[")[0]
+        if value.symbol in ("", "Z") and symbol in SAID:
+            self._give(value, symbol, name)
+        else:
+            self.tape.values.setdefault(name, value)
 
     # ── an autograd.Function ──────────────────────────────────────────────────────────────────────────────────────────
 

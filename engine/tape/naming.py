@@ -3,7 +3,7 @@
 A layer is a `Layer` of our own models, or a module that holds parameters of its own and no others below it (for
 attention: the whole module). Layers count from 1 in the order of `model.modules()`. W and b stand for `weight` and
 `bias`, γ and β for those of the normalisation inside a Layer; every parameter also goes by its own name,
-`layer1.0.conv1.weight`.
+`layer1.0.conv1.weight`. What a module of a model gives is Z of its layer, unless the model itself says what it is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import nn
 from engine.program.modules import Modules
 from engine.tape.cells import Cell, cell_of
 from engine.tape.habits import Habits
+from engine.tape.raw import Part
 
 _PARTS = {
     "linear.weight": "W",
@@ -26,6 +27,8 @@ _PARTS = {
     "bias": "b",
 }
 SYMBOLS = {"gamma": "γ", "beta": "β"}
+# What networks with attention name: queries, keys, values, scores, weights, what they come to; and the tokens.
+SAID = ("Q", "K", "V", "S", "P", "O", "H")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ class Naming:
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.modules = dict(model.named_modules())  # by path
         self.paths = {id(module): path for path, module in self.modules.items()}
-        self.parts = _layer_parts(self.layers)  # id of a module → symbol and layer of what it gives
+        self.parts = _layer_parts(self.layers)  # id of a module → what it gives
+        for module in self.modules.values():
+            _add_said(self.parts, module)
         self.networks = list(model)  # the names of the program's own modules
         self.habits = Habits()
         self.output_activation = str(getattr(model.get(""), "output_activation", ""))  # what a loss applies itself
@@ -133,12 +138,24 @@ def _within(path: str, module: str) -> bool:
 _STAGES = {"linear": "Z", "norm": "N", "dropout": "D"}  # of a layer, and what they give
 
 
-def _layer_parts(layers: list[LayerInfo]) -> dict[int, tuple[str, int]]:
-    parts: dict[int, tuple[str, int]] = {}
+def _layer_parts(layers: list[LayerInfo]) -> dict[int, Part]:
+    parts: dict[int, Part] = {}
     for layer in layers:
         stages = stages_of(layer.module)
         if stages:
-            parts |= {id(stages[name]): (symbol, layer.index) for name, symbol in _STAGES.items() if name in stages}
+            parts |= {id(stages[name]): Part(symbol, layer.index) for name, symbol in _STAGES.items() if name in stages}
         else:
-            parts[id(layer.module)] = ("Z", layer.index)
+            parts[id(layer.module)] = Part("Z", layer.index)
     return parts
+
+
+def _add_said(parts: dict[int, Part], module: nn.Module) -> None:
+    """What a module says of the modules in it: its `symbols` are names by their paths, "" being its own."""
+    said = getattr(module, "symbols", None)
+    if not isinstance(said, dict):
+        return
+    within = dict(module.named_modules())
+    for path, name in said.items():
+        if isinstance(name, str) and path in within:
+            known = id(within[path])
+            parts[known] = parts.get(known, Part())._replace(said=name)

@@ -59,11 +59,19 @@ class Version:
     gone: bool = False  # a gradient that was dropped
 
 
+class Part(NamedTuple):
+    """What a module gives: a layer's Z, N or D, and, where its model says it, a name of its own, "Q[1]"."""
+
+    symbol: str = ""
+    layer: int = 0  # 0 where it is no part of one
+    said: str = ""
+
+
 @dataclass(eq=False, slots=True)
 class Left:
     """A module that has a symbol gave this."""
 
-    part: tuple[str, int]
+    part: Part
     output: Any
 
 

@@ -56,6 +56,7 @@ def test_the_defaults_of_the_neuron_are_the_courses() -> None:
         weight_decay=0.0,
         batch_size=WHOLE_SET,
         epochs=4,
+        optimizer="sgd",
         init="small-normal",
         classes=(1, 7),
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor, nn
 
-from engine.experiments import experiment
+from engine.experiments import experiment, networks
 from engine.experiments.losses import LOSSES
 from engine.experiments.models import (
     ACTIVATIONS,
@@ -203,5 +203,5 @@ def test_batch_norm_keeps_its_own_parameters() -> None:
 
 
 def test_every_name_that_an_experiment_knows_is_built() -> None:
-    assert set(experiment.ACTIVATIONS) == ACTIVATIONS.keys()
+    assert set(networks.ACTIVATIONS) == ACTIVATIONS.keys()
     assert experiment.INITS.keys() == INITIALISATIONS.keys()

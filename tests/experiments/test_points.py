@@ -76,7 +76,7 @@ def test_what_is_left_open_is_that_of_points() -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"data": "spiral", "model": "convnet"}, "takes pictures, and spiral has points"),
+        ({"data": "spiral", "model": "convnet"}, "takes digits, and spiral has points"),
         ({"data": "spiral", "layers": (784, 2)}, r"784-2 take \(N × 784\) but the points of spiral give \(N × 2\)"),
         ({"data": "spiral", "points": 1}, "1 points are too few"),
         ({"data": "spiral", "noise": -1.0}, "the noise -1 is not from 0 on"),
@@ -85,7 +85,7 @@ def test_what_is_left_open_is_that_of_points() -> None:
         ({"data": "spiral", "augment": "shift:2"}, "augment is of pictures"),
         ({"data": "blobs", "model": "neuron"}, "3 classes"),
         ({"noise": 0.1}, "noise is of points of the plane, and subset has pictures"),
-        ({"points": 100}, "points is of points of the plane"),
+        ({"points": 100}, "points is of points or sequences"),
     ],
 )
 def test_what_does_not_go_with_points_is_named_with_its_cure(options: Any, problem: str) -> None:

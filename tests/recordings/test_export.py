@@ -53,6 +53,10 @@ def exported(session: Session, folder: Path) -> Path:
             | {"train_size": 200},
             ["step 2"],
         ),
+        ({"model": "autoencoder", "code": 2, "train_size": 200, "dropout": 0.1, "batch_norm": True}, ["step 2"]),
+        ({"model": "autoencoder", "layers": (784, 4, 784), "train_size": 200, "loss": "mae"}, ["step 2"]),
+        ({"model": "attention", "train_size": 200, "positions": "none", "init": "xavier"}, ["step 2"]),
+        ({"model": "transformer", "train_size": 200, "blocks": 2, "patch": 14, "heads": 4}, ["step 2"]),
         ({"init": "xavier", "activation": "tanh", "loss": "half-mse", "output": "sigmoid"}, ["step 2"]),
     ],
 )

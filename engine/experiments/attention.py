@@ -66,7 +66,8 @@ class Attention(nn.Module):
         return found.transpose(1, 2).flatten(2)
 
     def split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        heads: Tensor = tokens.unflatten(-1, (self.heads, -1))
+        return heads.transpose(1, 2)
 
 
 class Block(nn.Module):

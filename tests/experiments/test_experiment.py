@@ -13,18 +13,9 @@ from torch import Tensor, nn
 from engine.errors import DataError, ExperimentError
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.data import load_digits
-from engine.experiments.experiment import (
-    ACTIVATIONS,
-    INITS,
-    MODELS,
-    OUTPUTS,
-    WHOLE_SET,
-    Experiment,
-    check,
-    defaults,
-    resolve,
-)
+from engine.experiments.experiment import INITS, OUTPUTS, Experiment, check, defaults, resolve
 from engine.experiments.losses import LOSSES
+from engine.experiments.networks import ACTIVATIONS, MODELS, WHOLE_SET
 from engine.experiments.optimizers import OPTIMIZERS
 from engine.experiments.schedules import SCHEDULES
 

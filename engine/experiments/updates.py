@@ -52,6 +52,14 @@ def follow(spec: OptimizerSpec, settings: Mapping[str, Any], now: Mapping[str, A
     return scope
 
 
+def constants(spec: OptimizerSpec, settings: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a parameter group that a rule's text names beside η and λ, by their symbols: μ, β₁, ε."""
+    found = dict(zip(("β₁", "β₂"), settings.get("betas", ()), strict=False))
+    found |= {symbol: settings[key] for key, symbol in _OPTIONS.items() if key in settings and symbol != "λ"}
+    text = " ".join(spec.rule).replace("μ⁺", "")  # which is worked out of others
+    return {symbol: float(value) for symbol, value in found.items() if symbol in text}
+
+
 def _on(line: str, *, first: bool) -> str:
     """What a line says of the first step, or of one after it."""
     both = _AT_FIRST.fullmatch(line)

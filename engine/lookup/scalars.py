@@ -60,7 +60,7 @@ def bare_loss(timeline: Timeline, iteration: int) -> float | None:
 def only_rate(rates: Mapping[str, float]) -> float | None:
     """The rate that all groups have. Raises ExpressionError where they differ."""
     if len(set(rates.values())) > 1:
-        listed = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+        listed = ", ".join(f"learning_rate[{name}] {rate:g}" for name, rate in rates.items())
         raise ExpressionError(f"there are {len(rates)} learning rates", f"name one: {listed}")
     return next(iter(rates.values()), None)
 

@@ -159,14 +159,16 @@ class Values:
     # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get(self, ref: Ref) -> Tensor:
-        """The tensor that a reference means, at the cursor, on the CPU. May share memory with the run: never write.
+        """The tensor that a reference means, at the cursor, on the CPU, a sparse one filled with its zeros.
+
+        May share memory with the run: never write.
 
         Raises NotComputedYetError or ExpressionError.
         """
         found = self._found(ref)
         if found.is_meta:
             raise ExpressionError(f"{ref.name} is on the meta device, which holds no values", "make it on a real one")
-        return found.cpu()
+        return (found if found.layout is torch.strided else found.to_dense()).cpu()
 
     def _found(self, ref: Ref) -> Tensor:
         parameter = self.parameter_name(ref)

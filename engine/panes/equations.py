@@ -110,7 +110,7 @@ def backward_rule(tape: Tape, event: Event, *, plain: bool = False) -> list[Term
     """What a backward event computes: the gradient towards each input that one goes to."""
     twin = event.twin
     if twin is None:
-        return [Term(f"{event.op.name} passes its gradient on")]
+        return [Term(f"{event.op.name} {'passes its gradient on' if _passes_on(event) else 'has no rule'}")]
     rule = None if plain else rule_of(tape, twin, event)[0]
     terms: list[Term] = []
     told = []
@@ -124,6 +124,13 @@ def backward_rule(tape: Tape, event: Event, *, plain: bool = False) -> list[Term
             terms += _filled(edge.right, rule, twin)
             told.append(edge.right)
     return terms + (_where(rule, told, twin) if rule is not None else [])
+
+
+def _passes_on(event: Event) -> bool:
+    """Whether what leaves a backward event is what arrived there."""
+    arrived = [gradient for gradient in event.gradients_in if gradient is not None]
+    left = [gradient for _, gradient in event.gradients_out if gradient is not None]
+    return len(arrived) == 1 and bool(left) and all(each is arrived[0] or each.equal(arrived[0]) for each in left)
 
 
 def _as_written(rule: Rule | None, found: list[Edge]) -> list[Edge]:

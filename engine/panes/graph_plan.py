@@ -143,8 +143,7 @@ class _Builder:
 
     def _inputs(self, event: Event) -> Iterator[Value]:
         """What goes in, the main path first, W before b; views are their base unless they have nodes of their own."""
-        given = [each for value in event.inputs for each in (value, *_written_into(value))]
-        values = sorted(given, key=lambda value: -len(value.shape))
+        values = sorted(event.inputs, key=lambda value: -len(value.shape))
         roots = [value if self._single else value.root() for value in values]
         shown = [value for value in dict.fromkeys(roots) if self._is_shown(value)]
         yield from sorted(shown, key=lambda value: self._kind(value) in LEAVES)
@@ -250,14 +249,6 @@ def _all(tape: Tape) -> Iterator[Event]:
     for event in tape.events:
         yield from event.folded
         yield event
-
-
-def _written_into(value: Value) -> Iterator[Value]:
-    """What was written into parts of a value."""
-    at: Value | None = value
-    while at is not None:
-        yield from at.written
-        at = at.base
 
 
 def _above(path: str) -> list[str]:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from engine.experiments.optimizers import spec_for
-from engine.experiments.updates import follow
+from engine.experiments.updates import constants, follow
 from engine.statistics import plain
-from engine.tape.rules.numbers import number
+from engine.tape.rules.numbers import argument, change, number
 from engine.tape.tape import Event, Tape
 
 _ROUNDINGS = 64  # of the greatest number: what a step of several operations may be off by
@@ -37,7 +37,7 @@ def update(tape: Tape, event: Event) -> Update:
     which = "the first that was finite and is not" if len(made) else "where |gradient| is largest"
     lines = [f"at element {_place(before, place)}, {which}:"]
     was, now = old[place].item(), new[place].item()
-    lines.append(f"  old {number(was)} → new {number(now)}   Δ {number(now - was)}")
+    lines.append(f"  old {change(was, now).replace('→', '→ new')}   Δ {number(now - was)}")
     if gradient is not None:
         decay = event.settings.get("weight_decay") or 0.0
         lines.append(f"  g {number(gradient[place].item())}   η {number(rate)}" + (f"   λ {decay:g}" if decay else ""))
@@ -102,7 +102,11 @@ def _state_lines(tape: Tape, event: Event, place: int, size: int) -> list[str]:
             continue
         symbol = spec.symbols[key].unicode if spec is not None and key in spec.symbols else key
         old = before.get(key)
-        was = "0" if not isinstance(old, Tensor) else number(old.reshape(-1)[place if old.numel() > 1 else 0].item())
-        now = number(item.reshape(-1)[place if item.numel() > 1 else 0].item())
-        lines.append(f"  {symbol} {was} → {now}")
-    return lines
+        was = old.reshape(-1)[place if old.numel() > 1 else 0].item() if isinstance(old, Tensor) else 0.0
+        lines.append(f"  {symbol} {change(was, item.reshape(-1)[place if item.numel() > 1 else 0].item())}")
+    given = {} if spec is None else constants(spec, event.settings)
+    return (
+        [*lines, "  " + "   ".join(f"{symbol} {argument(value)}" for symbol, value in given.items())]
+        if given
+        else lines
+    )

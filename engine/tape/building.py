@@ -40,7 +40,8 @@ from engine.tape.versions import GONE, LEFT
 
 _OTHER_VIEWS = {"select", "slice", "split", "split_with_sizes", "chunk", "narrow", "unbind"}  # of other elements
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
-_FOLDED_NODES = {"CloneBackward0", "AccumulateGrad"}
+_FOLDED_NODES = {"CloneBackward0", "AccumulateGrad", "AsStridedBackward0"}
+_WRITE = "write"  # of part of a tensor, which autograd has a node of its own for
 
 
 class Builder:
@@ -56,6 +57,7 @@ class Builder:
         self._stored = set[int]()  # storages that are counted
         self._pending: list[Event] = []
         self._by_sequence: dict[int, Event] = {}
+        self._writes: dict[int, Event] = {}  # into parts of tensors, by the numbers of autograd's CopySlices
         self._last_backward: Event | None = None
         self._given: dict[str, int] = {}  # how often a name was
         self._layer = 0
@@ -112,6 +114,7 @@ class Builder:
         self._drop_pending()
         self._known.clear()
         self._by_sequence.clear()
+        self._writes.clear()
         self._functions.clear()
         self._log.rows, self._log.saved = [], {}
         self._tracked.passes.clear()
@@ -174,14 +177,19 @@ class Builder:
             self._stored.difference_update(storage_of(tensor) for tensor in written(info, row.args, row.kwargs))
         outs = tensors_in((row.out,))
         event.outputs = tuple(self._made(event, info, inputs, tensor) for tensor in outs)
-        self._by_sequence.setdefault(row.sequence, event)
+        known = self._by_sequence.setdefault(row.sequence, event)
+        if info.written and known.aten == "clone" and known.inputs[:1] == inputs[:1]:  # autograd's own
+            self._by_sequence.setdefault(row.sequence - 1, event)
         if not row.graph and phase in (Phase.FORWARD, Phase.LOSS) and self._function is None:
             _mark_cut(event, tensors, outs, row)
+        self._take(event, info.folded or (info.aten == "div_" and masked), row)  # a mask is scaled before it is used
         if info.written and tensors:
-            self._written_into(event, tensors[0], inputs)
+            self._written_into(row, event, tensors[0], inputs)
+
+    def _take(self, event: Event, folded: bool, row: OpRow) -> None:
         if self._function is not None:
             self._function.append(event)
-        elif info.folded or (info.aten == "div_" and masked):  # a dropout mask is scaled before it is used
+        elif folded:
             self._pending.append(event)
         else:
             self._add(event, line_of(row.place))
@@ -197,8 +205,9 @@ class Builder:
 
     def _made(self, event: Event, info: AtenOp, inputs: tuple[Value, ...], tensor: Tensor) -> Value:
         known = self._known.get(id(tensor))
-        if known is not None and (known[1].parameter or known[1].buffer):  # written in place: a version of it
-            return known[1]
+        root = None if known is None else known[1].root()
+        if root is not None and self._is_in_state(tensor, root) and tensor.numel() == math.prod(root.shape):
+            return root  # written in place: a version of it
         value = Value(layer=event.layer)
         value.event = event
         first = inputs[0] if inputs else None
@@ -206,8 +215,8 @@ class Builder:
             value.base, value.name = first, self._view_name(info.aten, first, tensor)
         elif info.aten == "bernoulli_" or (info.aten == "div_" and first is not None and first.name.startswith("mask")):
             value.name = self._numbered("mask")
-        elif self._names_outputs(info) and first is not None and first.root().symbol in ("Z", "N"):
-            self._name(value, "A", first.root().layer)
+        elif self._names_outputs(info) and first is not None and _whose(first).symbol in ("Z", "N"):
+            self._name(value, "A", _whose(first).layer)
         if info.folded and not value.name:
             value.name = self._numbered("c")
         self._introduce(tensor, value, hold=True)
@@ -241,15 +250,21 @@ class Builder:
             value.cut, value.cut_at = "detach", line_of(row.place)
         self._introduce(row.out, value, hold=True)
 
-    def _written_into(self, event: Event, view: Tensor, inputs: tuple[Value, ...]) -> None:
-        """A write into part of a tensor makes the whole another value, which what was written is part of."""
+    def _written_into(self, row: OpRow, event: Event, view: Tensor, inputs: tuple[Value, ...]) -> None:
+        """A write into part of a tensor makes the whole another value, by an event that reads both."""
         base = view._base
         known = None if base is None else self._known.get(id(base))
         if base is None or known is None or known[1].parameter or known[1].buffer or inputs[0].root() is inputs[0]:
             return
-        whole = Value(known[1].name, layer=event.layer, base=known[1], written=inputs[1:])
-        whole.event = event
+        part = inputs[1:] if event.aten == "copy_" else event.outputs
+        write = Event(event.phase, Operation(_WRITE), _WRITE, event.layer, event.time, event.path)
+        write.inputs = (known[1], *part)
+        constant = all(value.nameless for value in write.inputs)
+        whole = Value(self._numbered("c") if constant else "", layer=event.layer)
+        whole.event, write.outputs = write, (whole,)
         self._introduce(base, whole, hold=True)
+        self._writes[row.sequence + 1] = write
+        self._take(write, constant, row)
 
     def _name(self, value: Value, symbol: str, layer: int) -> None:
         self._give(value, symbol, f"{symbol}[{layer}]")
@@ -343,8 +358,8 @@ class Builder:
     def _as_it_was(self, tensor: Tensor, value: Value, storage: int) -> Tensor:
         """The tensor as it was when this place of the log was written."""
         root = value.root()
-        if root.parameter and storage == storage_of(self._tracked.parameters[root.parameter]):  # else it is a copy
-            return self._of_parameter(tensor, root.parameter)
+        if storage and self._is_in_state(tensor, root):
+            return self._of_state(tensor, root.parameter or root.buffer)
         made = value.event is not None
         for place, kept in self._log.saved.get(storage, ()):
             if place > self._place or (place == self._place and not made):
@@ -352,15 +367,28 @@ class Builder:
                 return empty.set_(kept, tensor.storage_offset(), tensor.shape, tensor.stride())
         return tensor.detach()
 
-    def _of_parameter(self, tensor: Tensor, name: str) -> Tensor:
-        """A view of a parameter, as that is before its first update."""
-        before, live = self.tape.before.tensors.get(name), self._tracked.parameters[name]
-        if before is None or self.tape.versions.events(name) or before.stride() != live.stride():
+    def _is_in_state(self, tensor: Tensor, root: Value) -> bool:
+        """Whether a tensor lies where a parameter or buffer does: what is called a view of one may be a copy."""
+        name = root.parameter or root.buffer
+        return bool(name) and storage_of(tensor) == storage_of(self._tracked.live(name))
+
+    def _of_state(self, tensor: Tensor, name: str) -> Tensor:
+        """A view of a parameter or buffer, as that is here: what lies in its memory by now may be of a later batch."""
+        then, live = self._state_here(name), self._tracked.live(name)
+        if then is None or then.stride() != live.stride() or then.dtype != tensor.dtype:
             return tensor.detach()
-        if before.dtype != tensor.dtype or storage_of(tensor) != storage_of(live):
-            return tensor.detach()
-        offset = before.storage_offset() + tensor.storage_offset() - live.storage_offset()  # states share one memory
-        return before.as_strided(tensor.shape, tensor.stride(), offset)
+        offset = then.storage_offset() + tensor.storage_offset() - live.storage_offset()  # states share one memory
+        return then.as_strided(tensor.shape, tensor.stride(), offset)
+
+    def _state_here(self, name: str) -> Tensor | None:
+        put = self.tape.versions.newest(name, len(self.tape) + 1)
+        if put is None:
+            return self.tape.before.tensors.get(name)
+        if put[1] is not LEFT:
+            found: Tensor = put[1]
+            return found
+        after = self.tape.after.tensors if self.tape.after is not self.tape.before else {}
+        return after[name] if name in after else self._tracked.live(name).detach().clone()  # read while it is the last
 
     # ── backward ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -401,7 +429,7 @@ class Builder:
             value.gradient, value.gradient_event = version.tensor, self._last_backward.number
 
     def _step(self, passed: Pass, step: Step) -> None:
-        name, twin = step.node.name(), self._by_sequence.get(step.node._sequence_nr())
+        name, twin = step.node.name(), self._event_of(step.node)
         targets = [self._target(node, index) for node, index in step.node.next_functions]
         arrived = tuple(None if place is None else passed.captured[place] for place in step.arrived)
         left = tuple(None if place is None else passed.captured[place] for place in step.left)
@@ -434,8 +462,13 @@ class Builder:
         if node.name().endswith("AccumulateGrad"):
             known = self._known.get(id(node.variable))
             return known[1] if known else None
-        event = self._by_sequence.get(node._sequence_nr())
+        event = self._event_of(node)
         return event.outputs[index] if event is not None and index < len(event.outputs) else None
+
+    def _event_of(self, node: Any) -> Event | None:
+        """The forward event of a node; the number of a part's write is that of the operation before it, and one."""
+        found = self._writes if node.name().endswith("CopySlices") else self._by_sequence
+        return found.get(node._sequence_nr())
 
     def _room_for(self, gradients: tuple[Tensor | None, ...]) -> bool:
         size = sum(each.untyped_storage().nbytes() for each in gradients if each is not None and storage_of(each))
@@ -484,6 +517,14 @@ class Builder:
         version.number = number
         value = GONE if version.gone else LEFT if version.tensor is None else version.tensor
         self.tape.versions.put(version.name, number, value)
+
+
+def _whose(value: Value) -> Value:
+    """The value that this is, is a view of, or is with parts of it overwritten."""
+    root = value.root()
+    while root.event is not None and root.event.aten == _WRITE:
+        root = root.event.inputs[0].root()
+    return root
 
 
 def _mark_cut(event: Event, tensors: list[Tensor], outs: list[Tensor], row: OpRow) -> None:

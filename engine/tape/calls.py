@@ -49,7 +49,7 @@ def edges(rule: Rule | None, backward: Event) -> Iterator[Edge]:
         name = _argument(arguments, names[place] if place < len(names) else "", target)
         turned = rule is not None and f"{name}.T" in rule.backward
         right: Right = "" if rule is None else rule.backward.get(f"{name}.T" if turned else name, "")
-        yield Edge(name, right, turned, target, gradient)
+        yield Edge(name, right, turned, target, gradient if gradient.layout is torch.strided else gradient.to_dense())
 
 
 def is_added(tape: Tape, event: Event, target: Value) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,7 @@ from engine.tape.raw import (
     describe,
     sequence_now,
     storage_of,
+    tensors_in,
     users_place,
     written,
 )
@@ -41,6 +43,7 @@ class Log(TorchDispatchMode):
         self.path = ""
         self.base: FrameType | None = None
         self.saved: dict[int, list[tuple[int, torch.UntypedStorage]]] = {}  # storage → (row that overwrites it, before)
+        self._written: dict[int, Tensor] = {}  # the one that was last written in place, by storage
         self.bytes = 0
         self.between: Between | None = None  # whose inner operations come now
         self._clip: FrameType | None = None
@@ -103,7 +106,7 @@ class Log(TorchDispatchMode):
         if info.written:
             self._before_writing(written(info, args, kwargs))
         out = func(*args, **kwargs) if kwargs else func(*args)
-        place = None if info.folded and not info.detach else users_place(frame, self.base)
+        place = None if info.folded and not (info.detach or info.written) else users_place(frame, self.base)
         if not info.view and not info.written:
             self.bytes += _room(out)
         graph = torch.is_grad_enabled()
@@ -141,7 +144,26 @@ class Log(TorchDispatchMode):
             if versions:
                 self.note_versions(versions)
             elif storage and not self._is_fresh(tensor):
-                self.saved.setdefault(storage, []).append((self.place_in_log(), tensor.untyped_storage().clone()))
+                self._save(storage, tensor)
+                self._written[storage] = tensor
+
+    def _save(self, storage: int, tensor: Tensor) -> None:
+        self.saved.setdefault(storage, []).append((self.place_in_log(), tensor.untyped_storage().clone()))
+
+    def keep_what_lasts(self) -> None:
+        """Save as it ends what was written in place and is older than the batch: a later one may write there again."""
+        if self._written:
+            made = {storage_of(tensor) for row in self._made_something() for tensor in tensors_in((row.out,))}
+            for storage, tensor in self._written.items():
+                if storage not in made:
+                    self._save(storage, tensor)
+        self._written = {}
+
+    def _made_something(self) -> Iterator[OpRow]:
+        for row in self.rows:
+            for each in row.rows if isinstance(row, Between) else (row,):
+                if isinstance(each, OpRow) and not (each.info.view or each.info.written):
+                    yield each
 
     def note_versions(self, versions: list[Version]) -> None:
         """What comes to be with the next event."""

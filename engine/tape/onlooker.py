@@ -370,6 +370,7 @@ class Onlooker:
         """What the step returned as its losses, by name; "" for a bare one. From here on the tape can be read."""
         self._log.rows.extend(self._tracked.reassigned())
         self._log.rows.extend(self._tracked.replaced_buffers())
+        self._log.keep_what_lasts()
         self._habits.end(self._tracked)
         self._builder.losses = {name: loss for name, loss in losses.items() if isinstance(loss, Tensor)}
         gradients = sum(passed.bytes() for passed in self._tracked.passes)

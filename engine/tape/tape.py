@@ -42,7 +42,6 @@ class Value:
     gradient: Tensor | None = None
     gradient_event: int = 0
     statistics: Statistics | None = None  # of a value that the byte budget had no room for
-    written: tuple[Value, ...] = ()  # what was written into part of `base` to make this
     cut: str = ""  # "detach" or "no_grad", where no gradient comes back through it
     cut_at: str = ""  # FILE:LINE of it
     maker: weakref.ref[Event] | None = None

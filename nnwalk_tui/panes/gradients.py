@@ -78,7 +78,7 @@ class GradientsPane(Pane):
         across = self._scale(view)
         if self._form:
             return self._distribution(self.data[1], width, height)
-        where = render.columns(view.longest, width, across)
+        where = render.named(render.columns(view.longest, width, across), view.rows)
         first = self.window(view.total, height - 1, self._choice if self.has_focus else None)
         gaps = render.gaps(view.rows, height - 1 - view.total)
         lines = [render.axis(where, across, view.seen, view.batches)]

@@ -72,7 +72,7 @@ class TapePane(Pane):
         """The heading, and the lines in view; blank ones where the engine has not sent them yet."""
         tape: TapeView = self.data
         self._widths = [max(pair) for pair in zip_longest(self._widths, tape.widths, fillvalue=0)]
-        where = render.columns(self._widths, tape.total, width)
+        where = render.named(render.columns(self._widths, tape.total, width), tape.rows)
         chosen = self._chosen()
         first = self.window(tape.lines, height - 1, chosen - 1 if chosen else None)
         rows: list[Line] = []

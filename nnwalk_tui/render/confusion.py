@@ -8,7 +8,7 @@ from engine.protocol.views import Confusion
 from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import percent
 from nnwalk_tui.render.spelled import drawn
-from nnwalk_tui.render.text import Line, Span, fit, shorten
+from nnwalk_tui.render.text import Line, Span, fit, told_apart
 
 _NAME = 8  # cells of a class's name at most
 _RIGHT = "  right"
@@ -38,9 +38,8 @@ def columns(view: Confusion, width: int) -> Columns:
 def heading(view: Confusion, width: int) -> list[Line]:
     """Of what it is, and the predictions."""
     where = columns(view, width)
-    titles = "".join(
-        " " + fit(shorten(each, where.cell - 1), where.cell - 1, ">") for each in view.classes[: where.shown]
-    )
+    short = told_apart(view.classes, where.cell - 1)
+    titles = "".join(" " + fit(short[each], where.cell - 1, ">") for each in view.classes[: where.shown])
     more = fit(f"+{where.more}", _MORE, ">") if where.more else ""
     axes = "rows: labels, columns: taken for" if theme.ascii_only() else "label ↓ taken for →"
     return [
@@ -53,11 +52,12 @@ def rows(view: Confusion, width: int) -> list[Line]:
     """A line for each label: right ones on the diagonal, and their share."""
     where = columns(view, width)
     more: Line = [(fit(drawn("…"), _MORE, ">"), "quiet")] if where.more else []
+    names = told_apart(view.classes, where.name)
     lines: list[Line] = []
     for at, counts in enumerate(view.counts):
         cells = [_cell(count, where.cell, at == column) for column, count in enumerate(counts[: where.shown])]
         share = counts[at] / sum(counts) if sum(counts) else None
-        name: Span = (f" {fit(view.classes[at], where.name, '>')} ", "quiet")
+        name: Span = (f" {fit(names[view.classes[at]], where.name, '>')} ", "quiet")
         lines.append([name, *cells, *more, (f"   {percent(share)}", "text")])
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from engine.protocol.views import Gradient
@@ -10,7 +11,7 @@ from nnwalk_tui.colours import theme
 from nnwalk_tui.render.numbers import is_bad, missing, number, power, scientific
 from nnwalk_tui.render.spark import seen, sparkline
 from nnwalk_tui.render.spelled import drawn
-from nnwalk_tui.render.text import Line, fit, wrap
+from nnwalk_tui.render.text import Line, fit, told_apart, wrap
 
 _VALUE, _RATIO = 8, 11  # a norm is " 0.0311", or "↓ 0.0311"; a ratio is "5·10⁻² ▲"
 _LEAST_BAR, _LEAST_HISTORY, MOST_HISTORY = 14, 6, 24
@@ -44,6 +45,7 @@ class Columns(NamedTuple):
     history: int
     ratio: int
     gap: int = 1  # cells after the bars; in the first stands the line of the last decade
+    called: Mapping[str, str] = {}  # names as they are cut, so that they can be told apart
 
 
 def scale(span: tuple[float, float] | None, before: Scale | None) -> Scale:
@@ -72,6 +74,11 @@ def columns(longest: str, width: int, across: Scale) -> Columns:
     beside = len(_SMALLEST) if bars >= _WORDED else 1  # cells after the bars, at least
     whole = (bars + 1 - beside) // decades * decades or bars
     return Columns(label, whole, history, ratio, bars - whole + 1)
+
+
+def named(where: Columns, rows: Iterable[Gradient]) -> Columns:
+    """The same with names that are told apart where they are cut."""
+    return where._replace(called=told_apart((f"d{row.name}" for row in rows), where.label))
 
 
 def smallest_sign(where: Columns) -> str:
@@ -129,7 +136,8 @@ def _plot(text: str, style: str, where: Columns, across: Scale) -> Line:
 def row(gradient: Gradient, where: Columns, across: Scale, chosen: bool = False, least: bool = False) -> Line:
     """One gradient; `chosen`: its distribution can be seen; `least`: it is the smallest."""
     norm = gradient.norm
-    name = fit("d" + gradient.name, where.label)
+    name = f"d{gradient.name}"
+    name = fit(where.called.get(name, name), where.label)
     carried = "+" if gradient.carried else " "
     line: Line = [("›" if chosen else " ", "here"), (name + carried, "quiet" if norm is None else "text")]
     sign = f" {smallest_sign(where)}" if least else " "  # no line of a decade touches it

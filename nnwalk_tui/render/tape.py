@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from engine.protocol.views import TapeRow
-from nnwalk_tui.render.text import Line, fit
+from nnwalk_tui.render.text import Line, fit, told_apart
 
 _PHASE = 8
 _NAMES, _MOST = 12, 28  # cells of a column of names: least where two stand side by side, and most
@@ -21,6 +24,8 @@ class Columns(NamedTuple):
     reads: int  # 0 where there is room for one column of names
     writes: int
     shape: int
+    read: Mapping[str, str] = {}  # names as they are cut, so that they can be told apart
+    written: Mapping[str, str] = {}
 
 
 def columns(widths: list[int], total: int, width: int) -> Columns:
@@ -36,6 +41,21 @@ def columns(widths: list[int], total: int, width: int) -> Columns:
     room += op  # for an operation and a name
     op = max(8, min(op, room - _NAMES))
     return Columns(number, op, 0, max(4, min(room - op, _MOST)), 0)
+
+
+def named(where: Columns, rows: Iterable[TapeRow]) -> Columns:
+    """The same with names that are told apart where they are cut."""
+    rows = list(rows)
+    read, written = _cut([row.reads for row in rows], where.reads), _cut([row.writes for row in rows], where.writes)
+    return where._replace(read=read, written=written)
+
+
+def _cut(texts: list[str], width: int) -> dict[str, str]:
+    """Of several names the first, where there is no room for all."""
+    alone = told_apart((text for text in texts if ", " not in text), width)
+    first = told_apart((text.partition(", ")[0] for text in texts if ", " in text), width - 2)
+    listed = {text: f"{first[text.partition(', ')[0]]},…" for text in texts if ", " in text and cell_len(text) > width}
+    return alone | listed
 
 
 def _wanted(widths: list[int]) -> tuple[int, int, int, int]:
@@ -67,7 +87,7 @@ def row(event: TapeRow, where: Columns, cursor: int, chosen: bool) -> Line:
         (f"{number:>{where.number}}  ", style),
         (f"{event.phase:<{_PHASE}}  ", "here" if here else _STYLES.get(event.phase, "text") if done else "quiet"),
         (fit(event.op, where.op) + "  ", style),
-        (f"{fit(event.reads, where.reads)}  " if where.reads else "", style),
-        (fit(event.writes, where.writes), style),
+        (f"{fit(where.read.get(event.reads, event.reads), where.reads)}  " if where.reads else "", style),
+        (fit(where.written.get(event.writes, event.writes), where.writes), style),
         (f"  {fit(event.shape, where.shape)}" if where.shape else "", "quiet"),
     ]

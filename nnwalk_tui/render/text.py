@@ -38,9 +38,27 @@ def shorten(text: str, width: int) -> str:
     return set_cell_size(text, head) + "…" + text[len(text) - tail :] if width > 0 else ""
 
 
+def abbreviated(text: str, width: int) -> str:
+    """A dotted name in at most `width` cells, if that can be, by its modules' first letters: "la.2.f.0.weight"."""
+    *modules, own = text.split(".")
+    for at, module in enumerate(modules):
+        if cell_len(".".join([*modules, own])) > width and not module.isdigit():
+            modules[at] = module[: 1 + (at == 0)]  # of the first two: one may be the d of a gradient
+    room = width - cell_len(".".join([*modules, ""]))
+    return ".".join([*modules, own[: max(1, room)]]) if modules else text
+
+
 def told_apart(texts: Iterable[str], width: int) -> dict[str, str]:
-    """Each text in at most `width` cells: its ends, or its tail or head alone where that tells it from the others."""
-    forms = (shorten, lambda text, room: text if cell_len(text) <= room else "…" + text[len(text) - room + 1 :], fit)
+    """Each text in at most `width` cells: its ends, or its tail or head alone where that tells it from the others.
+
+    Of dotted names the modules are abbreviated first.
+    """
+    forms = (
+        lambda text, room: fit(abbreviated(text, room), room),
+        shorten,
+        lambda text, room: text if cell_len(text) <= room else "…" + text[len(text) - room + 1 :],
+        fit,
+    )
     found: dict[str, str] = {}
     left = list(dict.fromkeys(texts))
     for form in forms:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from engine.launch import open_script
+from engine.lookup.moment import Moment
+from engine.panes.worked import worked
 from engine.program.program import Supervised
 from engine.protocol.messages import VIEWS, GradientLook, Look, PlotLook
 from engine.protocol.positions import Unit
@@ -17,6 +19,7 @@ from engine.protocol.recipe import Script
 from engine.session import Session
 from tests.support.programs import PROGRAMS
 
+NOWHERE = cast(Moment, None)  # only the first event asks where it is
 EVERYTHING = Look(list(VIEWS), rows=40, gradients=GradientLook(points=8, chosen="dW[1]", bins=8), points=8)
 
 
@@ -126,6 +129,16 @@ def test_no_pane_fails_in_a_step_of_one_s_own(name: str) -> None:
     for _ in range(8):
         session.step(Unit.PHASE)
         assert session.viewer.see(EVERYTHING).failed == {}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_numbers_worked_out_after_later_batches_are_those_of_their_own_event(name: str) -> None:
+    session = open_script(Script(str(PROGRAMS[name].file), name, 3))
+    tape = session.timeline.record_batch()
+    session.timeline.record_batch()
+    session.timeline.train_batch()
+    with_rules = [event for event in tape.events[1:] if event.op.name != "lbfgs"]  # whose rule is in words
+    assert [event.op.name for event in with_rules if not worked(NOWHERE, tape, event, (1, 1)).agrees] == []
 
 
 def test_each_of_several_losses_and_rates_is_shown_and_plotted() -> None:

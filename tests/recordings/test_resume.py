@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from engine.session import Session
 from nnwalk_tui.runs import last_run
 from tests.support.forked import cli
 from tests.support.sessions import plain_digests, small
-from tests.support.terminals import Program
+from tests.support.terminals import PATIENCE, Program
 
 EPOCHS, BATCHES = 100, 11
 OPTIONS: tuple[str, ...] = (
@@ -65,14 +66,23 @@ def iteration_of(place: tuple[int, int]) -> int:
 
 
 def end_with(program: Program, sign: signal.Signals) -> None:
-    """End it with a signal: its status says so, the terminal is as it was, and the engine is gone."""
+    """End it with a signal: its status says so, the terminal is as it was, and soon the engine is gone."""
     engines = program.engines()
     assert program.signal(sign) == 128 + sign
     assert program.written.count(b"\x1b[?1049h") == program.written.count(b"\x1b[?1049l")
     assert b"\x1b[?1003l" in program.written
-    for engine in engines:
-        with pytest.raises(ProcessLookupError):
-            os.kill(engine, 0)
+    end = time.monotonic() + PATIENCE  # one that was killed leaves when it is given the processor
+    while any(map(is_there, engines)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def kill_again_and_again(times: int, seed: int, state: Path, digests: list[str]) -> int:

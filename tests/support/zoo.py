@@ -110,7 +110,7 @@ class Encoder(nn.Module):
 
 
 class InPlace(nn.Module):
-    """Overwrites its activations: in-place relu, += and a write into a slice."""
+    """Overwrites its activations: in-place relu, clamp and +=, and writes into slices."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +124,8 @@ class InPlace(nn.Module):
         after += hidden
         after = after * 1.0
         after[:, 0] = hidden[:, 1]
-        logits: Tensor = self.head(after.mul_(0.5))
+        after[:, 2:].mul_(2.0)
+        logits: Tensor = self.head(after.mul_(0.5).clamp_(max=2.0))
         return logits
 
 

@@ -166,7 +166,15 @@ def test_a_write_into_a_slice_is_an_input_of_what_reads_the_whole() -> None:
 
     tape = check_bits(lambda: simple(step)).tapes[-1]
     reader = next(event for event in tape.events if event.path == "2")
-    whole = next(value for value in reader.inputs if value.written)
+    write = next(event for event in tape.events if event.op.name == "write")
+    before, part, whole = *write.inputs, *write.outputs
+    assert whole in reader.inputs
     assert whole.tensor is not None
-    assert whole.written[0].tensor is not None
-    assert torch.equal(whole.tensor[:, :4], whole.written[0].tensor)
+    assert before.tensor is not None
+    assert part.tensor is not None
+    assert torch.equal(whole.tensor, torch.cat([part.tensor, before.tensor[:, 4:]], 1))
+    back = next(event for event in tape.events if event.twin is write)
+    assert [target for target, _ in back.gradients_out] == [before, part]
+    assert before.gradient is not None
+    assert whole.gradient is not None
+    assert torch.equal(before.gradient[:, 4:], whole.gradient[:, 4:] + 2 * whole.gradient[:, :4])

@@ -82,8 +82,8 @@ def _moved(source: str, text: str, move: Move, back: str = "Σ {dout} of the pla
         return _sum_of(_needed(call, "dout"), move(call, _places(call.shape(source))) == flat)
 
     def rule(call: Call) -> Rule | None:
-        special = call.get("scale_grad_by_freq") or call.get("sparse")
-        return Rule(Sketch(text, forward), {source: "" if special else Sketch(back, backward)})
+        scaled = call.get("scale_grad_by_freq")
+        return Rule(Sketch(text, forward), {source: "" if scaled else Sketch(back, backward)})
 
     return rule
 

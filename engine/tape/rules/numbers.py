@@ -13,6 +13,15 @@ def number(value: float | complex) -> str:
     return text.replace("-", "−") if "e" not in text else f"{float(value):.2e}".replace("-", "−")
 
 
+def change(was: float | complex, now: float | complex) -> str:
+    """0.2103 → 0.2104, with as many digits as tell them apart."""
+    texts = number(was), number(now)
+    if texts[0] != texts[1] or was == now or isinstance(was, complex) or isinstance(now, complex):
+        return " → ".join(texts)
+    longer = next((d for d in range(5, 18) if f"{was:.{d}g}" != f"{now:.{d}g}"), 17)
+    return f"{was:.{longer}g} → {now:.{longer}g}".replace("-", "−")
+
+
 def argument(value: object) -> str:
     """A number among the arguments of a call, as it was given: 0.01, 1e−05, 2."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from engine.protocol.views import TapeRow
 from nnwalk_tui.colours import theme
-from nnwalk_tui.render import numbers
+from nnwalk_tui.render import numbers, tape
 from nnwalk_tui.render.frame import Frame, framed
 from nnwalk_tui.render.text import Line, clean, ends, fit, fit_line, measure, merge, told_apart
 from tests.support.fake_views import plain
@@ -153,6 +154,35 @@ def test_every_meaning_has_a_style_on_every_background(colours: theme.Colours, b
         assert all(palette.style(name).color is not None for name in plain_names + hues)
     finally:
         theme.use()
+
+
+@pytest.mark.parametrize("width", [10, 12, 22])
+def test_of_dotted_names_that_are_cut_the_modules_give_way_and_the_numbers_stay(width: int) -> None:
+    names = [f"dlayers.{at}.feedforward.{of}" for at in range(9) for of in ("0.weight", "0.bias", "2.weight", "2.bias")]
+    found = told_apart(names, width)
+    assert len({*found.values()}) == len(names)
+    assert all(cell_len(short) <= width for short in found.values())
+    assert all(short.split(".")[1] == name.split(".")[1] for name, short in found.items())
+
+
+def test_the_tape_cuts_names_so_that_they_are_told_apart() -> None:
+    rows = [
+        TapeRow(
+            at,
+            "update",
+            "adamw",
+            1,
+            f"layers.{at}.norm.weight, dlayers.{at}.norm.weight",
+            f"layers.{at}.norm.{of}",
+            "8",
+        )
+        for at in range(9)
+        for of in ("weight", "bias")
+    ]
+    where = tape.named(tape.columns([5, 48, 20, 1], 99, 42), rows)
+    assert len({tuple(tape.row(row, where, 0, chosen=False)) for row in rows}) == len(rows)
+    shown = {"".join(text for text, _ in tape.row(row, where, 0, chosen=False)).rstrip() for row in rows}
+    assert all(line.partition("la.")[2][:1].isdigit() for line in shown)
 
 
 def test_names_that_are_cut_are_told_apart() -> None:

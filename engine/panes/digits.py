@@ -106,7 +106,8 @@ def _averages(moment: Moment, tape: Tape | None, averages: Averages) -> Found:
     loader = moment.trainer.loader
     if isinstance(loader, BatchLoader):
         if averages.pictures is None:
-            averages.pictures = _class_means(moment, loader.inputs, loader.targets)
+            labels = loader.targets if loader.labels is None else loader.labels
+            averages.pictures = _class_means(moment, loader.inputs, labels)
         return Found("average image of each class, training partition", averages.pictures, grey=True)
     if tape is None or not tape.inputs or not isinstance(tape.targets, Tensor):
         raise ExpressionError("no batch has run", "step a batch first")
@@ -119,6 +120,8 @@ def _class_means(moment: Moment, inputs: Tensor, targets: Tensor) -> list[Named]
     scores = torch.zeros(shape)
     if not are_classes(scores, targets):
         raise ExpressionError("the targets are no classes", "averages are of classes")
+    if not inputs.is_floating_point():
+        raise ExpressionError("the examples are no pictures", "see the inspector: inspect X")
     labels = target_classes(targets)
     found = []
     for label in labels.unique().tolist():

@@ -17,17 +17,21 @@ from engine.lookup.moment import Moment
 from engine.protocol.views import BatchView, Example
 from engine.statistics import plain
 from engine.tape.tape import Tape
-from engine.training.classes import are_classes, predicted_classes, target_classes
+from engine.training.classes import are_classes, are_classes_of_places, predicted_classes, target_classes
 from engine.users_code import users_code
 
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
 _FEW = 3  # numbers of a target or an output that are shown
 _MOST_ROWS = 2000  # whose numbers are sent
+_MOST_TOKENS = 24  # of a sequence that are written out
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a batch's examples at the cursor: class indices (N,), probabilities (N,), their own losses."""
+    """What is known of a batch's examples at the cursor: class indices (N,), probabilities (N,), their own losses.
+
+    Where there is a class at each place of an example, as at each token, class indices are (N, T).
+    """
 
     size: int
     labels: Tensor | None
@@ -37,10 +41,17 @@ class Known:
     predicted: bool = False  # whether the cursor is past the model's output
 
     @property
+    def hits(self) -> Tensor | None:
+        """Whether each example's prediction is right (N,): all of it, where there are several."""
+        if self.guesses is None or self.labels is None:
+            return None
+        hits = self.guesses.eq(self.labels)
+        return hits if hits.dim() == 1 else (hits | (self.labels < 0)).all(1)
+
+    @property
     def right(self) -> int | None:
         """How many predictions are right."""
-        known = self.guesses is not None and self.labels is not None
-        return int(self.guesses.eq(self.labels).sum()) if known else None  # type: ignore[union-attr, arg-type]
+        return None if self.hits is None else int(self.hits.sum())
 
 
 def known_examples(moment: Moment, tape: Tape) -> Known:
@@ -52,6 +63,11 @@ def known_examples(moment: Moment, tape: Tape) -> Known:
 
 def _known(moment: Moment, tape: Tape, predicted: bool) -> Known:
     known, passed = are_classes(tape.output, tape.targets), predicted
+    if are_classes_of_places(tape.output, tape.targets):
+        guesses = tape.output.argmax(1) if predicted and tape.output is not None else None
+        return Known(
+            tape.size, tape.targets, guesses, None, _losses(moment, tape) if moment.loss_is_done else None, passed
+        )
     predicted = predicted and known
     return Known(
         tape.size,
@@ -66,9 +82,9 @@ def _known(moment: Moment, tape: Tape, predicted: bool) -> Known:
 def in_order(known: Known, order: str) -> list[int]:
     """Rows of the batch, from 0, sorted or filtered; by row as long as what they are sorted by is not known."""
     rows = list(range(known.size))
-    labels, guesses, likely, losses = known.labels, known.guesses, known.likely, known.losses
-    if order == "wrong" and labels is not None and guesses is not None:
-        return guesses.ne(labels).nonzero()[:, 0].tolist()
+    labels, hits, likely, losses = known.labels, known.hits, known.likely, known.losses
+    if order == "wrong" and hits is not None:
+        return (~hits).nonzero()[:, 0].tolist()
     if order == "least sure" and likely is not None:
         return sorted(rows, key=likely.tolist().__getitem__)
     if order == "highest loss" and losses is not None:
@@ -93,7 +109,7 @@ def _batch(moment: Moment, tape: Tape, known: Known, count: int, order: str, fir
     first = max(1, min(first, len(rows)))
     shown = [_example(moment, tape, row, known) for row in rows[first - 1 : first - 1 + count]]
     numbers = [row + 1 for row in rows[:_MOST_ROWS]]
-    told = any(each.height or each.label or each.prediction or each.loss is not None for each in shown)
+    told = any(each.height or each.tokens or each.label or each.prediction or each.loss is not None for each in shown)
     problem = (
         "" if told or not shown else "no target, prediction or loss of a single example: inspect X shows the inputs"
     )
@@ -105,6 +121,8 @@ def called(moment: Moment) -> str:
     about = moment.description
     if about.mean is not None and all(map(str.isdigit, about.classes)):
         return "digits"
+    if about.tokens:
+        return "tokens"
     if plane_points(moment.trainer.loader) is not None:
         return "points"
     tape = moment.timeline.held_tape(moment.iteration)
@@ -208,12 +226,71 @@ def _is_derived(moment: Moment) -> bool:
 
 def judged(moment: Moment, tape: Tape, known: Known, row: int) -> tuple[str, str, bool | None]:
     """An example's label and prediction, "" for none, and whether it is right; None while there is no prediction."""
+    if known.labels is not None and known.labels.dim() > 1:
+        return _judged_places(moment, known, row)
+    if rebuilds(moment, tape):
+        label = _known_class(moment, tape, row)
+        return "" if label is None else class_name(moment, label), "", None
     label = None if known.labels is None else int(known.labels[row])
     guess = None if known.guesses is None else int(known.guesses[row])
     if label is None or guess is None:  # a regression has numbers
         predicted = _numbers(tape.output, row, tape.size) if known.predicted and label is None else ""
         return _numbers(tape.targets, row, tape.size) if label is None else class_name(moment, label), predicted, None
     return class_name(moment, label), class_name(moment, guess), None if label < 0 else guess == label
+
+
+def _judged_places(moment: Moment, known: Known, row: int) -> tuple[str, str, bool | None]:
+    """The same where there is a class at each place."""
+    names = [class_name(moment, at) for at in range(len(moment.description.classes))]
+    apart = "" if all(len(name) == 1 for name in names) and names else " "
+    said = ["", ""]
+    for at, classes in enumerate((known.labels, known.guesses)):
+        if classes is not None:
+            said[at] = _cut(apart, [class_name(moment, each) for each in classes[row].tolist()])
+    return said[0], said[1], None if known.hits is None else bool(known.hits[row])
+
+
+def _cut(apart: str, words: list[str]) -> str:
+    return apart.join(words[:_MOST_TOKENS]) + (f"{apart}…" if len(words) > _MOST_TOKENS else "")
+
+
+def rebuilds(moment: Moment, tape: Tape) -> bool:
+    """Whether the target of each example is the picture itself, which the model is to give again."""
+    return tape.once("whether inputs are targets", lambda: _rebuilds(moment, tape))
+
+
+def _rebuilds(moment: Moment, tape: Tape) -> bool:
+    targets, inputs = tape.targets, tape.inputs[0] if tape.inputs else None
+    if not isinstance(targets, Tensor) or not isinstance(inputs, Tensor) or targets.shape != inputs.shape:
+        return False
+    pictures = tape.size > 0 and picture_of(moment, tape, 0)[0] > 0
+    return (
+        pictures and tape.output is not None and tape.output.shape == inputs.shape and bool((targets == inputs).all())
+    )
+
+
+def _known_class(moment: Moment, tape: Tape, row: int) -> int | None:
+    """The class of an example that is no target, where the loader knows it."""
+    loader = moment.trainer.loader
+    labels = loader.labels if isinstance(loader, BatchLoader) else None
+    if labels is None or row >= len(tape.indices):
+        return None
+    return int(labels[int(torch.searchsorted(loader.indices, tape.indices[row]))])  # type: ignore[attr-defined]
+
+
+def _rebuilt(moment: Moment, tape: Tape, known: Known, row: int) -> bytes | None:
+    if not rebuilds(moment, tape):
+        return None
+    picture = as_picture(moment, tape.output[row]) if known.predicted and tape.output is not None else None
+    return b"" if picture is None else greys(moment, picture)
+
+
+def token_names(moment: Moment, tape: Tape, row: int) -> list[str]:
+    """The tokens of an example that is a sequence of them, as they are called; none of another."""
+    inputs, names = tape.inputs[0] if tape.inputs else None, moment.description.tokens
+    if not isinstance(inputs, Tensor) or inputs.dim() != 2 or inputs.is_floating_point() or called(moment) != "tokens":
+        return []
+    return [names[at] if 0 <= at < len(names) else str(at) for at in inputs[row].tolist()]
 
 
 def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
@@ -230,6 +307,8 @@ def _example(moment: Moment, tape: Tape, row: int, known: Known) -> Example:
         width,
         pixels,
         _own_loss(tape, known, row),
+        _cut(" ", token_names(moment, tape, row)),
+        _rebuilt(moment, tape, known, row),
     )
 
 

@@ -22,6 +22,7 @@ from engine.lookup.names import INDEXED
 from engine.lookup.values import Values
 from engine.panes import tables
 from engine.panes.equations import writes
+from engine.panes.examples import token_names
 from engine.panes.worked import subscript
 from engine.protocol.messages import TensorLook
 from engine.protocol.positions import Phase
@@ -156,6 +157,7 @@ def _with_element(view: TensorView, moment: Moment, held: Held, look: TensorLook
         value=_element(held, at_row, at_column),
         picture=[height, width] if height else [],
         pixels=held.table[at_row - 1].tolist() if height and look.picture else [],
+        tokens=_tokens(moment, held, at_row) if height and look.picture else [],
         next_bad=_row_and_column(held, held.bad.after(here) if known.bad else None),
         picked_row=row if _is_of_examples(moment, held) else 0,
         next_zero=_row_and_column(held, held.zeros.after(here) if known.zeros else None),
@@ -340,10 +342,19 @@ def _picture(held: Held) -> tuple[int, int]:
     return (side, side) if len(shape) == 2 and side * side == columns and side > 7 else (0, 0)
 
 
+def _tokens(moment: Moment, held: Held, row: int) -> list[str]:
+    """Of scores or weights of attention (N, heads, n, n): its tokens, or the numbers of an example's patches."""
+    of_attention = re.fullmatch(r"d?[SP]\[\d+\]", held.name) is not None and len(held.shape) == 4
+    if not of_attention or held.shape[2] != held.shape[3] or moment.tape is None:
+        return []
+    tokens = token_names(moment, moment.tape, row - 1)
+    return tokens if len(tokens) == held.shape[3] else [str(at + 1) for at in range(held.shape[3])]
+
+
 def _is_of_examples(moment: Moment, held: Held) -> bool:
     """Whether its rows are examples; those of parameters are neurons."""
     tape = moment.tape
-    of_examples = re.fullmatch(r"d?[ZAXYND](\[\d+\])?|out\[\d+\]", held.name) is not None
+    of_examples = re.fullmatch(r"d?[ZAXYND](\[\d+\])?|d?[QKVSPOH]\[\d+\]|d?code|out\[\d+\]", held.name) is not None
     return tape is not None and of_examples and held.shape[:1] == [tape.size]
 
 

@@ -173,6 +173,8 @@ class Example(msgspec.Struct, frozen=True):
     width: int
     pixels: bytes  # height × width grey levels, 0…255
     loss: float | None = None  # its own, not averaged
+    tokens: str = ""  # of a sequence
+    rebuilt: bytes | None = None  # as it comes out of a network that is to give it again; b"" while it has not yet
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -274,6 +276,7 @@ class TensorView(msgspec.Struct, frozen=True):
     value: float | None = None
     picture: list[int] = []  # height and width of the chosen row as a picture; empty where it is none
     pixels: list[float] = []
+    tokens: list[str] = []  # of weights of attention: what a row asks from, and a column stands for
     next_bad: list[int] = []  # row and column of the next NaN or infinity; empty where there is none
     next_zero: list[int] = []
     picked_row: int = 0  # of the picked example; 0 where rows are no examples

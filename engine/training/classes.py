@@ -34,11 +34,15 @@ def target_classes(targets: Tensor) -> Tensor:
 def accuracy(output: Any, targets: Any, boundary: float = 0.5) -> float | None:
     """Fraction of examples whose predicted class is the target's; None where these are not classes.
 
-    A target below 0 is no class: losses leave such an example out, and so is it here.
+    Where an example has a class at each of its places, of these. A target below 0 is no class: losses leave it out,
+    and so is it here.
     """
     output = output if isinstance(output, Tensor) else first_tensor(output)
     if _scores_meet_indices(output, targets):
         return _counted(output, targets)
+    if are_classes_of_places(output, targets):
+        hits = (output.argmax(1) == targets).count_nonzero()
+        return _share(int(hits), int((targets >= 0).count_nonzero()))
     if not are_classes(output, targets):
         return None
     labels = target_classes(targets)
@@ -82,6 +86,14 @@ def are_classes(output: Any, targets: Any) -> bool:
     if targets.dim() == 1 and not targets.is_floating_point():
         return width > 1 and int(targets.max()) < width
     return targets.dim() <= 2 and targets.numel() == output.numel() and _binary(targets, one_hot=width > 1)
+
+
+def are_classes_of_places(output: Any, targets: Any) -> bool:
+    """Whether scores (N, C, T) meet class indices (N, T): a class at each place of an example, as at each token."""
+    if not isinstance(output, Tensor) or not isinstance(targets, Tensor) or targets.is_floating_point():
+        return False
+    meets = output.dim() == 3 and (len(output), output.shape[2]) == tuple(targets.shape)
+    return meets and targets.numel() > 0 and output.shape[1] > 1 and int(targets.max()) < output.shape[1]
 
 
 def _binary(targets: Tensor, *, one_hot: bool) -> bool:

@@ -123,10 +123,11 @@ class DigitsPane(Pane):
         if not batch.examples:
             return [[(" none is wrong", "quiet")] if ORDERS[self._order] == "wrong" else awaited()]
         place = next((at for at, each in enumerate(batch.examples) if each.row == row), None)
-        head = [render.table_heading()] if height > 1 else []
+        sizes = render.columns(batch.examples, width)
+        head = [render.table_heading(sizes)] if height > 1 else []
         first = self.window(len(batch.examples), height - len(head), place)
         last = first + height - len(head)
-        return [*head, *(render.table_row(each, each.row == row) for each in batch.examples[first:last])]
+        return [*head, *(render.table_row(each, sizes, each.row == row) for each in batch.examples[first:last])]
 
     def _confusion(self, batch: BatchView, width: int, height: int) -> list[Line]:
         if batch.confusion is None:

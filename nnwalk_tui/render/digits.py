@@ -22,6 +22,7 @@ _SHADES = " ░▒▓█"
 _SIZES = ((28, 14), (18, 9), (14, 7), (10, 5))  # cells, from large to small
 _LARGE = 18  # cells from which a size is taken only where enough pictures fit
 _WIDEST_GAP = 6
+_VERDICT, _LEAST_TOKENS = 24, 8  # cells of a table's columns
 MANY = 6  # pictures that shall fit before they are drawn large
 
 
@@ -36,6 +37,7 @@ class Grid(NamedTuple):
     captions: int  # lines under it
     across: int
     down: int
+    of_each: int = 1  # pictures of an example, one beside the other in these cells
 
     @property
     def pictures(self) -> int:
@@ -47,17 +49,19 @@ def grid(width: int, height: int, examples: Sequence[Example | Picture], many: i
     """The layout with the largest pictures of which `many`, or enough, fit; None where there are none, or no room."""
     if not any(each.height for each in examples):
         return None
+    of_each = 2 if any(isinstance(each, Example) and each.rebuilt is not None for each in examples) else 1
     for cells, rows in _SIZES:
-        fits = _layout(width, height, cells, rows)
+        fits = _layout(width, height, cells, rows, of_each)
         if fits.pictures >= ((many or min(MANY, len(examples))) if cells >= _LARGE else 1):
             return fits
     return None
 
 
-def _layout(width: int, height: int, cells: int, rows: int) -> Grid:
+def _layout(width: int, height: int, cells: int, rows: int, of_each: int) -> Grid:
     most = (height + 1) // (rows + 2)
     captions = 2 if (height + 1) // (rows + 3) == most else 1
-    return Grid(cells, rows, captions, (width + 1) // (cells + 1), most)
+    cells = of_each * (cells + 1) - 1
+    return Grid(cells, rows, captions, (width + 1) // (cells + 1), most, of_each)
 
 
 def pictures(examples: list[Example], layout: Grid, width: int, picked: int = 0, losses: bool = False) -> list[Line]:
@@ -86,8 +90,13 @@ def _joined_by(between: Span, parts: Sequence[Line]) -> Line:
 
 
 def _cell(example: Example, layout: Grid, picked: bool, losses: bool) -> list[Line]:
-    size = (example.height, example.width, layout.cells, layout.rows)
+    size = (example.height, example.width, (layout.cells + 1) // layout.of_each - 1, layout.rows)
     lines = list(picture(example.pixels, *size, theme.grey_steps(), theme.ascii_only()))
+    if layout.of_each > 1:
+        rebuilt = example.rebuilt or bytes(len(example.pixels))
+        beside = picture(rebuilt, *size, theme.grey_steps(), theme.ascii_only())
+        lines = [_joined_by((" ", "blank"), pair) for pair in zip(lines, beside, strict=True)]
+        losses = True
     told = f"ℒ {example.loss:.2f}" if losses and example.loss is not None else _probability(example)
     return [*lines, *captions(titles(_pair(example), example.right, picked), style(example.right), told, layout)]
 
@@ -131,6 +140,8 @@ def verdict(example: Example) -> str:
 
 
 def _pair(example: Example) -> str:
+    if example.rebuilt is not None:
+        return example.label
     return f"{example.label}→{example.prediction or '·'}"
 
 
@@ -146,16 +157,42 @@ def style(right: bool | None) -> str:
     return {None: "quiet", True: "right", False: "wrong"}[right]
 
 
-def table_heading() -> Line:
+class Columns(NamedTuple):
+    """Cells of the columns of examples without a picture: their tokens, and their verdicts."""
+
+    tokens: int
+    verdict: int
+    probability: bool = True  # whether any example has one
+
+
+def columns(examples: Sequence[Example], width: int) -> Columns:
+    """As wide as what stands in them: with tokens, no wider than the pane."""
+    tokens = max((cell_len(each.tokens) for each in examples), default=0)
+    if not tokens:
+        return Columns(0, _VERDICT)
+    longest = max(cell_len(verdict(each)) for each in examples)
+    least = max(longest, 2 * max(cell_len(each.label) for each in examples) + len("[→ ✗]"), len("target→prediction"))
+    likely = any(each.probability is not None for each in examples)
+    return Columns(max(_LEAST_TOKENS, min(tokens, width - least - len("› 999  ") - 2)), least, likely)
+
+
+def table_heading(sizes: Columns) -> Line:
     """What stands in the rows of examples without a picture: a label or a target, and what was predicted for it."""
-    return [(drawn(f"   row  {fit(' target→prediction', 24)} prob"), "quiet")]
+    if sizes.tokens:
+        last = " prob" if sizes.probability else ""
+        told = f"   row {fit('tokens', sizes.tokens)}  {fit('target→prediction', sizes.verdict)}{last}"
+        return [(drawn(told), "quiet")]
+    return [(drawn(f"   row  {fit(' target→prediction', sizes.verdict)} prob"), "quiet")]
 
 
-def table_row(example: Example, picked: bool = False) -> Line:
+def table_row(example: Example, sizes: Columns, picked: bool = False) -> Line:
     """An example without a picture."""
-    verdict_cells = (fit(verdict(example), 24), style(example.right))
+    verdict_cells = (fit(verdict(example), sizes.verdict), style(example.right))
     loss = "" if example.loss is None else f"   ℒ {number(example.loss)}"
     mark: Span = ("›" if picked else " ", "here")
+    if sizes.tokens:
+        tokens: Span = (f"{fit(example.tokens, sizes.tokens)}  ", "text")
+        return [mark, (f"{example.row:>5} ", "quiet"), tokens, verdict_cells, (f" {_probability(example):>4}", "quiet")]
     return [mark, (f"{example.row:>5}  ", "quiet"), verdict_cells, (f" {_probability(example):>4}{loss}", "quiet")]
 
 

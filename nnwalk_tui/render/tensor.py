@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from engine.protocol.views import Statistics, TensorView
 from nnwalk_tui.render import heat
 from nnwalk_tui.render.numbers import Notation, missing, notation, number, percent, scientific, shape
@@ -289,6 +291,8 @@ def picture(view: TensorView, width: int, height: int) -> list[Line]:
         return _no_picture(view, width)
     if not view.pixels:
         return [awaited()]  # it is asked for now
+    if view.tokens and (weights := _attention(view, width, height)):
+        return weights
     tall, wide = view.picture
     pictures = [(view.pixels, max(map(abs, filter(math.isfinite, view.pixels)), default=0.0))]
     if view.other_pixels:
@@ -302,6 +306,37 @@ def picture(view: TensorView, width: int, height: int) -> list[Line]:
     other = drawn(f"   right: {view.against}, ±{scientific(pictures[1][1])}") if len(pictures) > 1 else ""
     caption: Line = [(f"  row {view.at_row} of {view.name}, {tall}×{wide}{other}", "text")]
     return [*lines, caption, heat.scale_line(pictures[0][1])]
+
+
+def _attention(view: TensorView, width: int, height: int) -> list[Line]:
+    """Weights with the tokens beside them, head beside head or below; nothing where there is no room."""
+    count = len(view.tokens)
+    heads = view.picture[0] // count
+    label = max(map(cell_len, view.tokens))
+    cells = max(2, label + 1)
+    wide = 2 + label + 1 + count * cells
+    across = min(heads, width // wide)
+    down = -(-heads // across) if across else 0
+    if not across or down * (count + 1) + 2 > height:
+        return []
+    most = max(map(abs, filter(math.isfinite, view.pixels)), default=0.0)
+    drawn_heads = [_head(view, head, cells, label, most) for head in range(heads)]
+    lines: list[Line] = []
+    for first in range(0, heads, across):
+        parts = zip(*drawn_heads[first : first + across], strict=True)
+        lines += [[span for part in beside for span in part] for beside in parts]
+    of = f", {heads} heads" if heads > 1 else ""
+    caption = f"  row {view.at_row} of {view.name}{of}: from the token at the left to that above"
+    return [*lines, [(caption, "text")], heat.scale_line(most)]
+
+
+def _head(view: TensorView, head: int, cells: int, label: int, most: float) -> list[Line]:
+    count = len(view.tokens)
+    table = [view.pixels[at * count : (at + 1) * count] for at in range(head * count, (head + 1) * count)]
+    rows = [[value for value in row for _ in range(cells)] for row in table for _ in range(heat.halves())]
+    above: Line = [(" " * (2 + label + 1), "blank"), *((fit(token, cells, "^"), "quiet") for token in view.tokens)]
+    beside = [("  " + fit(token, label, ">") + " ", "quiet") for token in view.tokens]
+    return [above, *([name, *line] for name, line in zip(beside, heat.map_lines(rows, most), strict=True))]
 
 
 def _no_picture(view: TensorView, width: int) -> list[Line]:

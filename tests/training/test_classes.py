@@ -56,3 +56,10 @@ def test_one_number_an_example_is_a_class_by_the_losss_boundary_and_what_has_no_
     scores, labels = torch.eye(3), torch.tensor([0, -100, 1])
     assert accuracy(scores, labels) == accuracy(scores.bfloat16(), labels) == 0.5
     assert accuracy(scores, torch.full((3,), -100)) is None
+
+
+def test_where_each_place_has_a_class_those_are_counted_but_those_without() -> None:
+    scores = torch.eye(4).expand(2, 4, 4)  # at place t class t has the greatest score
+    assert accuracy(scores, torch.tensor([[0, 1, 2, 3], [0, 1, 0, 0]])) == 6 / 8
+    assert accuracy(scores, torch.tensor([[0, 1, -100, -100], [1, 1, 1, 1]])) == 3 / 6
+    assert accuracy(scores, torch.tensor([[0, 1, 2, 9]] * 2)) is None

@@ -88,6 +88,8 @@ _ROWS = (
     Computation("regression.exact", "regression:exact", "normal equation beside descent",
                 {"n": 100, "features": 3, "noise": 0.3, "seed": 0},
                 limits={"n": (10, 2000), "features": (1, 6), "noise": (0, 100), **_SEED}),
+    Computation("regression.singular", "regression:singular", "where XᵀX has no inverse",
+                {"n": 50, "ridge": 0.01, "seed": 0}, limits={"n": (10, 2000), "ridge": (1e-6, 1000), **_SEED}),
     Computation("network.shapes", "backprop:shapes", "shapes of every layer", {"layers": "3-2-3", "n": 7},
                 limits={"n": (1, 60000)}),
     Computation("network.ones", "backprop:ones", "1·bᵀ", {"n": 4, "width": 3}, limits={"n": (1, 12), "width": (1, 8)}),

@@ -11,7 +11,7 @@ from engine.errors import EngineError
 from engine.protocol.command_table import parse as parse_command
 from nnwalk_tui.lessons.document import Call
 
-_STYLE = re.compile(r"%\d?|\d|shape")
+_STYLE = re.compile(r"%\d?|pp\d?|\d|shape")
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -52,7 +52,8 @@ def call_of(text: str, line: int) -> Call:
     if words and words[-1].startswith(":"):
         style = words.pop()[1:]
         if not _STYLE.fullmatch(style):
-            raise LineError(line, f"“:{style}” is no way to write a number; use :2 (decimals), :% (percent) or :shape")
+            ways = ":2 (decimals), :% (percent), :pp (percentage points) or :shape"
+            raise LineError(line, f"“:{style}” is no way to write a number; use {ways}")
     if words and words[-1].startswith("."):
         part = words.pop()[1:]
     if not words:
@@ -115,6 +116,8 @@ def written(value: object, style: str) -> str:
 def _number(value: object, style: str) -> str:
     if isinstance(value, int | float) and style.startswith("%"):
         return f"{100 * value:.{style[1:] or 2}f} %"
+    if isinstance(value, int | float) and style.startswith("pp"):  # a difference of two shares
+        return f"{100 * value:.{style[2:] or 2}f} percentage points"
     if isinstance(value, int | float) and style.isdecimal():
         return f"{value:.{style}f}"
     return number_text(value)

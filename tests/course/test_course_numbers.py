@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
+from engine.course.compute import compute
 from nnwalk_tui.lessons.library import lessons
 from tests.support.headless_lessons import answer, computed, lines
 
@@ -62,6 +64,28 @@ def test_the_analytical_solution_and_descent_agree() -> None:
     found = computed("closed-form", "regression.exact")
     assert found["distance"] < 1e-12
     assert found["gradient_at_solution"] < 1e-10
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_a_feature_is_a_sum_of_others_the_way_decides_which_of_many_answers_comes(seed: int) -> None:
+    """Least squares by LAPACK gives the shortest; descent from 0 that, too, from elsewhere another as good."""
+    found = compute(f"regression.singular seed={seed}")
+    value, table = found.value, found.table
+    assert isinstance(value, dict)
+    assert table is not None
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(50, 2, generator=generator, dtype=torch.float64)
+    x = torch.cat([x, x.sum(1, keepdim=True)], 1)
+    y = x @ torch.tensor([1.0, 2, 3], dtype=torch.float64)
+    y += 0.1 * torch.randn(50, generator=generator, dtype=torch.float64)
+    theta = torch.linalg.lstsq(x, y.unsqueeze(1), driver="gelsd").solution[:, 0]
+    assert [float(str(cell)) for cell in table.rows[1][1:4]] == pytest.approx(theta.tolist(), abs=6e-4)
+    assert value["rank"] == 2
+    assert value["condition"] > 1e14
+    assert value["descent_to_shortest"] < 1e-8
+    assert value["from_elsewhere"] > 1
+    losses = [float(str(row[4])) for row in table.rows if row[4]]
+    assert losses == pytest.approx([value["loss"]] * len(losses), rel=1e-3)
 
 
 BANDS = {  # of the subset, over 2,000 seeds: least, median, greatest

@@ -213,6 +213,12 @@ def test_computed_numbers_have_the_minus_of_the_text() -> None:
     assert [written(-0.9, style) for style in ("", "1", "%0")] == ["−0.9", "−0.9", "−90 %"]
 
 
+def test_a_difference_of_shares_is_in_percentage_points() -> None:
+    assert [written(0.0234, style) for style in ("pp", "pp1", "pp0")] == [
+        *("2.34 percentage points", "2.3 percentage points", "2 percentage points")
+    ]
+
+
 def test_a_value_with_parts_is_not_written_into_a_text() -> None:
     with pytest.raises(KeyError, match="name one: accuracy, of"):
         written({"accuracy": 0.67, "of": 2000}, "%1")

@@ -18,7 +18,7 @@ from engine.protocol.command_table import find as find_row
 from engine.protocol.commands import COMMANDS
 from engine.protocol.grammar import Command, Spec, too_many
 from engine.protocol.positions import Phase, Unit
-from nnwalk_tui.catalogue import EVERY_PANE, NUMBERED, way_to
+from nnwalk_tui.catalogue import EVERY_PANE, EXAMPLE_KINDS, NUMBERED, way_to
 from nnwalk_tui.colours.schemes import SCHEMES
 from nnwalk_tui.places.layouts import NAMES as LAYOUTS
 from nnwalk_tui.shots import shot
@@ -68,6 +68,13 @@ def _screenshot(rest: str, over: bool = False) -> Command:
     return ScreenCommand("screenshot", f"{rest.strip()}{' over' if over else ''}")
 
 
+def _examples(rest: str) -> Command:
+    kind = " ".join(rest.split()).casefold()
+    if kind and kind not in EXAMPLE_KINDS:
+        raise CommandError(f"“{kind:.40}” is nothing to see of examples", f"use one of: {', '.join(EXAMPLE_KINDS)}")
+    return ScreenCommand("examples", kind)
+
+
 def _draw(rest: str) -> Command:
     words = rest.split()
     for word in words if rest.strip() not in ("undo", "clear", "forward") else ():
@@ -102,6 +109,9 @@ SCREEN_COMMANDS: tuple[Spec, ...] = (
          "any tensor, or one element of it: z₃[2](17); without one, the tensor pane and back", _free("inspect")),
     Spec("landscape", "landscape [PARAMETER]", "the loss around the parameters: along W[1][3,5], or where it was",
          _free("landscape")),
+    Spec("examples", f"examples [{'|'.join(EXAMPLE_KINDS)}]",
+         "the batch's examples; the gradient towards the input or the first layer's weights as pictures; averages "
+         "of classes; which is taken for which; how often the network is right where it is how sure", _examples),
     Spec("draw", "draw [X,Y X,Y …|undo|clear|forward]",
          "a digit for the network to judge: a stroke through these pixels, 1,1 the first; undo one; clear all; "
          "follow it forward through the network, operation by operation", _draw),

@@ -42,6 +42,7 @@ PANES: tuple[Row, ...] = (
 LESSON = "lesson"  # it is on screen while a lesson is open, and leads then
 BY_NAME = {row.name: row for row in PANES}
 OF_EXAMPLES = {row.name: row.of for row in PANES if row.of}
+EXAMPLE_KINDS = ("examples", "input gradient", "first layer", "averages", "confusion", "reliability")
 EVERY_PANE = tuple(BY_NAME)
 PANE_NAMES = tuple(name for name in BY_NAME if name != LESSON)
 NUMBERED = {row.key: row.name for row in sorted(PANES, key=lambda row: row.key) if row.key}

@@ -24,7 +24,7 @@ from nnwalk_tui.shots import pictures, shot
 from nnwalk_tui.shots.shot import Shot
 
 SHOWING = (
-    *("focus", "zoom", "unit", "inspect", "landscape", "draw", "find", "tape", "log", "theme"),
+    *("focus", "zoom", "unit", "inspect", "landscape", "examples", "draw", "find", "tape", "log", "theme"),
     *("layout", "hide", "unhide", "wider", "narrower", "taller", "shorter"),
 )
 _PATIENCE = 60.0  # seconds that a picture may take

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.course.findings import Cell, Finding, Picture, Table
+from engine.course.progress import told
 from engine.course.training import aside
 
 SYMBOLS, TOKENS, BATCH, MANY = 10, 8, 64, 1000
@@ -128,7 +129,7 @@ def _marker(seed: int) -> Learnt:
         test = draw_marked(MANY, generator)
         learnt = Learnt([], [], [], Marked(test.symbols[:_EXAMPLES], test.place[:_EXAMPLES]))
         _look(model, test, learnt)
-        for _ in range(MARKER_UPDATES):
+        for _ in told(range(MARKER_UPDATES)):
             batch = draw_marked(BATCH, generator)
             optimizer.zero_grad()
             torch.autograd.backward(functional.cross_entropy(model(*batch.inputs)[0], batch.targets))
@@ -217,7 +218,7 @@ def _reversed(positions: bool, seed: int) -> Reversed:
         torch.manual_seed(seed)
         model, generator = SelfAttention(positions), torch.Generator().manual_seed(seed)
         optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-        for _ in range(REVERSE_UPDATES):
+        for _ in told(range(REVERSE_UPDATES)):
             symbols = torch.randint(SYMBOLS, (BATCH, TOKENS), generator=generator)
             optimizer.zero_grad()
             torch.autograd.backward(functional.cross_entropy(model(symbols)[0].mT, symbols.flip(1)))

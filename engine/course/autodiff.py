@@ -14,6 +14,7 @@ from torch.func import grad, jvp
 from engine.course.dense import size_text
 from engine.course.derivation_check import error_between
 from engine.course.findings import Cell, Finding, Table
+from engine.course.progress import told
 
 N, N0, N1, N2 = 20, 10, 7, 13
 
@@ -117,7 +118,8 @@ def ways(h: float) -> Finding:
     }
     rows: list[list[Cell]] = []
     value: dict[str, object] = {"weights": w2.numel()}
-    for name, (method, cost) in methods.items():
+    for name in told(list(methods)):
+        method, cost = methods[name]
         method()
         begun = perf_counter()
         found = method()
@@ -168,7 +170,7 @@ def step_sizes() -> Finding:
     reference = grad(_loss_of)(values["W2"], values)
     rows: list[list[Cell]] = []
     errors = {}
-    for power in range(1, 13):
+    for power in told(range(1, 13)):
         errors[power] = error_between(_differences(values["W2"], values, 10.0**-power), reference)
         rows.append([f"1e-{power}", f"{errors[power]:.0e}"])
     best = min(errors, key=lambda power: errors[power])

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import digits
+from engine.course.progress import told
 from engine.experiments.alterations import altered
 from engine.experiments.data import N_CLASSES
 from engine.experiments.experiment import Experiment
@@ -82,14 +83,14 @@ def features(p: int, noise: float, ridge: float, seed: int) -> Finding:
 
 def table(least: int, most: int, noise: float, ridge: float, seed: int) -> Finding:
     """Ever more features, from `least` to `most`."""
-    fits = {p: _fit(p, noise, ridge, seed) for p in _SHOWN if least <= p <= most}
+    fits = {p: _fit(p, noise, ridge, seed) for p in told([p for p in _SHOWN if least <= p <= most])}
     value = {f"p{p}": fit._asdict() for p, fit in fits.items()}
     return Finding(value, Table(_COLUMNS, [_row(p, fit) for p, fit in fits.items()]))
 
 
 def curve(noise: float, ridge: float, seed: int) -> Finding:
     """The error on validation pictures by the number of features."""
-    fits = [_fit(p, noise, ridge, seed) for p in _PLOTTED]
+    fits = [_fit(p, noise, ridge, seed) for p in told(_PLOTTED)]
     x = [float(p) for p in _PLOTTED]
     worst = max(range(len(fits)), key=lambda at: fits[at].error)
     series = [Series("squared error", x, [fit.error for fit in fits])]

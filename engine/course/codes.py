@@ -55,7 +55,7 @@ def _ordered(updates: int, seed: int) -> Ordered:
         embedding, judge = nn.Embedding(SYMBOLS, 2), nn.Linear(4, 1)
     optimizer = torch.optim.Adam([*embedding.parameters(), *judge.parameters()], 0.02)
 
-    for _ in range(updates):
+    for _ in told(range(updates)):
         optimizer.zero_grad()
         torch.autograd.backward(functional.binary_cross_entropy_with_logits(_asked(embedding, judge, pairs), greater))
         optimizer.step()

@@ -60,7 +60,9 @@ def scrambled(seed: int) -> Finding:
 
 def shifted(seed: int) -> Finding:
     """Trained on digits as they are, judged on validation digits that are moved to the right."""
-    found = {kind: [_moved(kind, seed, by) for by in MOVES] for kind in told(list(_KINDS))}
+    found: dict[str, list[float]] = {kind: [] for kind in _KINDS}
+    for kind, by in told([(kind, by) for kind in _KINDS for by in MOVES]):
+        found[kind].append(_moved(kind, seed, by))
     rows: list[list[Cell]] = [
         [by, *(f"{accuracies[at]:.3f}" for accuracies in found.values())] for at, by in enumerate(MOVES)
     ]

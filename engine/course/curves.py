@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import grad
 from torch.nn import functional
 
 from engine.course.dense import ACTIVATIONS
@@ -17,8 +17,8 @@ NAMES = tuple(name for name in ACTIVATIONS if name != "linear")
 
 
 def _slope(name: str, z: Tensor) -> Tensor:
-    slopes: Tensor = vmap(grad(ACTIVATIONS[name]))(z)
-    return slopes
+    z = z.clone().requires_grad_()
+    return torch.autograd.grad(ACTIVATIONS[name](z).sum(), z)[0]
 
 
 def activation(name: str) -> Finding:

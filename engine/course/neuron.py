@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import pair
+from engine.course.progress import told
 
 PIXELS = 784
 
@@ -143,7 +144,7 @@ def bands(source: str, seeds: int) -> Finding:
 def rates(seed: int) -> Finding:
     """The same neuron with learning rates far apart."""
     chosen = (0.001, 0.01, 0.1, 1.0, 10.0)
-    runs = {rate: curves("subset", seed, 1, 20, rate) for rate in chosen}
+    runs = {rate: curves("subset", seed, 1, 20, rate) for rate in told(chosen)}
     series = [Series(f"η = {rate:g}", [float(k) for k in range(1, 21)], _finite(run.losses[:, 0].tolist()))
               for rate, run in runs.items()]  # fmt: skip
     rows: list[list[Cell]] = [

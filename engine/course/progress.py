@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain
 from typing import TypeVar
 
 Tell = Callable[[int, int], None]  # done, total; raises EngineError to cancel
@@ -29,3 +30,10 @@ def told(items: Sequence[_Item]) -> Iterator[_Item]:
         if tell is not None:
             tell(at, len(items))
         yield item
+
+
+def told_batches(loader: Iterable[_Item], epochs: int, batches: int) -> Iterator[_Item]:
+    """The `batches` of every epoch, one by one, telling before each how many of all are done."""
+    every = chain.from_iterable(loader for _ in range(epochs))
+    for _, batch in zip(told(range(epochs * batches)), every, strict=True):
+        yield batch

@@ -49,7 +49,7 @@ def batches(epochs: int, rate: float, seed: int) -> Finding:
         ("stochastic 1", 1, 1),
         (f"batch, η × {more}", n, more),
     )
-    for name, size, factor in told(ways):
+    for name, size, factor in ways:
         begun = perf_counter()
         per_epoch, accuracy, updates = _descend(size, epochs, factor * rate, seed)
         took = perf_counter() - begun
@@ -67,7 +67,7 @@ def _descend(size: int, epochs: int, rate: float, seed: int) -> tuple[list[float
     w, b = 0.01 * torch.randn(784, 1, generator=torch.Generator().manual_seed(seed)), torch.zeros(1)
     loader = BatchLoader(data.train_x, data.train_y, size, seed)
     losses = [_loss(data.train_x, data.train_y, w, b)]
-    for _ in range(epochs):
+    for _ in told(range(epochs)):
         for x, y in loader:
             dz = torch.sigmoid(x @ w + b) - y
             w = w - rate * x.T @ dz / len(x)

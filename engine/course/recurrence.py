@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
-from engine.course.training import aside, measure, train_epoch
+from engine.course.progress import told
+from engine.course.training import aside, measure, told_epoch
 from engine.experiments.assemble import assemble
 from engine.experiments.experiment import Experiment
 
@@ -71,7 +72,7 @@ def _flow(model: str, bias: str, seed: int) -> Flow:
         first = next(iter(parts.loader))
         parts.loader.generator.set_state(state)  # as a run finds it
         before = norms_by_time(parts.model, parts.loss, *first)
-        train_epoch(parts)
+        told_epoch(parts)
         after = norms_by_time(parts.model, parts.loss, *first)
         return Flow(before, after, measure(parts.model, parts.validation).accuracy)
 
@@ -161,7 +162,7 @@ def _recall(model: str, bias: str, steps: int, seed: int) -> Recall:
         optimizer = torch.optim.Adam(network.parameters(), lr=0.005)
         loss = nn.CrossEntropyLoss()
         norms = norms_by_time(network, loss, *draw(steps, BATCH, generator))
-        for _ in range(UPDATES):
+        for _ in told(range(UPDATES)):
             sequences, first = draw(steps, BATCH, generator)
             optimizer.zero_grad()
             torch.autograd.backward(loss(network(sequences), first))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 
-_STEPS = 2000  # of descent where nothing is raced
+_STEPS = 500  # of descent where nothing is raced
 
 
 def exact(n: int, features: int, noise: float, seed: int) -> Finding:

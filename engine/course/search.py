@@ -77,7 +77,7 @@ def _optimism(validation: int, tries: int, seed: int) -> Tensor:
     right, generator = _right(seed).float(), torch.Generator().manual_seed(seed)
     total, count = right.sum(1), right.shape[1]
     found = []
-    for _ in range(_SPLITS):
+    for _ in told(range(_SPLITS)):
         pictures = torch.randperm(count, generator=generator)[:validation]
         chosen = torch.randperm(RUNS, generator=generator)[:tries]
         seen = right[:, pictures].sum(1)
@@ -106,7 +106,7 @@ def real(seed: int) -> Finding:
     """By how much the best of 60 by 1000 pictures seemed better than the median, and is so by the other 1000."""
     right, generator = _right(seed).float(), torch.Generator().manual_seed(seed)
     taken = []
-    for _ in range(_SPLITS):
+    for _ in told(range(_SPLITS)):
         seen, kept = torch.randperm(right.shape[1], generator=generator).chunk(2)
         judged = [right[:, half].mean(1) for half in (seen, kept)]
         best = judged[0].argmax()

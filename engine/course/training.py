@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.course.progress import told
+from engine.course.progress import told, told_batches
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.experiment import Experiment
 
@@ -80,18 +80,28 @@ def trained(experiment: Experiment) -> Trained:
     """The end of the same run, measured there alone."""
     with aside():
         parts = assemble(experiment)
-        for _ in told(range(parts.epochs)):
-            train_epoch(parts)
+        for batch in told_batches(parts.loader, parts.epochs, len(parts.loader)):
+            _train(parts, *batch)
         return Trained(experiment, parts.model, measure(parts.model, parts.validation))
 
 
 def train_epoch(parts: Assembly) -> None:
     """One pass over all training pictures."""
-    for inputs, targets in parts.loader:
-        parts.optimizer.zero_grad()
-        loss: Tensor = parts.loss(parts.model(inputs), targets)
-        torch.autograd.backward(loss)
-        parts.optimizer.step()
+    for batch in parts.loader:
+        _train(parts, *batch)
+
+
+def told_epoch(parts: Assembly) -> None:
+    """The same, telling how far it is."""
+    for batch in told_batches(parts.loader, 1, len(parts.loader)):
+        _train(parts, *batch)
+
+
+def _train(parts: Assembly, inputs: Tensor, targets: Tensor) -> None:
+    parts.optimizer.zero_grad()
+    loss: Tensor = parts.loss(parts.model(inputs), targets)
+    torch.autograd.backward(loss)
+    parts.optimizer.step()
 
 
 def _measure(parts: Assembly, course: Course) -> None:

@@ -17,6 +17,7 @@ from engine.course.attention import attend
 from engine.course.dataset import shaded
 from engine.course.findings import Cell, Finding, Table
 from engine.course.pairs import digits
+from engine.course.progress import told_batches
 from engine.course.training import aside, trained
 from engine.experiments.data import MEAN, STD, BatchLoader
 from engine.experiments.experiment import Experiment
@@ -92,11 +93,10 @@ def _trained(kind: str, seed: int) -> Trained:
         data = digits("subset")
         loader = BatchLoader(patches(data.train.images), data.train.labels, BATCH, seed=seed)
         optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-        for _ in range(EPOCHS):
-            for inputs, targets in loader:
-                optimizer.zero_grad()
-                torch.autograd.backward(functional.cross_entropy(model(inputs), targets))
-                optimizer.step()
+        for inputs, targets in told_batches(loader, EPOCHS, len(loader)):
+            optimizer.zero_grad()
+            torch.autograd.backward(functional.cross_entropy(model(inputs), targets))
+            optimizer.step()
         cut, labels = patches(data.valid.images), data.valid.labels
         with torch.no_grad():
             whole, shuffled = model(cut), model(_shuffled(cut, seed))

@@ -59,7 +59,7 @@ def _likely(kind: str, pictures: Tensor, seed: int) -> Tensor:
     models = [models[0].train()] * DRAWS if kind == "dropout" else [model.eval() for model in models]
     with aside(), torch.no_grad():
         torch.manual_seed(seed)
-        return torch.stack([torch.softmax(model(pictures), 1) for model in models]).mean(0)
+        return torch.stack([torch.softmax(model(pictures), 1) for model in told(models)]).mean(0)
 
 
 # ── digits, and the numbers that go with them ─────────────────────────────────────────────────────────────────────────

@@ -12,8 +12,10 @@ from engine.errors import ExpressionError
 from engine.experiments.data import BatchLoader
 from engine.lookup.moment import Moment
 from engine.lookup.names import Ref
-from engine.panes.confusion import ConfusionHeld, confusion
+from engine.panes.confusion import confusion
 from engine.panes.examples import as_picture, batch_view, class_name, greys, in_order, judged, known_examples
+from engine.panes.predicted import PredictedHeld, predicted
+from engine.panes.reliability import reliability
 from engine.protocol.messages import BatchLook
 from engine.protocol.views import BatchView, Gallery, Picture
 from engine.tape.tape import Tape
@@ -48,7 +50,7 @@ class Averages:
 
 
 def digits_view(
-    moment: Moment, look: BatchLook, count: int, held: ConfusionHeld, averages: Averages
+    moment: Moment, look: BatchLook, count: int, held: PredictedHeld, averages: Averages
 ) -> BatchView | None:
     """What the digits pane looks at; what needs no batch is there before training, too."""
     view = batch_view(moment, count if look.kind == "examples" else 0, look.order, look.first)
@@ -58,7 +60,11 @@ def digits_view(
     tape = moment.tape
     try:
         if look.kind == "confusion":
-            return msgspec.structs.replace(base, order=look.order, confusion=confusion(moment, look.order, held))
+            found = confusion(moment, predicted(moment, look.order, held))
+            return msgspec.structs.replace(base, order=look.order, confusion=found)
+        if look.kind == "reliability":
+            sure = reliability(predicted(moment, look.order, held))
+            return msgspec.structs.replace(base, order=look.order, reliability=sure)
         if look.kind == "averages":
             return _shown(base, _averages(moment, tape, averages), look.first, count)
         if look.kind == "first layer":

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from engine.errors import ModelError
 from engine.experiments.data import BatchLoader
+from engine.experiments.models import HalfMSELoss
 from engine.lookup.moment import Moment
 from engine.protocol.views import BatchView, Example
 from engine.statistics import plain
@@ -20,6 +21,7 @@ from engine.tape.tape import Tape
 from engine.training.classes import are_classes, are_classes_of_places, predicted_classes, target_classes
 from engine.users_code import users_code
 
+_OF_EACH = (nn.BCELoss, nn.MSELoss, HalfMSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss)
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
 _FEW = 3  # numbers of a target or an output that are shown
 _MOST_ROWS = 2000  # whose numbers are sent
@@ -202,10 +204,15 @@ def probabilities(moment: Moment, output: Tensor, boundary: float) -> Tensor | N
 
 
 def class_shares(moment: Moment, output: Tensor, boundary: float) -> Tensor | None:
-    """The probability given to each class, (N, C), where the model's outputs are or become probabilities."""
+    """The probability given to each class, (N, C), where the model's outputs are or become probabilities.
+
+    A loss of differences, or one that judges each output for itself, sees them as they are: they must lie in 0…1.
+    """
     if output.dim() == 2 and output.shape[1] > 1:
-        if not _is_derived(moment) and _are_shares(output):
+        if moment.naming.output_activation != "softmax" and _are_shares(output):
             return output
+        if isinstance(moment.trainer.loss, _OF_EACH):
+            return output if bool(((output >= 0) & (output <= 1)).all()) else None
         logarithms = isinstance(moment.trainer.loss, nn.NLLLoss) or moment.trainer.loss is functional.nll_loss
         return None if logarithms and not _are_shares(output.exp()) else torch.softmax(output, 1)
     flat = output.reshape(len(output), -1)[:, 0]
@@ -218,10 +225,6 @@ def _are_shares(rows: Tensor) -> bool:
     """Whether each row is of probabilities."""
     inside = bool((rows >= 0).all() and (rows <= 1).all())
     return inside and bool(torch.isclose(rows.sum(1), torch.ones_like(rows[:, 0]), atol=1e-2).all())
-
-
-def _is_derived(moment: Moment) -> bool:
-    return moment.naming.output_activation == "softmax"
 
 
 def judged(moment: Moment, tape: Tape, known: Known, row: int) -> tuple[str, str, bool | None]:

@@ -18,7 +18,6 @@ from engine.errors import EngineError
 from engine.lookup.moment import Moment
 from engine.lookup.scalars import known
 from engine.panes.boundary import Boundary
-from engine.panes.confusion import ConfusionHeld
 from engine.panes.digits import Averages, digits_view
 from engine.panes.distribution import distribution_view
 from engine.panes.draw import draw_view
@@ -30,6 +29,7 @@ from engine.panes.landscape import Landscape
 from engine.panes.loss import loss_view
 from engine.panes.neurons import neurons_view
 from engine.panes.plots import Plots
+from engine.panes.predicted import PredictedHeld
 from engine.panes.slide import slide_view
 from engine.panes.tensor import Inspected, tensor_view
 from engine.panes.walk import Walk
@@ -48,7 +48,7 @@ class Viewer:
         self._now = now
         self.picked = (1, 1)  # row of the batch and neuron whose arithmetic is worked out
         self.inspected = Inspected()
-        self.confusion = ConfusionHeld()
+        self.predicted = PredictedHeld()
         self.averages = Averages()
         self.landscape = Landscape()
         self.boundary = Boundary()
@@ -128,7 +128,7 @@ OTHERWISE: dict[str, Maker] = {  # those that are told less, or more
     "distribution": lambda viewer, moment, look: distribution_view(moment, look.gradients),
     "curves": lambda viewer, moment, look: loss_view(moment, look.plot, look.columns, viewer.plots),
     "batch": lambda viewer, moment, look: digits_view(
-        moment, look.batch, look.digits, viewer.confusion, viewer.averages
+        moment, look.batch, look.digits, viewer.predicted, viewer.averages
     ),
     "tensor": lambda viewer, moment, look: tensor_view(moment, look.tensor, viewer.inspected, viewer.picked[0]),
     "neurons": lambda viewer, moment, look: neurons_view(moment, look.neurons, viewer.picked),

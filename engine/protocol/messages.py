@@ -37,8 +37,10 @@ class TensorLook(msgspec.Struct, frozen=True):
 class BatchLook(msgspec.Struct, frozen=True):
     """What the digits pane shows."""
 
-    kind: str = "examples"  # or averages, input gradient, first layer, confusion
-    order: str = "batch"  # of the examples: batch, wrong, least sure, highest loss, class; confusion: validation, batch
+    kind: str = "examples"  # or averages, input gradient, first layer, confusion, reliability
+    order: str = (
+        "batch"  # of the examples: batch, wrong, least sure, highest loss, class; the last two: validation, batch
+    )
     first: int = 1  # place in the order of the first
 
 

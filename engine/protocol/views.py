@@ -210,6 +210,26 @@ class Confusion(msgspec.Struct, frozen=True):
     counts: list[list[int]]
 
 
+class SureBin(msgspec.Struct, frozen=True):
+    """The examples whose prediction is held as probable as `low` to `high`."""
+
+    low: float
+    high: float
+    count: int
+    sure: float  # the mean of those probabilities
+    accuracy: float
+
+
+class Reliability(msgspec.Struct, frozen=True):
+    """Confidence against accuracy, in bins that hold examples, and of all of them."""
+
+    of: str
+    bins: list[SureBin]
+    sure: float
+    accuracy: float
+    error: float  # the mean distance of the two in the bins, by examples
+
+
 class BatchView(msgspec.Struct, frozen=True):
     """The batch that the cursor stands in: examples in an order, or what is learnt from pictures."""
 
@@ -223,6 +243,7 @@ class BatchView(msgspec.Struct, frozen=True):
     problem: str = ""  # why there is nothing to show
     gallery: Gallery | None = None
     confusion: Confusion | None = None
+    reliability: Reliability | None = None
 
 
 class Term(msgspec.Struct, frozen=True):

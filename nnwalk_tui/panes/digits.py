@@ -8,14 +8,15 @@ from textual.binding import Binding, BindingType
 
 from engine.protocol.messages import BatchLook
 from engine.protocol.views import BatchView, Snapshot
+from nnwalk_tui.catalogue import EXAMPLE_KINDS
 from nnwalk_tui.panes.base import Pane
-from nnwalk_tui.render import confusion, gallery
+from nnwalk_tui.render import confusion, gallery, reliability
 from nnwalk_tui.render import digits as render
 from nnwalk_tui.render.frame import inner
 from nnwalk_tui.render.spelled import awaited
 from nnwalk_tui.render.text import Line, wrap
 
-KINDS = ("examples", "input gradient", "first layer", "averages", "confusion")
+COUNTED = ("confusion", "reliability")  # over a whole partition
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
 PARTITIONS = ("validation", "batch")
 _SHORT = {"digits": "dig", "pictures": "pict", "tokens": "tok", "points": "pts", "rows": "rows", "examples": "exam"}
@@ -28,7 +29,7 @@ class DigitsPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "pick(-1)", "The example before", show=False),
         Binding("right", "pick(1)", "The next example", show=False),
-        ("v", "kind(1)", "Gradients, first layer, averages, confusion"),
+        ("v", "kind(1)", "Gradients, first layer, averages, confusion, reliability"),
         Binding("V", "kind(-1)", "The view before", show=False),
         ("f", "order", "Wrong ones, least sure, highest loss, class"),
     ]
@@ -53,7 +54,7 @@ class DigitsPane(Pane):
     @property
     def kind(self) -> str:
         """What is shown."""
-        return KINDS[self._kind]
+        return EXAMPLE_KINDS[self._kind]
 
     @property
     def wanted(self) -> int:
@@ -65,7 +66,7 @@ class DigitsPane(Pane):
 
     def asks(self) -> dict[str, Any]:
         """As many examples as can be seen, in the order chosen."""
-        order = PARTITIONS[self._partition] if self.kind == "confusion" else ORDERS[self._order]
+        order = PARTITIONS[self._partition] if self.kind in COUNTED else ORDERS[self._order]
         return {"digits": self.wanted, "batch": BatchLook(self.kind, order, self._first)}
 
     def show(self, snapshot: Snapshot | None) -> None:
@@ -90,8 +91,8 @@ class DigitsPane(Pane):
         of_examples = self.kind in ("examples", "input gradient")
         right = f"{batch.right} right" if of_examples and batch.right is not None else ""
         shown = self._shown(batch)
-        if self.kind == "confusion":
-            return f"f {PARTITIONS[self._partition]} · v confusion"
+        if self.kind in COUNTED:
+            return f"f {PARTITIONS[self._partition]} · v {self.kind}"
         order = f"f {ORDERS[self._order]}" if of_examples else ""
         if ORDERS[self._order] != "batch" and order and not batch.total:
             order += " none"
@@ -109,8 +110,8 @@ class DigitsPane(Pane):
         batch, (row, neuron) = self.data
         if batch.problem:
             return [[(f" {part}", "quiet")] for part in wrap(batch.problem, width - 1)]
-        if self.kind == "confusion":
-            return self._confusion(batch, width, height)
+        if self.kind in COUNTED:
+            return self._counted(batch, width, height)
         layout = self._layout(width, height)
         if self.kind != "examples":
             if batch.gallery is None or layout is None:
@@ -129,10 +130,13 @@ class DigitsPane(Pane):
         last = first + height - len(head)
         return [*head, *(render.table_row(each, sizes, each.row == row) for each in batch.examples[first:last])]
 
-    def _confusion(self, batch: BatchView, width: int, height: int) -> list[Line]:
-        if batch.confusion is None:
+    def _counted(self, batch: BatchView, width: int, height: int) -> list[Line]:
+        if self.kind == "confusion" and batch.confusion is not None:
+            head, rows = confusion.heading(batch.confusion, width), confusion.rows(batch.confusion, width)
+        elif self.kind == "reliability" and batch.reliability is not None:
+            head, rows = reliability.heading(batch.reliability, width), reliability.rows(batch.reliability, width)
+        else:
             return [awaited()]
-        head, rows = confusion.heading(batch.confusion, width), confusion.rows(batch.confusion, width)
         first = self.window(len(rows), height - len(head))
         return [*head, *rows[first : first + height - len(head)]]
 
@@ -147,16 +151,20 @@ class DigitsPane(Pane):
 
     # what the keys do
 
+    def look_at(self, kind: str) -> None:
+        """Show one of EXAMPLE_KINDS."""
+        self.action_kind(EXAMPLE_KINDS.index(kind) - self._kind)
+
     def action_kind(self, by: int) -> None:
         """Show something else."""
-        self._kind = (self._kind + by) % len(KINDS)
+        self._kind = (self._kind + by) % len(EXAMPLE_KINDS)
         self._first = 1
         self.redraw()
         self.post_message(self.Wants())
 
     def action_order(self) -> None:
-        """Sort or filter the examples in another way; the confusion matrix is of another partition."""
-        if self.kind == "confusion":
+        """Sort or filter the examples in another way; what is counted is of another partition."""
+        if self.kind in COUNTED:
             self._partition = (self._partition + 1) % len(PARTITIONS)
         else:
             self._order = (self._order + 1) % len(ORDERS)
@@ -172,7 +180,7 @@ class DigitsPane(Pane):
             last = max(0, -(-self.data[0].total // across) - layout.down)
             self._first = max(0, min((self._first - 1) // across + lines, last)) * across + 1
             self.post_message(self.Wants())
-        elif self.kind == "confusion":
+        elif self.kind in COUNTED:
             super().action_move(lines)
         else:
             self.action_pick(lines * across)
@@ -184,7 +192,7 @@ class DigitsPane(Pane):
 
     def action_pick(self, by: int) -> None:
         """Pick another example, or another first-layer neuron, for all panes."""
-        if self.data is None or self.kind in ("confusion", "averages"):
+        if self.data is None or self.kind in (*COUNTED, "averages"):
             return
         batch, (row, neuron) = self.data
         if self.kind == "first layer":

@@ -8,7 +8,8 @@ from engine.protocol.commands import Place
 from engine.protocol.positions import Unit
 from engine.protocol.replies import Answer
 from nnwalk_tui import actions
-from nnwalk_tui.catalogue import BY_NAME, LESSON, NUMBERED
+from nnwalk_tui.catalogue import BY_NAME, EXAMPLE_KINDS, LESSON, NUMBERED
+from nnwalk_tui.panes.digits import DigitsPane
 from nnwalk_tui.panes.draw import DrawPane
 from nnwalk_tui.panes.graph import GraphPane
 from nnwalk_tui.panes.landscape import LandscapePane
@@ -88,6 +89,13 @@ class Navigator:
         if parameter.strip():
             pane.along(parameter.strip())
         self._main.focus_pane("landscape")
+
+    def screen_examples(self, kind: str) -> None:
+        """Go to the batch's examples, or to what pictures and counts tell of them."""
+        pane = self._main.panes["digits"]
+        assert isinstance(pane, DigitsPane)
+        pane.look_at(kind or EXAMPLE_KINDS[0])
+        self._main.focus_pane("digits")
 
     def screen_draw(self, text: str) -> None:
         """Go to the pane for digits, and draw a stroke there, or take back one, or all."""

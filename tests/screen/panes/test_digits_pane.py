@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import torch
 
 from engine.protocol.views import Example
 from engine.session import Session
+from nnwalk_tui.catalogue import EXAMPLE_KINDS as KINDS
 from nnwalk_tui.colours import theme
-from nnwalk_tui.panes.digits import KINDS, DigitsPane
+from nnwalk_tui.panes.digits import DigitsPane
 from nnwalk_tui.render import digits as render
 from tests.support.live import Live, live
 from tests.support.looks import batch as look
@@ -102,6 +104,36 @@ def test_the_confusion_matrix_counts_every_example_once_and_says_of_what(session
     assert right == pytest.approx(session.do("print valid_accuracy").value)
 
 
+@pytest.mark.parametrize("recipe", [{}, {"layers": (784, 4, 1), "loss": "bce"}])
+def test_reliability_is_what_plain_pytorch_counts(recipe: dict[str, Any]) -> None:
+    session = small(dropout=0.5, learning_rate=0.01, **recipe)
+    session.do("step batch 3")
+    found = look(session, "reliability", "validation").reliability
+    assert found is not None
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    with torch.no_grad(), session.trainer.untouched():
+        session.trainer.model.eval()
+        for inputs, targets in session.timeline.validation or ():
+            output = session.trainer.model(inputs)
+            shares = output.softmax(1) if output.shape[1] > 1 else torch.cat([1 - output, output], 1)
+            for row, target in zip(shares.tolist(), targets.flatten().tolist(), strict=True):
+                bins.setdefault(math.ceil(max(row) * 10) - 1, []).append((max(row), row.index(max(row)) == target))
+    assert [each.count for each in found.bins] == [len(bins[at]) for at in sorted(bins, reverse=True)]
+    for each, at in zip(found.bins, sorted(bins, reverse=True), strict=True):
+        assert each.low == at / 10
+        assert each.sure == pytest.approx(sum(sure for sure, _ in bins[at]) / each.count, abs=1e-5)
+        assert each.accuracy == pytest.approx(sum(right for _, right in bins[at]) / each.count, abs=1e-5)
+    assert found.accuracy == pytest.approx(sum(each.count * each.accuracy for each in found.bins) / 434)
+    assert found.error == pytest.approx(sum(e.count * abs(e.accuracy - e.sure) for e in found.bins) / 434)
+    assert "434 examples, batch 1:3" in found.of
+
+
+def test_where_nothing_says_how_sure_there_is_no_reliability() -> None:
+    session = small(loss="half-mse", output="linear")
+    session.do("step batch")
+    assert "no probabilities" in look(session, "reliability", "validation").problem
+
+
 def test_what_is_not_there_yet_says_when(session: Session) -> None:
     session.do("step op 2")
     assert "step past" in look(session, "input gradient").problem
@@ -162,7 +194,7 @@ async def test_f_goes_through_the_orders(tmp_path: Path) -> None:
         for order in ("wrong", "least sure", "highest loss", "class"):
             await on.press("f")
             assert f"f {order}" in on.text("digits")
-        await on.press("V", "f")
+        await on.press("V", "V", "f")
         assert "f batch · v confusion" in on.text("digits")
         assert "this batch, 100 examples" in on.text("digits")
 
@@ -170,7 +202,7 @@ async def test_f_goes_through_the_orders(tmp_path: Path) -> None:
 async def test_v_goes_through_what_pictures_tell(tmp_path: Path) -> None:
     async with live(tmp_path) as on:
         await on.press("b", "5", "z")
-        for words in ("more ink", "first-layer neuron", "average image", "validation, 434 examples"):
+        for words in ("more ink", "first-layer neuron", "average image", "validation, 434 examples", "mean distance"):
             await on.press("v")
             assert words in on.text("digits")
         await on.press("v")

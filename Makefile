@@ -8,10 +8,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 CODE := $(wildcard engine nnwalk_tui tests benchmarks screenshots)
 # Tests with a terminal, processes and patience of their own: they wait more than they work, and have a core to themselves.
+# The others run three at a time, on two processors too, since one of them mostly waits.
 ALONE := tests/screen/test_terminal.py tests/screen/test_terminals.py tests/screen/client \
   tests/recordings/test_resume.py
-# The others: three at a time, on two processors too, since one of them mostly waits.
 PYTHON ?= python3 python3.13 python3.12 python3.11
+# Containers often forbid it: then every process that a test starts compiles the program again, and all of torch.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test bench soak screenshots
 
@@ -24,7 +26,7 @@ test: $(READY)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy --strict --no-error-summary $(CODE) & types=$$!; $(BIN)/pytest -q $(ALONE); tests=$$?; \
 	  wait $$types && exit $$tests
-	@$(BIN)/pytest -q --numprocesses 3 --dist worksteal $(ALONE:%=--ignore=%)
+	@$(BIN)/pytest -q --workers 3 $(ALONE:%=--ignore=%)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -36,6 +38,7 @@ screenshots: $(READY)
 	@$(BIN)/python -m screenshots $(ARGS)
 
 # Each candidate is run, not only looked up: a name on the path may be a shim without a Python behind it.
+# Of the packages, what is used is compiled when it is used: pip would compile all, for a fifth of the whole time.
 # The directory is made anew only where its pip does not run: never made, half made, moved, or its Python gone.
 $(READY): pyproject.toml
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
@@ -53,5 +56,5 @@ $(READY): pyproject.toml
 	  fi; \
 	fi
 	@echo "Setting up .venv; the first time this downloads torch, which takes some minutes …" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
 	@touch $@

@@ -9,10 +9,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.support.homes import home_in
+
+pytest_plugins = ["tests.support.workers"]
 
 # No deadlines: the first example pays for imports, and a busy machine for everything else.
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=20)
@@ -31,10 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
     environment = pytest.MonkeyPatch()
     config.add_cleanup(home.cleanup)
     config.add_cleanup(environment.undo)
-    for kind in ("cache", "config", "data", "state"):
-        directory = Path(home.name, kind)
-        directory.mkdir()
-        environment.setenv(f"XDG_{kind.upper()}_HOME", str(directory))
+    for name, path in home_in(home.name, "first").items():
+        environment.setenv(name, path)
 
 
 def pytest_collection_finish() -> None:

@@ -272,7 +272,7 @@ def _computed(session: Debugger, request: str) -> Outcome:
             raise CommandError(f"{label} was cancelled", "ask for it again")
 
     with session.trainer.at_work.aside(), told_to(tell):
-        finding = compute(request)
+        finding = compute(request, session.description.digits)
     return Outcome(finding, finding.text)
 
 

@@ -126,6 +126,7 @@ def describe(parts: Assembly) -> Description:
         classes=parts.digits.classes,
         mean=parts.digits.mean,
         std=parts.digits.std,
+        digits=chosen.data if parts.digits.mean is not None else Description.digits,
         tokens=parts.digits.tokens,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from engine.course.terms import find as find_terms
 from engine.course.terms import terms_text
@@ -17,7 +18,7 @@ from engine.protocol.recipe import Job
 from nnwalk_tui.config.settings import Chosen, chosen
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson
-from nnwalk_tui.lessons.library import find, lesson_files, lessons
+from nnwalk_tui.lessons.library import BUNDLED, find, lesson_files, lessons
 from nnwalk_tui.lessons.parser import read_lesson
 from nnwalk_tui.lessons.progress import Answered, Progress, default_path, summary
 from nnwalk_tui.lessons.trust import reach_of, reaches
@@ -39,6 +40,7 @@ Say = Callable[[str], None]  # prints a line
 @click.option("--terms", is_flag=False, flag_value="", metavar="[WORD]", help="Print what a word means, or all words.")
 @click.option("--lessons", "folder", type=click.Path(path_type=Path), default=COURSE, help="A folder of your own.")
 @click.option("--trust", is_flag=True, help="Lessons of your own: they may write and open files unasked.")
+@click.option("--data", help="Other digits to compute on: mnist (downloaded once), or a folder of IDX files.")
 @click.option("--headless", is_flag=True, help="No screen: run the lesson's experiments and answers, print, end.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @looks_options
@@ -51,6 +53,7 @@ def lesson(
     terms: str | None,
     folder: Path,
     trust: bool,
+    data: str | None,
     headless: bool,
     as_json: bool,
     **looks: Any,
@@ -77,8 +80,8 @@ def lesson(
     else:
         reason = can_show_screen()
         if headless or reason:
-            sys.exit(_headless(name, folder, trust, as_json, reason, say))
-        sys.exit(_show(find(name, folder) if name else None, folder, trust, settled))
+            sys.exit(_headless(name, folder, trust, data, as_json, reason, say))
+        sys.exit(_show(find(name, folder) if name else None, folder, trust, data, settled))
 
 
 def _say_ascii(text: str) -> None:
@@ -167,7 +170,9 @@ def _report(folder: Path, as_json: bool, say: Say) -> None:
         say(f"{done} of {len(every)} lessons done, {was_right}/{asked} answers right, {at_once} at the first try")
 
 
-def _headless(name: str, folder: Path, trust: bool, as_json: bool, reason: str | None, say: Say) -> int:
+def _headless(
+    name: str, folder: Path, trust: bool, data: str | None, as_json: bool, reason: str | None, say: Say
+) -> int:
     if not name:
         if reason:
             click.echo(f"nnwalk-tui: {reason}: the list of lessons instead", err=True)
@@ -175,10 +180,10 @@ def _headless(name: str, folder: Path, trust: bool, as_json: bool, reason: str |
         return 0
     from nnwalk_tui.lessons.headless import run_lesson
 
-    return run_lesson(find(name, folder), as_json, trust=trust)
+    return run_lesson(find(name, folder), as_json, trust=trust, data=data)
 
 
-def _show(wanted: Lesson | None, folder: Path, trust: bool, looks: Chosen) -> int:
+def _show(wanted: Lesson | None, folder: Path, trust: bool, data: str | None, looks: Chosen) -> int:
     """Open the screen on a lesson, or on the list."""
     from engine.experiments.experiment import Experiment
     from nnwalk_tui.client.spawned import Spawned
@@ -188,13 +193,15 @@ def _show(wanted: Lesson | None, folder: Path, trust: bool, looks: Chosen) -> in
     experiment = experiment_at(wanted, page) if wanted else None
     if experiment is None or (reach_of(experiment) and not trust):  # what it opens is asked for on the screen
         experiment = Experiment(model="neuron")
+    if data is not None and experiment.data == BUNDLED:
+        experiment = replace(experiment, data=data)
     target = Spawned(Job(experiment=experiment))
     try:
         before_the_screen()
         from nnwalk_tui.app import run
         from nnwalk_tui.parts.classroom import Plan
 
-        plan = Plan(folder, wanted.slug if wanted else "", experiment, trust)
+        plan = Plan(folder, wanted.slug if wanted else "", experiment, trust, data)
         return run(target, looks, lessons=plan)
     finally:
         target.close()

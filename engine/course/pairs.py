@@ -1,7 +1,11 @@
-"""The two classes of the course's neuron, 1 → 0 and 7 → 1, flat and in one batch (course §4.6)."""
+"""The digits that lessons compute on, and of them the course's neuron's: 1 → 0 and 7 → 1, flat and in one batch (§4.6).
+
+"subset" stands for the digits that were chosen, which are the bundled ones if nobody chose others.
+"""
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,6 +14,8 @@ from torch import Tensor
 from engine.experiments.data import Digits, load_digits
 
 CLASSES = (1, 7)
+BUNDLED = "subset"
+_chosen = BUNDLED
 
 
 class Pair(NamedTuple):
@@ -21,15 +27,39 @@ class Pair(NamedTuple):
     valid_y: Tensor
 
 
-@lru_cache(maxsize=2)
+def use(source: str) -> None:
+    """Compute on these digits from now on; what was computed on others is forgotten."""
+    global _chosen
+    if source != _chosen:
+        _chosen = source
+        for name in [name for name in sys.modules if name.startswith("engine.course.")]:
+            for held in vars(sys.modules[name]).values():
+                if callable(forget := getattr(held, "cache_clear", None)):
+                    forget()
+
+
+def meant(source: str) -> str:
+    """The digits that a source stands for."""
+    return _chosen if source == BUNDLED else source
+
+
 def digits(source: str) -> Digits:
     """All ten classes, read once."""
+    return _digits(meant(source))
+
+
+def pair(source: str) -> Pair:
+    """1 against 7, read once."""
+    return _pair(meant(source))
+
+
+@lru_cache(maxsize=2)
+def _digits(source: str) -> Digits:
     return load_digits(source)
 
 
 @lru_cache(maxsize=2)
-def pair(source: str) -> Pair:
-    """1 against 7, read once."""
+def _pair(source: str) -> Pair:
     loaded = load_digits(source, CLASSES)
     train, valid = loaded.train, loaded.valid
     return Pair(

@@ -16,8 +16,7 @@ from torch.nn import functional
 
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.progress import told
-from engine.course.training import aside, measure, told_epoch
-from engine.experiments.assemble import assemble
+from engine.course.training import aside, assembled, measure, told_epoch
 from engine.experiments.experiment import Experiment
 
 ROWS = 28
@@ -67,7 +66,7 @@ class Flow(NamedTuple):
 @lru_cache(maxsize=16)
 def _flow(model: str, bias: str, seed: int) -> Flow:
     with aside():
-        parts = assemble(experiment(model, bias, seed))
+        parts = assembled(experiment(model, bias, seed))
         state = parts.loader.generator.get_state()
         first = next(iter(parts.loader))
         parts.loader.generator.set_state(state)  # as a run finds it
@@ -122,7 +121,7 @@ def radii(seed: int) -> Finding:
 @lru_cache(maxsize=16)
 def _of_radius(rho: float, seed: int) -> dict[str, float]:
     with aside():
-        parts = assemble(experiment("rnn", DEFAULT, seed))
+        parts = assembled(experiment("rnn", DEFAULT, seed))
         inputs, targets = next(iter(parts.loader))
         model: Any = parts.model
         with torch.no_grad():

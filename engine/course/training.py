@@ -8,9 +8,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.course.pairs import meant
 from engine.course.progress import told, told_batches
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.experiment import Experiment
@@ -44,11 +46,16 @@ class Course(NamedTuple):
         return next((epoch for epoch, each in enumerate(self.train) if each.accuracy == 1), 0)
 
 
+def assembled(experiment: Experiment) -> Assembly:
+    """The parts of an experiment on the digits that were chosen."""
+    return assemble(replace(experiment, data=meant(experiment.data)))
+
+
 @lru_cache(maxsize=32)
 def course_of(experiment: Experiment) -> Course:
     """An experiment trained as a session trains it, bit for bit: a lesson's live run shows the same numbers."""
     with aside():
-        return measured(assemble(experiment))
+        return measured(assembled(experiment))
 
 
 def measured(parts: Assembly) -> Course:
@@ -71,7 +78,7 @@ class Trained(NamedTuple):
     def on_training(self) -> Measured:
         """The model on its training pictures, measured now: of a convolutional network that takes a second."""
         with aside():
-            loader = assemble(self.experiment).loader
+            loader = assembled(self.experiment).loader
             return measure(self.model, [(loader.inputs, loader.targets)])
 
 
@@ -79,7 +86,7 @@ class Trained(NamedTuple):
 def trained(experiment: Experiment) -> Trained:
     """The end of the same run, measured there alone."""
     with aside():
-        parts = assemble(experiment)
+        parts = assembled(experiment)
         for batch in told_batches(parts.loader, parts.epochs, len(parts.loader)):
             _train(parts, *batch)
         return Trained(experiment, parts.model, measure(parts.model, parts.validation))

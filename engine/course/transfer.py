@@ -16,8 +16,7 @@ from torch.nn import functional
 from engine.course.findings import Cell, Finding, Table
 from engine.course.pairs import digits
 from engine.course.progress import told
-from engine.course.training import Trained, aside, trained
-from engine.experiments.assemble import assemble
+from engine.course.training import Trained, aside, assembled, trained
 from engine.experiments.experiment import Experiment
 from engine.experiments.models import ConvNet
 
@@ -59,7 +58,7 @@ def _source(seed: int) -> Trained:
 
 def _fresh(seed: int) -> ConvNet:
     """The same network before training, with weights of its own."""
-    model = assemble(Experiment(model="convnet", classes=NEW, train_size=SIZE, seed=seed + 100)).model
+    model = assembled(Experiment(model="convnet", classes=NEW, train_size=SIZE, seed=seed + 100)).model
     assert isinstance(model, ConvNet)
     return model
 

@@ -15,8 +15,7 @@ from engine.course.dataset import picture
 from engine.course.findings import Cell, Finding, Plot, Series, Table
 from engine.course.pairs import digits
 from engine.course.progress import told
-from engine.course.training import aside, train_epoch
-from engine.experiments.assemble import assemble
+from engine.course.training import aside, assembled, train_epoch
 from engine.experiments.data import MEAN, STD
 from engine.experiments.experiment import Experiment
 
@@ -38,7 +37,7 @@ def _network(seed: int, member: int = 0) -> nn.Module:
         layers=(784, 128, 10), train_size=_SIZE, batch_size=50, epochs=_EPOCHS, dropout=_DROPOUT, seed=seed
     )
     with aside():
-        parts = assemble(chosen)
+        parts = assembled(chosen)
         if member:
             torch.manual_seed(1000 * (seed + 1) + member)
             for module in parts.model.modules():

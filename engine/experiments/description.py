@@ -25,6 +25,7 @@ class Description:
     classes: tuple[str, ...] = ()
     mean: float | None = None
     std: float = 1.0
+    digits: str = "subset"  # those that lessons compute on beside it: its own, where it has any
     tokens: tuple[str, ...] = ()  # what each token is called, by its number
 
     @classmethod

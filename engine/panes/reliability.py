@@ -10,14 +10,14 @@ BINS = 10
 
 
 def reliability(it: Predicted) -> Reliability:
-    """The bins that hold examples, the surest first; `error` is the mean distance, by examples (Guo et al., 2017).
+    """The bins that hold examples, the surest first; `error` is the expected calibration error (Guo et al., 2017).
 
     Raises ExpressionError where the model's outputs are no probabilities.
     """
     if it.likely is None:
         raise ExpressionError("the model's output is no probabilities of classes", "nothing says how sure it is")
     likely, right = it.likely.double(), it.guesses.eq(it.labels).double()
-    places = (likely * BINS).ceil().long().clamp(1, BINS) - 1  # a bin ends with its upper edge
+    places = (likely * BINS).long().clamp(max=BINS - 1)
     bins = []
     for at in reversed(range(BINS)):
         inside = places == at

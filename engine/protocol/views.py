@@ -227,7 +227,7 @@ class Reliability(msgspec.Struct, frozen=True):
     bins: list[SureBin]
     sure: float
     accuracy: float
-    error: float  # the mean distance of the two in the bins, by examples
+    error: float  # expected calibration error: the mean distance of the two in the bins, by examples
 
 
 class BatchView(msgspec.Struct, frozen=True):

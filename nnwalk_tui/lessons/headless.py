@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nnwalk_tui.lessons.document import Call, Computed, Lesson, Question, Script, Start, Text, calls
+from nnwalk_tui.lessons.library import BUNDLED, on_data
 from nnwalk_tui.lessons.pieces import part_of, written
 from nnwalk_tui.lessons.questions import formula_command, judge, right_answer
 from nnwalk_tui.lessons.trust import is_ours, reach, reach_of
@@ -26,8 +27,9 @@ _FAILED = 1
 class _Run:
     """A lesson on its way: the live session, and the values that were given so far."""
 
-    def __init__(self, lesson: Lesson, trust: bool) -> None:
+    def __init__(self, lesson: Lesson, trust: bool, data: str | None = None) -> None:
         self._lesson = lesson
+        self._data = data or BUNDLED
         self._trusted = trust or is_ours(lesson)
         self._session: Session | None = None
         self._values: dict[str, object] = {}
@@ -44,7 +46,7 @@ class _Run:
 
     def _block(self, block: object) -> Iterator[dict[str, Any]]:
         match block:
-            case Start(line=line, experiment=experiment) if what := self._refusal(reach_of(experiment)):
+            case Start(line=line, experiment=experiment) if what := self._refusal(self._reach_of(experiment)):
                 self.failed = self._refused = True  # what follows is meant for an experiment that is not there
                 yield {"line": line, "kind": "experiment", "name": experiment.model, "error": what}
             case Start(line=line, experiment=experiment):
@@ -64,6 +66,10 @@ class _Run:
 
         self._session = open_experiment(experiment)
 
+    def _reach_of(self, experiment: Any) -> str:
+        """The data that it opens, unless it is what the reader chose."""
+        return "" if experiment.data == self._data else reach_of(experiment)
+
     def _refusal(self, what: str) -> str:
         """Why a lesson may not do something that reaches further than its run; "" where it may."""
         if self._trusted or not what:
@@ -78,7 +84,7 @@ class _Run:
         if self._session is None:
             from engine.experiments.experiment import Experiment
 
-            self._open(Experiment(model="neuron"))
+            self._open(Experiment(model="neuron", data=self._data))
         assert self._session is not None
         return self._session.do(command)
 
@@ -135,11 +141,11 @@ def _as_given(question: Question, answer: object) -> str:
     return str(answer)
 
 
-def run_lesson(lesson: Lesson, as_json: bool, *, trust: bool = False) -> int:
+def run_lesson(lesson: Lesson, as_json: bool, *, trust: bool = False, data: str | None = None) -> int:
     """Print a lesson's lines; the exit status: 0, or 1 where a command failed or an answer is not right."""
     from engine.lookup.answers import for_json
 
-    run = _Run(lesson, trust)
+    run = _Run(on_data(lesson, data), trust, data)
     for line in run.lines():
         whole = {"lesson": lesson.slug, **line}
         print(json_line(for_json(whole)) if as_json else _readable(line), flush=True)

@@ -6,10 +6,14 @@ import difflib
 from functools import cache
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from engine.errors import EngineError
 from nnwalk_tui.lessons import COURSE
-from nnwalk_tui.lessons.document import Lesson, Problem
+from nnwalk_tui.lessons.document import Block, Lesson, Problem, Start
 from nnwalk_tui.lessons.parser import read_lesson
+
+BUNDLED = "subset"  # the digits of an experiment that names no others
 
 
 class LessonError(EngineError):
@@ -38,6 +42,20 @@ def lessons(folder: Path = COURSE) -> tuple[Lesson, ...]:
     if not found:
         raise LessonError(f"there are no lessons in {folder}", "a lesson is a .md file")
     return tuple(sorted(found, key=lambda lesson: (lesson.order, lesson.slug)))
+
+
+def on_data(lesson: Lesson, data: str | None) -> Lesson:
+    """The lesson with its experiments on other digits than the bundled ones."""
+    if data is None:
+        return lesson
+    pages = [replace(page, blocks=tuple(_on(block, data) for block in page.blocks)) for page in lesson.pages]
+    return replace(lesson, pages=tuple(pages))
+
+
+def _on(block: Block, data: str) -> Block:
+    if not isinstance(block, Start) or block.experiment.data != BUNDLED:
+        return block
+    return replace(block, experiment=replace(block.experiment, data=data))
 
 
 def find(name: str, folder: Path = COURSE) -> Lesson:

@@ -15,8 +15,7 @@ from engine.protocol import commands as ask
 from engine.protocol.command_table import parse
 from nnwalk_tui.lessons import COURSE
 from nnwalk_tui.lessons.document import Lesson, Script, Start, calls
-
-_BUNDLED = "subset"
+from nnwalk_tui.lessons.library import BUNDLED
 
 
 def is_ours(lesson: Lesson) -> bool:
@@ -30,7 +29,7 @@ def reach(command: str) -> str:
         case ask.Save(path, over) | ask.Export(_, path, over) | ask.Write(_, path, over):
             return f"{'replace' if over else 'write'} {_whole(path)}"
         case ask.Compute(request):
-            return _opened(str(parse_request(request).arguments.get("source", _BUNDLED)))
+            return _opened(str(parse_request(request).arguments.get("source", BUNDLED)))
     return ""
 
 
@@ -51,7 +50,7 @@ def reaches(lesson: Lesson) -> Iterator[tuple[int, str]]:
 
 
 def _opened(source: str) -> str:
-    if source == _BUNDLED:
+    if source == BUNDLED:
         return ""
     return "open MNIST, which is fetched if it is not there" if source == "mnist" else f"open {_whole(source)}"
 

@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     first: str | None = None
     experiment: Experiment | None = None  # that the first engine was started with, for a lesson
     trust: bool = False  # the reader vouches for the lessons: they may write and open files unasked
+    data: str | None = None  # digits to compute on instead of the bundled ones
 
 
 class Parked(NamedTuple):
@@ -197,11 +198,12 @@ class Classroom:
 
     def _begin_lesson(self, lesson: Lesson) -> None:
         from nnwalk_tui.lessons.guide import experiments
+        from nnwalk_tui.lessons.library import BUNDLED, on_data
 
-        self.guide = self._guide(lesson)
+        self.guide = self._guide(on_data(lesson, self._plan.data))
         self.guide.resume()
         if self._lesson_run is None and self._spare is None and any(experiments(lesson)):
-            self._spare = self._new_target(Experiment(model="neuron"))
+            self._spare = self._new_target(Experiment(model="neuron", data=self._plan.data or BUNDLED))
         self._show_page()
 
     def _guide(self, lesson: Lesson) -> Guide:

@@ -13,7 +13,7 @@ _LEAST = 10  # cells of a bar, below which there is none
 
 def heading(view: Reliability, width: int) -> list[Line]:
     """Of what it is, the whole in numbers, and the columns."""
-    whole = f" sure {view.sure:.3f}, right {view.accuracy:.3f}; mean distance of the bins {view.error:.3f}"
+    whole = f" sure {view.sure:.3f}, right {view.accuracy:.3f}; ECE {view.error:.3f}"
     bars = drawn(f"{_bar()} right, {_mark()} sure")
     columns = f" how sure {'count':>7}  {fit(bars, _cells(width)) if _cells(width) else ''}  right   sure"
     return [

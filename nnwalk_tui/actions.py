@@ -186,6 +186,7 @@ KEYS: tuple[Key, ...] = (
     Key("z", "z", "zoom", "this pane alone", "panes"),
     Key("i", "i", "inspect", "any tensor", "panes"),
     Key("T", "T", "tape", "the tape", "panes"),
+    Key("k", "k", "focus codes", "codes", "panes"),
     Key("x", "x", "log", "the log", "panes"),
     Key("slash", "/", "command find ", "search the graph", "panes"),
     Key("Z", "Z", "layout next", "the next layout", "layouts"),

@@ -18,7 +18,7 @@ class Row(NamedTuple):
     command: str = ""  # a command of its own that goes to it, and whose key stands in its tab
     least: int = 0  # rows that it needs; 0: as many as any
     visited: bool = False  # looked into from elsewhere: Esc leaves it
-    of: str = ""  # of runs over such examples alone: there it has a tab, without a place in a layout
+    of: str = ""  # of runs over such examples, or with such, alone: there it has a tab, without a place in a layout
 
 
 PANES: tuple[Row, ...] = (
@@ -32,6 +32,7 @@ PANES: tuple[Row, ...] = (
     Row("slide", "0", visited=True),
     Row("draw", "9", visited=True),
     Row("boundary", "8", "bdry", least=10, of="points"),
+    Row("codes", short="code", least=10, of="codes"),
     Row("loss", "4", least=10),
     Row("digits", "5", "dig", least=10),
     Row("tape", command="tape"),
@@ -41,8 +42,8 @@ PANES: tuple[Row, ...] = (
 
 LESSON = "lesson"  # it is on screen while a lesson is open, and leads then
 BY_NAME = {row.name: row for row in PANES}
-OF_EXAMPLES = {row.name: row.of for row in PANES if row.of}
 EXAMPLE_KINDS = ("examples", "input gradient", "first layer", "averages", "confusion", "reliability")
+OF_RUNS = {row.name: row.of for row in PANES if row.of}
 EVERY_PANE = tuple(BY_NAME)
 PANE_NAMES = tuple(name for name in BY_NAME if name != LESSON)
 NUMBERED = {row.key: row.name for row in sorted(PANES, key=lambda row: row.key) if row.key}

@@ -33,6 +33,8 @@ class Scene(NamedTuple):
     lesson: str = ""  # that is open, on its own run
 
 
+_REVERSING = {"model": "transformer", "data": "reverse"}
+
 SCENES = (
     Scene("start", 120, 40, ""),
     Scene("backward", 120, 40, "20*b 3*p 5*o"),
@@ -47,6 +49,8 @@ SCENES = (
     Scene("data", 120, 40, "60*b f5"),
     Scene("plots", 120, 40, "2*e f6"),
     Scene("boundary", 80, 24, "20*e 8 z", {"data": "spiral"}),
+    Scene("codes", 80, 24, "3*e k z", {"model": "autoencoder", "code": 2}),
+    Scene("weights", 80, 24, f"2*e colon {' '.join('inspect')} space P [ 1 ] enter 2*v z", _REVERSING),
     Scene("draw", 80, 24, "2*e 9 z enter 5*left d 11*right 3*down 4*left 12*down d", {}),
     Scene("slide", 80, 24, "60*b 0 z enter 4*up 3*right 3*n", {"model": "convnet"}),
     Scene("lesson", 120, 40, "", lesson="backprop-1"),

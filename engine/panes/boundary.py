@@ -1,34 +1,29 @@
 """Which class is predicted where in the plane: of a model of two inputs, with the parameters that the cursor stands at.
 
-The map is made aside from the run, in evaluation mode. A free run has a new one only as often as it costs little.
+The map is made aside from the run, in evaluation mode.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from bisect import bisect_right
-from collections.abc import Hashable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from engine.errors import EngineError, ExpressionError
+from engine.errors import ExpressionError
 from engine.lookup.moment import Moment
 from engine.panes.examples import class_name, plane_points, probabilities
+from engine.panes.sparing import Sparing
 from engine.program.program import Supervised
 from engine.protocol.messages import BoundaryLook
-from engine.protocol.positions import Status
 from engine.protocol.views import BoundaryView
-from engine.tape.tape import Tape
 from engine.training.classes import are_classes, first_tensor, predicted_classes, target_classes
 from engine.training.elsewhere import predicted_with
 
 UNKNOWN = 255  # as a class: the model gives no finite number there
 _MOST_POINTS = 1000  # that are sent
 _MOST_CELLS = 40_000
-_SHARE = 0.02  # of a run's time that maps may take
 
 
 class Points(NamedTuple):
@@ -39,46 +34,14 @@ class Points(NamedTuple):
     about: str
 
 
-class Boundary:
-    """The map that was made last; a run shows it again until there is time for another."""
+class Boundary(Sparing[BoundaryLook, BoundaryView]):
+    """The map that was made last. Where there is none, its `problem` says why."""
 
-    def __init__(self) -> None:
-        self._made_for: tuple[Hashable, ...] = ()
-        self._view = BoundaryView()
-        self._look: BoundaryLook | None = None
-        self._rests_until = 0.0
+    def make(self, moment: Moment, look: BoundaryLook) -> BoundaryView:
+        return _view(moment, look)
 
-    def view(self, moment: Moment, look: BoundaryLook) -> BoundaryView:
-        """The map at the cursor. Where there is none, its `problem` says why."""
-        key = (*_place(moment), look)
-        resting = moment.status is Status.RUNNING and look == self._look and time.monotonic() < self._rests_until
-        if key == self._made_for or resting:
-            return self._view
-        began = time.monotonic()
-        try:
-            self._view = _view(moment, look)
-        except EngineError as error:
-            self._view = BoundaryView(problem=str(error))
-        self._made_for, self._look = key, look
-        ended = time.monotonic()
-        self._rests_until = ended + (ended - began) * (1 / _SHARE - 1)
-        return self._view
-
-
-def _place(moment: Moment) -> tuple[Hashable, ...]:
-    """What tells these parameters from those at other places: within a batch they change at few of its events."""
-    timeline = moment.timeline
-    if moment.event is None or moment.tape is None:
-        return id(timeline), moment.iteration, None, len(timeline.edits)
-    tape = moment.tape
-    changes = tape.once("events that change the model", lambda: _changes(moment, tape))
-    return id(timeline), moment.iteration, bisect_right(changes, moment.event), len(timeline.edits)
-
-
-def _changes(moment: Moment, tape: Tape) -> list[int]:
-    modules = moment.trainer.modules
-    names = [name for name, _ in (*modules.named_parameters(), *modules.named_buffers())]
-    return sorted({event for name in names for event in tape.versions.events(name)})
+    def without(self, problem: str) -> BoundaryView:
+        return BoundaryView(problem=problem)
 
 
 def _view(moment: Moment, look: BoundaryLook) -> BoundaryView:

@@ -18,6 +18,7 @@ from engine.errors import EngineError
 from engine.lookup.moment import Moment
 from engine.lookup.scalars import known
 from engine.panes.boundary import Boundary
+from engine.panes.codes import Codes, coder
 from engine.panes.digits import Averages, digits_view
 from engine.panes.distribution import distribution_view
 from engine.panes.draw import draw_view
@@ -52,6 +53,7 @@ class Viewer:
         self.averages = Averages()
         self.landscape = Landscape()
         self.boundary = Boundary()
+        self.codes = Codes()
         self.plots = Plots()
         self.walk = Walk()
         self.failed: Callable[[str], None] = lambda words: None
@@ -111,6 +113,7 @@ class Viewer:
             list(about.classes),
             self._examples,
             recurrent=bool(moment.naming.cells),
+            codes=coder(moment.naming) is not None,
         )
 
     def _tell(self, name: str, reason: str) -> None:
@@ -136,6 +139,7 @@ OTHERWISE: dict[str, Maker] = {  # those that are told less, or more
     "slide": lambda viewer, moment, look: slide_view(moment, look.slide, viewer.picked[0]),
     "draw": lambda viewer, moment, look: draw_view(moment, look.draw, viewer.walk),
     "boundary": lambda viewer, moment, look: viewer.boundary.view(moment, look.boundary),
+    "codes": lambda viewer, moment, look: viewer.codes.view(moment, look.codes),
 }
 
 

@@ -76,6 +76,12 @@ class BoundaryLook(msgspec.Struct, frozen=True):
     columns: int = 40
 
 
+class CodesLook(msgspec.Struct, frozen=True):
+    """Which two numbers of the codes are seen."""
+
+    pair: int = 0  # 0: the first two, 1: the next
+
+
 class DrawLook(msgspec.Struct, frozen=True):
     """What is drawn on the pane for digits."""
 
@@ -147,6 +153,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     neurons: NeuronsLook = NeuronsLook()
     landscape: LandscapeLook = LandscapeLook()
     boundary: BoundaryLook = BoundaryLook()
+    codes: CodesLook = CodesLook()
     draw: DrawLook = DrawLook()
     slide: SlideLook = SlideLook()
 

@@ -29,6 +29,7 @@ class Run(msgspec.Struct, frozen=True):
     classes: list[str]  # names of the classes, by index; empty where there are none
     examples: str = "examples"  # what they are, once it is known: "digits", "pictures", "points", "tokens", "rows"
     recurrent: bool = False  # whether a batch has time steps
+    codes: bool = False  # whether its model makes codes
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -378,6 +379,19 @@ class WalkView(msgspec.Struct, frozen=True):
     value: TensorView  # of the form n × 1, but for its shape; its picture has maps beside each other
 
 
+class CodesView(msgspec.Struct, frozen=True):
+    """Two numbers of the codes of training examples."""
+
+    problem: str = ""  # why there is nothing to show
+    axes: list[int] = []  # which numbers, from 1
+    width: int = 0  # how many a code has
+    low: list[float] = []  # of the two numbers, the least …
+    high: list[float] = []  # … and the greatest
+    points: list[tuple[float, float, int]] = []  # shares of the way from low to high, across and up; the class
+    classes: list[str] = []
+    total: int = 0  # examples that these are of
+
+
 class DrawView(msgspec.Struct, frozen=True):
     """What the network makes of a drawn digit."""
 
@@ -500,6 +514,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     neurons: NeuronsView | None = None
     landscape: LandscapeView | None = None
     boundary: BoundaryView | None = None
+    codes: CodesView | None = None
     draw: DrawView | None = None
     slide: SlideView | None = None
     picked: tuple[int, int] = (1, 1)  # row of the batch and neuron that all panes follow

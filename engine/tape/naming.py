@@ -115,6 +115,10 @@ class Naming:
             if name in self.layer_of or name.partition("[")[0] in self.layer_of:  # W[1] is of a parameter called W
                 del self.full_name[name]
 
+    def said(self, module: nn.Module) -> str:
+        """What the model itself calls what one of its modules gives; "" where it does not say."""
+        return self.parts.get(id(module), Part()).said
+
     def _add(self, layer: LayerInfo, local: str, full: str) -> None:
         symbol = _PARTS.get(local, local)
         layer.parameters[symbol] = full

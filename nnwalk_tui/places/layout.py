@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
-from nnwalk_tui.catalogue import BY_NAME, LESSON, OF_EXAMPLES, PANE_NAMES
+from nnwalk_tui.catalogue import BY_NAME, LESSON, OF_RUNS, PANE_NAMES
 from nnwalk_tui.places.boxes import Box, hull, moved, shared, split
 from nnwalk_tui.places.layouts import HOMED, OVERVIEW, Column, Layout, Place, Row
 
@@ -35,7 +35,7 @@ class Needs(NamedTuple):
     graph: int = 18  # lines inside the border
     layers: int = 3  # rows under the heading
     parameters: int = 6
-    examples: str = ""  # what the run's are
+    has: frozenset[str] = frozenset()  # what the run's examples are, and what else some panes are for
 
 
 class Plan(NamedTuple):
@@ -125,8 +125,8 @@ def _shown(names: Iterable[str], wishes: Wishes) -> tuple[str, ...]:
 
 
 def _of_the_run(needs: Needs, recent: Sequence[str]) -> list[str]:
-    """The panes without those of other runs' examples, unless one was gone to."""
-    elsewhere = {name for name, examples in OF_EXAMPLES.items() if examples != needs.examples} - {recent[0]}
+    """The panes without those of other runs, unless one was gone to."""
+    elsewhere = {name for name, of in OF_RUNS.items() if of not in needs.has} - {recent[0]}
     return [name for name in PANE_NAMES if name not in elsewhere]
 
 
@@ -287,7 +287,7 @@ def _above_tabs(
     upper = tuple(seen for place in layout.upper if (seen := _place(place, wishes)))
     homes = {name for place in upper for name in place}
     seen_above = {_latest(place, recent) for place in upper}
-    listed = HOMED | OF_EXAMPLES.keys() | {recent[0]}
+    listed = HOMED | OF_RUNS.keys() | {recent[0]}
     shown = _shown(_of_the_run(needs, recent), wishes)
     tabs = tuple(name for name in shown if name in listed and name not in seen_above)
     lower = tuple(name for name in tabs if name not in homes)

@@ -313,7 +313,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             usual.lines if usual else self._needs.graph,
             snapshot.layers.total if snapshot.layers else self._needs.layers,
             snapshot.gradients.parameters if snapshot.gradients else self._needs.parameters,
-            snapshot.run.examples,
+            frozenset((snapshot.run.examples, *(["codes"] if snapshot.run.codes else []))),
         )
         before, self._needs = self.plan, needs
         if self.plan != before:

@@ -117,7 +117,7 @@ def test_a_run_has_a_new_map_only_as_often_as_it_costs_little(monkeypatch: pytes
         made.append(usual(*given))  # type: ignore[arg-type]
         return made[-1]
 
-    monkeypatch.setattr("engine.panes.boundary.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("engine.panes.sparing.time.monotonic", lambda: clock[0])
     monkeypatch.setattr(pane, "_view", slow)
     session = spiral()
     session.status = Status.RUNNING

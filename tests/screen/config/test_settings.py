@@ -70,7 +70,7 @@ def test_no_file_is_no_problem(tmp_path: Path) -> None:
         ('[keys]\nquit = "ctrl+ctrl+x"', 2, "no key “ctrl+ctrl+x”", "ctrl+n"),
         ("[keys]\nquit = 3", 2, "the key of “quit” cannot be 3", "[] for none"),
         ('[keys]\nquit = "z"', 2, "both “quit” and “zoom”", "give “zoom” another"),
-        ('[keys]\nquit = "k"\nzoom = "k"', 3, "both “zoom” and “quit”", "choose another"),
+        ('[keys]\nquit = "J"\nzoom = "J"', 3, "both “zoom” and “quit”", "choose another"),
         ('[keys]\nquit = "v"', 2, "“v” is a key of the panes graph", "choose one"),
         ('[keys]\nquit = "down"', 2, "“down” is a key of every pane", "choose one"),
     ],

@@ -18,6 +18,7 @@ from engine.course.backprop import example
 from engine.course.dense import Criterion, Network, autograd
 from engine.course.derivation_check import error_between
 from engine.course.derivations import Factor, Kind, derive, symbol
+from engine.course.findings import minus
 from engine.course.formula_language import Evaluator, parse, plain
 from engine.course.networks import Description, describe
 from engine.errors import ExperimentError, ExpressionError
@@ -275,10 +276,10 @@ def _somewhere(setting: Setting, value: Tensor) -> str:
     """Nothing known fits: the place where it differs most, and by how much."""
     difference = (value - setting.value).abs()
     at = int(difference.argmax())
-    wanted, given = float(setting.value.reshape(-1)[at]), float(value.reshape(-1)[at])
+    wanted, given = (f"{float(each.reshape(-1)[at]):.4g}" for each in (setting.value, value))
     width = value.shape[-1] if value.dim() else 1
     where = f" in row {at // width + 1}, column {at % width + 1}" if value.dim() == 2 else ""
-    differs = f"on random numbers{where} it is {given:.4g} and should be {wanted:.4g}"
+    differs = f"on random numbers{where} it is {minus(given)} and should be {minus(wanted)}"
     return f"your {setting.shown} has the right shape, but {differs}"
 
 

@@ -7,10 +7,6 @@
 BIN := .venv/bin
 READY := .venv/.ready
 CODE := $(wildcard engine nnwalk_tui tests benchmarks screenshots)
-# Tests with a terminal, processes and patience of their own: they wait more than they work, and have a core to themselves.
-# The others run three at a time, on two processors too, since one of them mostly waits.
-ALONE := tests/screen/test_terminal.py tests/screen/test_terminals.py tests/screen/client \
-  tests/recordings/test_resume.py
 PYTHON ?= python3 python3.13 python3.12 python3.11
 # Containers often forbid it: then every process that a test starts compiles the program again, and all of torch.
 export PYTHONDONTWRITEBYTECODE :=
@@ -24,9 +20,8 @@ test: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/mypy --strict --no-error-summary $(CODE) & types=$$!; $(BIN)/pytest -q $(ALONE); tests=$$?; \
+	@nice $(BIN)/mypy --strict --no-error-summary $(CODE) & types=$$!; $(BIN)/pytest -q --workers 3; tests=$$?; \
 	  wait $$types && exit $$tests
-	@$(BIN)/pytest -q --workers 3 $(ALONE:%=--ignore=%)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -21,6 +21,8 @@ from tests.support.forked import cli
 from tests.support.sessions import plain_digests, small
 from tests.support.terminals import PATIENCE, Program
 
+pytestmark = pytest.mark.alone
+
 EPOCHS, BATCHES = 100, 11
 OPTIONS: tuple[str, ...] = (
     "mlp",

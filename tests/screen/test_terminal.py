@@ -24,6 +24,8 @@ from nnwalk_tui import terminal
 from nnwalk_tui.colours import theme
 from nnwalk_tui.pacing import Outlet, PacedDriver
 
+pytestmark = pytest.mark.alone
+
 
 class Tty(io.StringIO):
     """A stream that says it is a terminal."""

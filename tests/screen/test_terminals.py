@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.terminals import Program
 
+pytestmark = pytest.mark.alone
+
 SMALL = ("neuron", "--classes", "1,7", "--epochs", "50")
 PLAIN = {"NO_COLOR": "", "COLORTERM": "", "LC_ALL": "", "LC_CTYPE": ""}
 _STYLE = re.compile(rb"\x1b\[([0-9;]*)m")

@@ -36,26 +36,83 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if not option.workers or option.collectonly or session.testsfailed:
         return None
     session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # one for all, which this process keeps
-    batches = _batches(session.items)
-    numbers = _numbers(len(batches))
-    workers: dict[Connection, int] = {}
+    workers = _Workers(session)
     try:
-        for _ in range(option.workers):
-            ours, theirs = Pipe(duplex=False)
-            pid = os.fork()
-            if pid == 0:
-                for other in (ours, *workers):
-                    other.close()
-                _work(session, batches, numbers, theirs)
-            theirs.close()
-            workers[ours] = pid
-        _hear(session, workers)
+        workers.run(option.workers)
     finally:
-        os.close(numbers)
-        for pid in workers.values():  # what is left of them where the session ends before its tests
+        workers.end()
+    return True
+
+
+class _Workers:
+    """The workers of a session, and what is left for them to do.
+
+    The tests marked `alone` have a worker of their own, and beside it two fewer of the others.
+    """
+
+    def __init__(self, session: pytest.Session) -> None:
+        self._session = session
+        self._alone = [item for item in session.items if item.get_closest_marker("alone")]
+        self._batches = _batches([item for item in session.items if item not in self._alone])
+        self._numbers = _numbers(len(self._batches))
+        self._pids: dict[Connection, int] = {}
+
+    def run(self, count: int) -> None:
+        """Run all tests in so many workers, and pass on what they report."""
+        if self._alone:
+            waiting, beside = self._start(iter(self._alone)), max(0, count - 2)
+        else:
+            waiting, beside = None, count
+        self._start_others(beside)
+        while self._pids:
+            for worker in wait(list(self._pids)):
+                assert isinstance(worker, Connection)
+                if not self._hear(worker) and worker is waiting:
+                    self._start_others(count - beside)
+
+    def end(self) -> None:
+        """End what is left of them, where the session ends before its tests."""
+        os.close(self._numbers)
+        for pid in self._pids.values():
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-    return True
+
+    def _start_others(self, count: int) -> None:
+        for _ in range(count):
+            self._start(_taken(self._batches, self._numbers))
+
+    def _start(self, items: Iterator[pytest.Item]) -> Connection:
+        ours, theirs = Pipe(duplex=False)
+        pid = os.fork()
+        if pid == 0:
+            for other in (ours, *self._pids):
+                other.close()
+            _work(self._session.config, items, theirs)
+        theirs.close()
+        self._pids[ours] = pid
+        return ours
+
+    def _hear(self, worker: Connection) -> bool:
+        """Pass on what a worker reports next; False where it has ended."""
+        try:
+            data = worker.recv()
+        except EOFError:
+            self._end_of(self._pids.pop(worker))
+            return False
+        hook = self._session.config.hook
+        report = hook.pytest_report_from_serializable(config=self._session.config, data=data)
+        hook.pytest_runtest_logreport(report=report)
+        if report.when == "teardown":
+            hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
+        if self._session.shouldfail:
+            raise self._session.Failed(self._session.shouldfail)
+        return True
+
+    def _end_of(self, pid: int) -> None:
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if status:
+            self._session.shouldfail = f"a worker ended with status {status} before its tests did"
+            raise self._session.Failed(self._session.shouldfail)
 
 
 def _batches(items: Sequence[pytest.Item]) -> list[Batch]:
@@ -75,38 +132,16 @@ def _numbers(count: int) -> int:
     return reading
 
 
-def _hear(session: pytest.Session, workers: dict[Connection, int]) -> None:
-    """Pass on what the workers report until all have ended."""
-    hook = session.config.hook
-    while workers:
-        for worker in wait(list(workers)):
-            assert isinstance(worker, Connection)
-            try:
-                data = worker.recv()
-            except EOFError:
-                _end(session, workers.pop(worker))
-                continue
-            report = hook.pytest_report_from_serializable(config=session.config, data=data)
-            hook.pytest_runtest_logreport(report=report)
-            if report.when == "teardown":
-                hook.pytest_runtest_logfinish(nodeid=report.nodeid, location=report.location)
-            if session.shouldfail:
-                raise session.Failed(session.shouldfail)
+def _taken(batches: list[Batch], numbers: int) -> Iterator[pytest.Item]:
+    while number := os.read(numbers, _NUMBER.size):
+        yield from batches[_NUMBER.unpack(number)[0]]
 
 
-def _end(session: pytest.Session, pid: int) -> None:
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status:
-        session.shouldfail = f"a worker ended with status {status} before its tests did"
-        raise session.Failed(session.shouldfail)
-
-
-def _work(session: pytest.Session, batches: list[Batch], numbers: int, out: Connection) -> NoReturn:
-    """In a worker: run batches of tests until none are left, and end."""
+def _work(config: pytest.Config, items: Iterator[pytest.Item], out: Connection) -> NoReturn:
+    """In a worker: run tests until none are left, and end."""
     status = 1
     try:
-        _become_worker(session.config, out)
-        items = _taken(batches, numbers)
+        _become_worker(config, out)
         item = next(items, None)
         while item is not None:
             following = next(items, None)  # what is prepared for both stays
@@ -117,11 +152,6 @@ def _work(session: pytest.Session, batches: list[Batch], numbers: int, out: Conn
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def _taken(batches: list[Batch], numbers: int) -> Iterator[pytest.Item]:
-    while number := os.read(numbers, _NUMBER.size):
-        yield from batches[_NUMBER.unpack(number)[0]]
 
 
 def _become_worker(config: pytest.Config, out: Connection) -> None:

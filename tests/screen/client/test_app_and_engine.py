@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from engine.protocol.recipe import Job
 from nnwalk_tui.app import NNWalkApp
 from nnwalk_tui.client.spawned import Spawned
 from tests.support.stage import PATIENCE, until
+
+pytestmark = pytest.mark.alone
 
 
 async def test_a_killed_engine_process_is_named_and_restarted(tmp_path: Path) -> None:

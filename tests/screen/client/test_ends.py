@@ -7,7 +7,11 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.terminals import PATIENCE, Program
+
+pytestmark = pytest.mark.alone
 
 ASLEEP = """
 import time, torch

@@ -24,6 +24,8 @@ from engine.protocol.replies import Answer, Failed, Frame, Log
 from nnwalk_tui.client.spawned import Spawned
 from nnwalk_tui.client.target import EngineDied, FromTarget
 
+pytestmark = pytest.mark.alone
+
 FAKE = [sys.executable, "-m", "tests.support.fake_engine"]
 PATIENCE = 20.0  # seconds that a busy machine may take
 

@@ -18,6 +18,8 @@ from nnwalk_tui.client.spawned import Spawned
 from nnwalk_tui.client.target import EngineDied, FromTarget
 from tests.support.school import School
 
+pytestmark = pytest.mark.alone
+
 PATIENCE = 60.0  # seconds that a busy machine may take
 OTHER = Experiment(model="mlp", layers=(784, 8, 10), seed=3)
 

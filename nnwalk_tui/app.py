@@ -247,6 +247,11 @@ class NNWalkApp(App[None]):
         """Other panes are on screen, or one that shows something else."""
         self.talk.ask_for_frame()
 
+    @on(MainScreen.Resized)
+    def fit_what_is_said(self) -> None:
+        """What took one line may take several now, or fit in one."""
+        self.status.say_again()
+
     @on(MainScreen.Rearranged)
     def keep_arrangement(self) -> None:
         """The arrangement may have changed."""

@@ -42,7 +42,7 @@ PANES: tuple[Row, ...] = (
 
 LESSON = "lesson"  # it is on screen while a lesson is open, and leads then
 BY_NAME = {row.name: row for row in PANES}
-EXAMPLE_KINDS = ("examples", "input gradient", "first layer", "averages", "confusion", "reliability")
+EXAMPLE_KINDS = ("examples", "scatter", "input gradient", "first layer", "averages", "confusion", "reliability")
 OF_RUNS = {row.name: row.of for row in PANES if row.of}
 EVERY_PANE = tuple(BY_NAME)
 PANE_NAMES = tuple(name for name in BY_NAME if name != LESSON)

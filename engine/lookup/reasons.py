@@ -42,13 +42,26 @@ def why_no_gradient_to(tape: Tape, value: Value) -> str:
 def why_not_updated(tape: Tape, name: str, parameter: Tensor | None, optimizer: str | None) -> str:
     """Why an update of a parameter is not among a batch's events; `optimizer` is whoever holds it, None for nobody."""
     gradients = tape.versions.events(f"d{name}")
+    gone = dropped(tape, name, len(tape))
     if optimizer is None:
         return "it is in no optimizer" + (
             ", and its gradient piles up over the batches" if is_carried_over(tape, name) else ""
         )
     if not gradients:
         return f"it has no gradient: {why_no_gradient(tape, name, parameter)}"
+    if gone:
+        return f"its gradient was {gone}, before any step of its optimizer"
     return f"its optimizer{f' {optimizer}' if optimizer else ''} does not step in this batch"
+
+
+def dropped(tape: Tape, name: str, done: int) -> str:
+    """By what a parameter's gradient was dropped that this batch had computed, up to event `done`; "" if it was not."""
+    events = [number for number in tape.versions.events(f"d{name}") if number <= done]
+    computed = any(tape.events[number - 1].phase is Phase.BACKWARD for number in events)
+    if not computed or tape.versions.newest(f"d{name}", done) is not None:
+        return ""
+    last = tape.events[events[-1] - 1]
+    return f"dropped by {last.op.name}{_at(last.source)}"
 
 
 def is_carried_over(tape: Tape, name: str) -> bool:

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from engine.errors import ExpressionError, NotComputedYetError
 from engine.lookup.names import SYMBOLS, Ref
 from engine.lookup.place import Scalar, loss_scalars, place_scalars
-from engine.lookup.reasons import why_no_gradient, why_no_gradient_to, why_not_updated
+from engine.lookup.reasons import dropped, why_no_gradient, why_no_gradient_to, why_not_updated
 from engine.lookup.words import nearest
 from engine.program.modules import Modules
 from engine.protocol.positions import Phase
@@ -266,6 +266,8 @@ class Values:
             self._check_done(later.event, f"the gradient of {short}")
             raise
         except KeyError:
+            if gone := dropped(tape, full_name, self.done):
+                raise NotComputedYetError(f"{short} has no gradient any more", f"it was {gone}") from None
             reason = why_no_gradient(tape, full_name, self._live(full_name))
             raise NotComputedYetError(f"no gradient reaches {short}", reason) from None
         return found

@@ -14,11 +14,16 @@ _RULES = {
     "unscale": "d ← d / scale",
     "zero-grad": "d ← none",
 }
+_BY_VALUE = ("clamp_", "_foreach_clamp_min_", "_foreach_clamp_max_")  # of gradients themselves
 
 
-def between_rule(event: Event) -> list[Term]:
+def between_rule(tape: Tape, event: Event) -> list[Term]:
     """The event's rule; d stands for the gradients of all that it changes, together."""
     rule = _RULES.get(event.op.name)
+    if event.op.name == "clip" and any(part.aten in _BY_VALUE for part in event.folded):
+        rule = "d ← min(max(d, −c), c)"
+    elif event.op.name == "zero-grad" and any(tape.versions.newest(f"d{name}", event.number) for name in event.changed):
+        rule = "d ← 0"
     return [] if rule is None else [Term(f"{rule}, d = {_listed(event.changed)}")]
 
 

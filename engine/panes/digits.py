@@ -53,8 +53,8 @@ def digits_view(
     moment: Moment, look: BatchLook, count: int, held: PredictedHeld, averages: Averages
 ) -> BatchView | None:
     """What the digits pane looks at; what needs no batch is there before training, too."""
-    view = batch_view(moment, count if look.kind == "examples" else 0, look.order, look.first)
-    if look.kind == "examples":
+    view = batch_view(moment, count if look.kind in ("examples", "scatter") else 0, look.order, look.first)
+    if look.kind in ("examples", "scatter"):
         return view
     base = view or BatchView(0, None, [])
     tape = moment.tape

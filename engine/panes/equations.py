@@ -53,7 +53,7 @@ def rules(moment: Moment, tape: Tape, event: Event, *, plain: bool = False) -> t
     if event.phase is Phase.UPDATE:
         return _update_rule(moment, tape, event, plain=plain), "", []
     if event.phase is Phase.BETWEEN and event.changed:
-        return between_rule(event), "", []
+        return between_rule(tape, event), "", []
     if event.phase is Phase.BACKWARD:
         forward = [] if event.twin is None else forward_rule(tape, event.twin, plain=plain)
         return backward_rule(tape, event, plain=plain), "forward", forward

@@ -15,6 +15,7 @@ from engine.errors import ModelError
 from engine.experiments.data import BatchLoader
 from engine.experiments.models import HalfMSELoss
 from engine.lookup.moment import Moment
+from engine.panes.scatter import scatter
 from engine.protocol.views import BatchView, Example
 from engine.statistics import plain
 from engine.tape.tape import Tape
@@ -102,7 +103,7 @@ def batch_view(moment: Moment, count: int, order: str = "batch", first: int = 1)
     if tape is None:
         return None
     known = known_examples(moment, tape)
-    key = f"examples {count} {order} {first} {known.guesses is None} {known.losses is None}"
+    key = f"examples {count} {order} {first} {known.predicted} {known.losses is None}"
     return tape.once(key, lambda: _batch(moment, tape, known, count, order, first))
 
 
@@ -115,7 +116,8 @@ def _batch(moment: Moment, tape: Tape, known: Known, count: int, order: str, fir
     problem = (
         "" if told or not shown else "no target, prediction or loss of a single example: inspect X shows the inputs"
     )
-    return BatchView(known.size, known.right, shown, order, first, len(rows), numbers, problem)
+    against = scatter(tape, known.predicted)
+    return BatchView(known.size, known.right, shown, order, first, len(rows), numbers, problem, scatter=against)
 
 
 def called(moment: Moment) -> str:

@@ -119,10 +119,12 @@ def _added(tape: Tape, event: Event, edge: Edge, index: Index, lines: list[str],
     if not is_added(tape, event, edge.target):
         return lines
     lines = [lines[0].replace(f"{address} = ", f"{address} += ", 1), *lines[1:]]
-    whole = total(tape, event, edge.target)
-    if whole is None or not _is_shown(whole) or whole.shape != edge.gradient.shape:
+    whole, part = total(tape, event, edge.target), edge.gradient.mT if edge.turned else edge.gradient
+    if whole is not None and edge.turned and not edge.target.root().parameter:
+        whole = whole.mT
+    if whole is None or not _is_shown(whole) or whole.shape != part.shape:
         return lines
-    return [*lines, f"  {address} is then {number(float((whole.mT if edge.turned else whole)[index]))}"]
+    return [*lines, f"  {address} is then {number(float(whole[index]))}"]
 
 
 def _is_shown(tensor: Tensor) -> bool:
@@ -144,8 +146,9 @@ def _element(
         return Numbers([f"{address} = {number(recorded)}"], False)
     agrees = agree(found, recorded, _rounding(held, call))
     if not agrees:
-        off = number(abs(found.value - recorded))
-        return Numbers([f"{address} = {number(recorded)}, which the formula misses by {off}"], False)
+        off = abs(found.value - recorded)
+        missed = f"misses by {number(off)}" if math.isfinite(off) else f"gives as {number(found.value)}"
+        return Numbers([f"{address} = {number(recorded)}, which the formula {missed}"], False)
     return Numbers([_equation(address, found, recorded), *(f"  {line}" for line in found.lines)])
 
 

@@ -37,7 +37,7 @@ class TensorLook(msgspec.Struct, frozen=True):
 class BatchLook(msgspec.Struct, frozen=True):
     """What the digits pane shows."""
 
-    kind: str = "examples"  # or averages, input gradient, first layer, confusion, reliability
+    kind: str = "examples"  # or scatter, averages, input gradient, first layer, confusion, reliability
     order: str = (
         "batch"  # of the examples: batch, wrong, least sure, highest loss, class; the last two: validation, batch
     )

@@ -231,6 +231,16 @@ class Reliability(msgspec.Struct, frozen=True):
     error: float  # expected calibration error: the mean distance of the two in the bins, by examples
 
 
+class Scatter(msgspec.Struct, frozen=True):
+    """Predictions against targets, where they are numbers: of each output of the batch, or of many at even steps."""
+
+    targets: list[float]
+    predictions: list[float]  # empty before the model's output
+    rows: list[int]  # of the batch, from 1, that each belongs to
+    total: int  # outputs of the batch
+    bad: int = 0  # pairs that are left out, one of them being NaN or infinite
+
+
 class BatchView(msgspec.Struct, frozen=True):
     """The batch that the cursor stands in: examples in an order, or what is learnt from pictures."""
 
@@ -245,6 +255,7 @@ class BatchView(msgspec.Struct, frozen=True):
     gallery: Gallery | None = None
     confusion: Confusion | None = None
     reliability: Reliability | None = None
+    scatter: Scatter | None = None  # None where targets are no numbers, one for each output
 
 
 class Term(msgspec.Struct, frozen=True):

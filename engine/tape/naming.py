@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
 
 from engine.program.modules import Modules
 from engine.tape.cells import Cell, cell_of
@@ -43,8 +44,8 @@ class LayerInfo:
     @property
     def kind(self) -> str:
         """What the layer is, in one word."""
-        stages = stages_of(self.module)
-        return type(stages.get("linear", self.module)).__name__.lower()
+        module = stages_of(self.module).get("linear", self.module)
+        return (type_before_parametrizations(module) if is_parametrized(module) else type(module)).__name__.lower()
 
 
 def stages_of(module: nn.Module) -> dict[str, nn.Module]:
@@ -56,8 +57,10 @@ def stages_of(module: nn.Module) -> dict[str, nn.Module]:
 def _is_layer(module: nn.Module) -> bool:
     if stages_of(module) or isinstance(module, nn.MultiheadAttention):
         return True
-    own = any(True for _ in module.parameters(recurse=False))
-    return own and not any(True for child in module.children() for _ in child.parameters())
+    parametrized = is_parametrized(module)  # its weight is computed of parameters that it keeps below itself
+    own = parametrized or any(True for _ in module.parameters(recurse=False))
+    below = (child for name, child in module.named_children() if not (parametrized and name == "parametrizations"))
+    return own and not any(True for child in below for _ in child.parameters())
 
 
 def _layers(module: nn.Module, path: str, found: list[tuple[str, nn.Module]], seen: set[int]) -> None:

@@ -13,13 +13,16 @@ from nnwalk_tui.panes.base import Pane
 from nnwalk_tui.render import confusion, gallery, reliability
 from nnwalk_tui.render import digits as render
 from nnwalk_tui.render.frame import inner
+from nnwalk_tui.render.scatter import LEAST, scatter
 from nnwalk_tui.render.spelled import awaited
-from nnwalk_tui.render.text import Line, wrap
+from nnwalk_tui.render.text import Line, fit_line, wrap
 
 COUNTED = ("confusion", "reliability")  # over a whole partition
 ORDERS = ("batch", "wrong", "least sure", "highest loss", "class")
 PARTITIONS = ("validation", "batch")
 _SHORT = {"digits": "dig", "pictures": "pict", "tokens": "tok", "points": "pts", "rows": "rows", "examples": "exam"}
+_NO_NUMBERS: Line = [(" the targets are no numbers, one for each output", "quiet")]
+_LISTED = 52  # cells of a row without a picture; what is beyond them is for the scatter
 _TABLE = 64  # examples without pictures to ask for at most
 
 
@@ -29,14 +32,15 @@ class DigitsPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "pick(-1)", "The example before", show=False),
         Binding("right", "pick(1)", "The next example", show=False),
-        ("v", "kind(1)", "Gradients, first layer, averages, confusion, reliability"),
+        ("v", "kind(1)", "Predictions over targets, gradients, first layer, averages, confusion, reliability"),
         Binding("V", "kind(-1)", "The view before", show=False),
         ("f", "order", "Wrong ones, least sure, highest loss, class"),
     ]
     pane_title = "examples"
     about = (
         "examples of this batch: label→prediction ✓, [label→prediction ✗] where wrong, and below or beside "
-        "it, 0.41 say, how probable the model holds its prediction; › the one that all panes follow: Enter, then arrows"
+        "it, 0.41 say, how probable the model holds its prediction; › the one that all panes follow: Enter, then "
+        "arrows; of numbers, predictions over targets: exact ones lie on the diagonal"
     )
     looks = frozenset({"batch"})
 
@@ -89,6 +93,8 @@ class DigitsPane(Pane):
         """How many there are, how many examples are right, and what is shown in which order."""
         batch: BatchView = self.data[0]
         of_examples = self.kind in ("examples", "input gradient")
+        if self.kind == "scatter":
+            return "v scatter"
         right = f"{batch.right} right" if of_examples and batch.right is not None else ""
         shown = self._shown(batch)
         if self.kind in COUNTED:
@@ -112,6 +118,8 @@ class DigitsPane(Pane):
             return [[(f" {part}", "quiet")] for part in wrap(batch.problem, width - 1)]
         if self.kind in COUNTED:
             return self._counted(batch, width, height)
+        if self.kind == "scatter":
+            return scatter(batch.scatter, row, width, height) if batch.scatter else [_NO_NUMBERS]
         layout = self._layout(width, height)
         if self.kind != "examples":
             if batch.gallery is None or layout is None:
@@ -123,6 +131,14 @@ class DigitsPane(Pane):
             return render.pictures(batch.examples, layout, width, row, losses)
         if not batch.examples:
             return [[(" none is wrong", "quiet")] if ORDERS[self._order] == "wrong" else awaited()]
+        told = any(each.tokens for each in batch.examples)
+        if told or batch.scatter is None or not batch.scatter.predictions or width < _LISTED + LEAST:
+            return self._table(batch, row, width, height)
+        listed = [*self._table(batch, row, width, height), *([[]] * height)]
+        plot = scatter(batch.scatter, row, width - _LISTED, height)
+        return [[*fit_line(line, _LISTED), *beside] for line, beside in zip(listed, plot, strict=False)]
+
+    def _table(self, batch: BatchView, row: int, width: int, height: int) -> list[Line]:
         place = next((at for at, each in enumerate(batch.examples) if each.row == row), None)
         sizes = render.columns(batch.examples, width)
         head = [render.table_heading(sizes)] if height > 1 else []
@@ -158,6 +174,8 @@ class DigitsPane(Pane):
     def action_kind(self, by: int) -> None:
         """Show something else."""
         self._kind = (self._kind + by) % len(EXAMPLE_KINDS)
+        if self.kind == "scatter" and abs(by) == 1 and not (self.data and self.data[0].scatter):
+            self._kind += by
         self._first = 1
         self.redraw()
         self.post_message(self.Wants())

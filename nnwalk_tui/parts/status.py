@@ -16,16 +16,23 @@ class Status:
         self._main = main
         self._doing = doing
         self._notice: tuple[str, Tone] = ("", "quiet")
+        self._said: tuple[str, Tone] = ("", "quiet")  # what the notice is of
         self.problem = ""  # what was wrong last
 
     def say(self, text: str, tone: Tone = "text") -> None:
         """Show an error or an answer until the next key."""
+        self._said = (text, tone)
         several = "\n" in text or len(text) > self._main.app.size.width - 2
         self._main.show_answer(text if several else "")
         self._notice = ("any key closes this", "quiet") if several else (text, tone)
         if tone == "wrong":
             self.problem = text
         self.show()
+
+    def say_again(self) -> None:
+        """Show the notice anew, in the room that there is now."""
+        if self._notice[0]:
+            self.say(*self._said)
 
     def end_notice(self) -> None:
         """A key ends the notice of the key before."""

@@ -168,21 +168,21 @@ class Columns(NamedTuple):
 def columns(examples: Sequence[Example], width: int) -> Columns:
     """As wide as what stands in them: with tokens, no wider than the pane."""
     tokens = max((cell_len(each.tokens) for each in examples), default=0)
+    likely = any(each.probability is not None for each in examples)
     if not tokens:
-        return Columns(0, _VERDICT)
+        return Columns(0, _VERDICT, likely)
     longest = max(cell_len(verdict(each)) for each in examples)
     least = max(longest, 2 * max(cell_len(each.label) for each in examples) + len("[→ ✗]"), len("target→prediction"))
-    likely = any(each.probability is not None for each in examples)
     return Columns(max(_LEAST_TOKENS, min(tokens, width - least - len("› 999  ") - 2)), least, likely)
 
 
 def table_heading(sizes: Columns) -> Line:
     """What stands in the rows of examples without a picture: a label or a target, and what was predicted for it."""
+    last = " prob" if sizes.probability else ""
     if sizes.tokens:
-        last = " prob" if sizes.probability else ""
         told = f"   row {fit('tokens', sizes.tokens)}  {fit('target→prediction', sizes.verdict)}{last}"
         return [(drawn(told), "quiet")]
-    return [(drawn(f"   row  {fit(' target→prediction', sizes.verdict)} prob"), "quiet")]
+    return [(drawn(f"   row  {fit(' target→prediction', sizes.verdict)}{last}"), "quiet")]
 
 
 def table_row(example: Example, sizes: Columns, picked: bool = False) -> Line:

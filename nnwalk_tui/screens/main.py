@@ -53,6 +53,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
     # Textual paints the whole screen when the focus moves; here those panes that lose and get it redraw themselves.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
+    class Resized(Message):
+        """The terminal has another size: what is said may take other lines."""
+
     class Rearranged(Message):
         """Other panes, or panes of other sizes, are on screen now."""
 
@@ -366,8 +369,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """Fold or unfold."""
-        self.show_answer("")
         self.call_after_refresh(self.arranged)
+        self.post_message(self.Resized())
 
     @on(events.DescendantFocus)
     def remember(self, event: events.DescendantFocus) -> None:

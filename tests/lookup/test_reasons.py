@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.panes.between import between_rule
 from engine.panes.here import here_view
 from engine.program.modules import Modules
 from engine.program.program import Program
@@ -166,3 +167,27 @@ def test_the_gradients_that_a_batch_finds_are_there_from_its_first_event_on() ->
     assert here.title == "between · zero-grad"
     assert here.numbers[0].endswith("→ none")
     assert not here.numbers[0].startswith("‖d‖ none")
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_a_gradient_that_is_dropped_before_the_update_is_said_to_be(to_none: bool) -> None:
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def step(batch: tuple[Tensor, Tensor]) -> Tensor:
+        loss = nn.functional.cross_entropy(model(batch[0]), batch[1])
+        loss.backward()
+        optimizer.zero_grad(set_to_none=to_none)  # too early
+        optimizer.step()
+        return loss
+
+    data = [(torch.randn(6, 4), torch.arange(6) % 3)]
+    session = Session.of(Program(Modules({"": model}), {"": optimizer}, data, step))
+    session.step()
+    tape = session.tape()
+    assert tape is not None
+    zeroed = next(event for event in tape.events if event.op.name == "zero-grad")
+    assert between_rule(tape, zeroed)[0].text.startswith("d ← none" if to_none else "d ← 0")
+    asked, ratio = session.do("print dweight"), session.do("print ratio(weight)")
+    where = f"dropped by zero-grad at {line_of('# too early')}"
+    assert (where in asked.error, where in ratio.error) == (to_none, to_none)

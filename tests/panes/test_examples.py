@@ -6,13 +6,16 @@ import math
 
 import pytest
 import torch
+from rich.cells import cell_len
 from torch import nn
 
 from engine.launch import open_script
 from engine.protocol.messages import Look
 from engine.protocol.recipe import Script
-from engine.protocol.views import BatchView, Snapshot
+from engine.protocol.views import BatchView, Scatter, Snapshot
 from engine.session import Session
+from nnwalk_tui.render import scatter as plot
+from tests.support.fake_views import plain as line_text
 from tests.support.programs import PROGRAMS
 from tests.support.sessions import small
 from tests.support.zoo import make
@@ -121,3 +124,37 @@ def test_a_probability_is_the_one_that_the_loss_sees_or_is_not_shown() -> None:
     for each in batch(trained(nn.Linear(3, 1), nn.BCEWithLogitsLoss(), BINARY)).examples:
         assert each.probability is not None
         assert each.loss == pytest.approx(-math.log(each.probability if each.right else 1 - each.probability), rel=1e-4)
+
+
+def test_a_regression_s_predictions_are_set_against_their_targets() -> None:
+    session = regression()
+    session.do("step op")
+    before = batch(session).scatter
+    assert before is not None
+    assert before.predictions == []
+    session.step()
+    tape, found = session.tape(), batch(session).scatter
+    assert tape is not None
+    assert tape.output is not None
+    assert tape.targets is not None
+    assert found is not None
+    assert found.rows == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert found.targets == pytest.approx(tape.targets.reshape(-1).tolist())
+    assert found.predictions == pytest.approx(tape.output.reshape(-1).tolist())
+    with_classes = small()
+    with_classes.step()
+    assert batch(with_classes).scatter is None
+
+
+@pytest.mark.parametrize(("width", "height"), [(26, 5), (40, 12), (90, 30)])
+def test_exact_predictions_lie_on_the_diagonal_and_the_picked_one_where_it_is(width: int, height: int) -> None:
+    exact = [number / 4 for number in range(9)]
+    rows = list(range(1, 10))
+    drawn = [line_text(line) for line in plot.scatter(Scatter(exact, exact, rows, 9), 9, width, height)]
+    assert all(cell_len(line) <= width for line in drawn)
+    assert drawn[0].rstrip().endswith("◉")
+    assert " 2" in drawn[0]
+    low = [line_text(line) for line in plot.scatter(Scatter(exact, [0.0] * 9, rows, 9), 9, width, height)]
+    assert low[height - 3].rstrip().endswith("◉")
+    assert "target" in low[-1]
+    assert "2 NaN or inf" in line_text(plot.scatter(Scatter([], [], [], 2, 2), 1, width, height)[0])

@@ -285,6 +285,10 @@ def test_a_part_of_a_gradient_is_said_to_be_one_and_the_whole_is_given_with_the_
     assert model.bias.grad is not None
     assert 2 * sum(parts) == pytest.approx(float(model.bias.grad[0]), rel=1e-2)  # alike batches
     assert whole.endswith(f"{float(model.bias.grad[0]):.4g}".replace("-", "−"))
+    turned = next(line for line in lines if line.startswith("  dweight[1,"))  # its node sends that of dweightᵀ
+    assert model.weight.grad is not None
+    column = int(turned.partition("[1,")[2].partition("]")[0])
+    assert turned.endswith(f"is then {float(model.weight.grad[0, column - 1]):.4g}".replace("-", "−"))
     broadcast = record(nn.Linear(3, 1), functional.mse_loss, inputs, torch.randn(4))
     backward = events(broadcast, "mse")[1]
     assert "dZ[1][…] = " in text(backward_rule(broadcast, backward))

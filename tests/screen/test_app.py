@@ -316,6 +316,18 @@ async def test_a_storm_of_sizes_leaves_a_whole_screen(tmp_path: Path) -> None:
         assert [tuple(region) for region in shown] == [tuple(on.main.plan.boxes[name]) for name in on.main.plan.panes]
 
 
+async def test_what_is_said_stays_whole_on_a_terminal_of_another_size(tmp_path: Path) -> None:
+    words = " ".join(f"word{number}" for number in range(12))  # 81 cells
+    async with stage(tmp_path, (120, 40)) as on:
+        on.app.status.say(words)
+        for size in ((60, 20), (90, 24), (40, 16)):
+            await on.pilot.resize_terminal(*size)
+            await on.pilot.pause()
+            rows = screen_rows(on.app)
+            assert all(any(word in row.split() for row in rows) for word in words.split()), size
+            assert any("any key closes this" in row for row in rows) == (size[0] < 80)
+
+
 async def test_a_flood_of_output_is_taken_in_one_go(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
         await on.tell(*(Log(f"line {number}") for number in range(20_000)))

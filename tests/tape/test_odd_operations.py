@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torch.utils.checkpoint import checkpoint
 
 from engine.protocol.positions import Phase
-from tests.support.steps import Program, check_bits, events, net, phases, simple
+from tests.support.steps import Program, check_bits, events, net, phases, rows, simple
 
 
 class Cube(torch.autograd.Function):
@@ -178,3 +179,18 @@ def test_a_write_into_a_slice_is_an_input_of_what_reads_the_whole() -> None:
     assert before.gradient is not None
     assert whole.gradient is not None
     assert torch.equal(before.gradient[:, 4:], whole.gradient[:, 4:] + 2 * whole.gradient[:, :4])
+
+
+@pytest.mark.parametrize("parametrize", [weight_norm, spectral_norm])
+def test_a_layer_whose_weight_is_computed_is_one_layer_all_the_same(parametrize: Any) -> None:
+    model = nn.Sequential(parametrize(nn.Linear(6, 8)), nn.ReLU(), nn.Linear(8, 3))
+
+    def step(batch: dict[str, Tensor]) -> Tensor:
+        loss = cross_entropy(model(batch["x"]), batch["labels"])
+        loss.backward()
+        return loss
+
+    program = Program({"": model}, {}, step)
+    tape = program.record(rows())
+    assert [(layer.path, layer.kind) for layer in program.naming.layers] == [("0", "linear"), ("2", "linear")]
+    assert [(name, tape.values[name].shape) for name in ("Z[1]", "A[1]")] == [("Z[1]", (5, 8)), ("A[1]", (5, 8))]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from engine.panes.between import between_rule
 from engine.protocol.positions import Phase
 from engine.session import Session
 from engine.tape.versions import Later
@@ -153,6 +154,8 @@ def test_clipping_is_one_event_with_the_gradients_before_and_after(kind: str) ->
         clips = [event for event in events(tape, Phase.BETWEEN) if event.op.name == "clip"]
         assert len(clips) == 1
         before, after = (tape.versions.get("d0.weight", clips[0].number - shift) for shift in (1, 0))
+        rule = between_rule(tape, clips[0])[0].text
+        assert rule.startswith("d ← d · min(1, c / ‖d‖)" if kind == "norm" else "d ← min(max(d, −c), c)")
         if kind == "norm":
             grads = [tape.versions.get(f"d{name}", clips[0].number - 1) for name in tape.before.tensors]
             assert clips[0].norm == pytest.approx(float(torch.cat([g.flatten() for g in grads]).norm()), rel=1e-5)

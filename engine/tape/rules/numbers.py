@@ -14,11 +14,11 @@ def number(value: float | complex) -> str:
 
 
 def change(was: float | complex, now: float | complex) -> str:
-    """0.2103 → 0.2104, with as many digits as tell them apart."""
+    """0.2103 → 0.2104, with as many digits as tell them apart, and one for by how much."""
     texts = number(was), number(now)
     if texts[0] != texts[1] or was == now or isinstance(was, complex) or isinstance(now, complex):
         return " → ".join(texts)
-    longer = next((d for d in range(5, 18) if f"{was:.{d}g}" != f"{now:.{d}g}"), 17)
+    longer = 1 + next((d for d in range(5, 17) if f"{was:.{d}g}" != f"{now:.{d}g}"), 16)
     return f"{was:.{longer}g} → {now:.{longer}g}".replace("-", "−")
 
 

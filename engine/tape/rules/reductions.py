@@ -96,7 +96,7 @@ def _norm(call: Call) -> Rule | None:
     dims, below = _dims(call)
     order = float(call.get("ord", 2))
     if order == 2:
-        return _over(call, dims, f"√(Σ{below} {{self}}²)", "0 if {out} = 0 else {dout} ∗ {self} / {out}")
+        return _over(call, dims, f"√(Σ{below} {{self}}²)", "{dout} ∗ (0 if {out} = 0 else {self} / {out})")
     if order == 1:
         return _over(call, dims, f"Σ{below} |{{self}}|", "{dout} ∗ sign({self})")
     if order == math.inf:

@@ -16,7 +16,7 @@ WRITTEN = "of its shape, written in place: "  # begins a note that an Onlooker a
 def cure_of(error: BaseException) -> str:
     """What to do about an exception; "" where that is not known."""
     try:
-        return next((found for find in (_target, _index, _in_place) if (found := find(error))), "")
+        return next((found for find in (_target, _index, _in_place, _second_time) if (found := find(error))), "")
     except Exception:  # what it was called with may be anything; the error itself must be told
         return ""
 
@@ -90,6 +90,16 @@ def _in_place(error: BaseException) -> str:
     return (
         f"the backward pass needs a value as it was before it was written over{seen}: "
         "make a new one, as h = h + 1 does and h += 1 does not, or go back before the step"
+    )
+
+
+def _second_time(error: BaseException) -> str:
+    """A graph that a backward pass has gone through, and freed."""
+    if not isinstance(error, RuntimeError) or "backward through the graph a second time" not in str(error):
+        return ""
+    return (
+        "a backward pass frees the graph that it went through: what a batch keeps for the next one is to be detached "
+        "(h = h.detach()); from several losses of one graph go backward together, (a + b).backward()"
     )
 
 

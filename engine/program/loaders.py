@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _DatasetKind
 
 from engine.errors import HistoryError, ModelError
+from engine.program.batches import tensors_in
 from engine.training.randomness import RandomState
 
 _PATIENCE = 5.0  # seconds that batches are counted for
@@ -25,6 +28,20 @@ def check_loader(loader: Iterable[Any]) -> None:
         raise ModelError(
             "the loader's workers persist, and their random numbers cannot be put back on the way back",
             "make the loader with persistent_workers=False: its epochs then start workers that are seeded anew",
+        )
+
+
+@contextmanager
+def unwritten(loader: Iterable[Any], batch: Any) -> Iterator[None]:
+    """Raise ModelError where a step writes into a batch that is the loader's own data, which no state holds."""
+    own = isinstance(loader, list | tuple) or (isinstance(loader, DataLoader) and loader.batch_size is None)
+    held = [tensor for _, tensor in tensors_in(batch) if not tensor.is_inference()] if own else []
+    before = [tensor._version for tensor in held]
+    yield
+    if any(tensor._version != version for tensor, version in zip(held, before, strict=True)):
+        raise ModelError(
+            "the step writes into the batch itself, which the loader holds: going back could not undo that",
+            "let it work on a copy, made by clone(), or the loader make each batch anew",
         )
 
 

@@ -18,7 +18,7 @@ from engine.program.batches import tensors_in
 from engine.program.devices import Unsure, accelerators_of, prefer_determinism
 from engine.program.groups import Groups
 from engine.program.held import Held
-from engine.program.loaders import check_loader, count_batches, skip
+from engine.program.loaders import check_loader, count_batches, skip, unwritten
 from engine.program.program import Outcome, Program, Supervised
 from engine.program.surroundings import Surroundings
 from engine.tape.naming import Naming
@@ -167,7 +167,7 @@ class Trainer:
         began = time.perf_counter()
         batch = self.load()
         rates = self.groups.rates()
-        with users_code("training on a batch"), self._unsure, self.beside:
+        with unwritten(self.loader, batch), users_code("training on a batch"), self._unsure, self.beside:
             outcome = self.program.train(batch)
         self._seconds += time.perf_counter() - began
         self._batches_timed += 1
@@ -185,7 +185,7 @@ class Trainer:
         rates, losses = self.groups.rates(), self.program.loss_modules
         onlooker = Onlooker(tape, naming, self.modules, self.optimizers, budget, wanted, losses)
         onlooker.load(loaded, inputs, targets)
-        with users_code("training on a batch"), self._unsure, onlooker:
+        with unwritten(self.loader, loaded), users_code("training on a batch"), self._unsure, onlooker:
             outcome = self.program.train(loaded)
         onlooker.finish(outcome.losses)
         tape.inputs = tuple(tensor for _, tensor in tensors_in(loaded)) if inputs is None else inputs

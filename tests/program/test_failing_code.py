@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from engine.program.modules import Modules
 from engine.program.program import Program
@@ -133,3 +133,39 @@ def test_a_step_before_a_backward_pass_that_needs_the_old_parameter_is_told_with
 
     session = Session.of(Program(Modules({"": model}), {"": optimizer}, [torch.ones(2, 2)], step))
     assert "1.weight by sgd at test_failing_code.py:" in session.do("step").error
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_step_that_spoils_the_loader_s_own_data_is_refused_and_one_that_spoils_its_copy_is_not(
+    recorded: bool,
+) -> None:
+    def opened(loader: Any) -> Session:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 2))
+        return Session(model, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.1), loader)
+
+    rows = torch.randn(8, 3), torch.arange(8) % 2
+    command = "step op" if recorded else "step 2"
+    own = [tuple(tensor[at : at + 4].clone() for tensor in rows) for at in (0, 4)]
+    assert "writes into the batch itself" in opened(own).do(command).error
+    assert not opened(DataLoader(TensorDataset(*rows), batch_size=4)).do(command).error
+
+
+class Remembers(nn.Module):
+    """Keeps its output for the next batch, with the graph that made it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.kept = nn.Linear(2, 3), torch.zeros(4, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.kept = self.linear(inputs) + 0.5 * self.kept.sigmoid()
+        return self.kept
+
+
+def test_a_graph_that_was_freed_is_told_with_the_cure() -> None:
+    model = Remembers()
+    data = [(torch.ones(4, 2), torch.zeros(4, dtype=torch.long))] * 2
+    session = Session(model, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=0.1), data)
+    session.step()
+    assert "is to be detached (h = h.detach())" in session.do("step").error

@@ -18,6 +18,7 @@ _NUMBER, _SHORT = 6, 5  # cells of a number, of one in a wide kernel
 _WIDE = 4  # taps across, up to which a kernel is no wide one
 _WORDS = 20  # cells that sums need at least
 _LEAST = 8  # cells of a map, below which only numbers are shown
+_BESIDE_TILES = 20  # cells of the words beside a kernel's picture
 _BESIDE = 3  # lines above and below a map
 _WINDOW = ("○", "◉")  # the window and the cell, where colours cannot show them
 _MIDDLE, _FULL = 128, 127
@@ -170,17 +171,59 @@ def _shade(value: float, marked: bool) -> str:
 
 
 def _numbers(view: SlideView, room: int, height: int) -> list[Line]:
-    """The grids that fit, one below the other or beside it, and what adds up; of too many the last are left out."""
+    """The grids, one below the other or beside it, and what adds up.
+
+    Of those that there is no room for as numbers, the last are pictures, then all; only then lines are left out.
+    """
     sums = _sums(view, room)
+    spare = height - len(sums)
     blocks = [_grid(grid, room) for grid in view.grids]
     stacked = [line for block in blocks for line in block]
-    if len(stacked) + len(sums) <= height:
+    if len(stacked) <= spare:
         return [*stacked, *sums]
-    beside = max(1, min(len(blocks), (room + 2) // (max(map(measure, stacked), default=1) + 2)))
-    rows = [line for at in range(0, len(blocks), beside) for line in _abreast(blocks[at : at + beside])]
-    spare = height - len(sums)
-    kept = rows if len(rows) <= spare else rows[: max(0, spare)]
-    return [*kept, *sums][:height]
+    rows = _in_rows(blocks, room)
+    if len(rows) <= spare:
+        return [*rows, *sums]
+    for whole in reversed(range(len(blocks))):
+        numbers = [line for block in blocks[:whole] for line in block]
+        for pictures in (_under_each_other(view.grids[whole:]), _in_rows([*map(_tiled, view.grids[whole:])], room)):
+            if len(numbers) + len(pictures) <= spare and all(measure(line) <= room for line in pictures):
+                return [*numbers, *pictures, *sums]
+    shown = max(0, spare - 1)
+    return [*rows[:shown], [(drawn("… and more, in a taller pane"), "quiet")], *sums][-height:]
+
+
+def _in_rows(blocks: list[list[Line]], room: int) -> list[Line]:
+    """As many abreast as fit."""
+    beside = max(1, min(len(blocks), (room + 2) // (max((measure(x) for b in blocks for x in b), default=1) + 2)))
+    return [line for at in range(0, len(blocks), beside) for line in _abreast(blocks[at : at + beside])]
+
+
+def _tiled(grid: SlideGrid) -> list[Line]:
+    """A title, and the numbers as colours."""
+    return [[(drawn(f"{grid.title} {_scale(grid)}"), "quiet")], *_tiles(grid)]
+
+
+def _under_each_other(grids: list[SlideGrid]) -> list[Line]:
+    """The numbers as colours, and what they are at the left."""
+    lines: list[Line] = []
+    for grid in grids:
+        for at, tiles in enumerate(_tiles(grid)):
+            words = (drawn(grid.title), _scale(grid), "")[min(at, 2)]
+            lines.append([(fit(words, _BESIDE_TILES), "quiet"), *tiles])
+    return lines
+
+
+def _tiles(grid: SlideGrid) -> list[Line]:
+    return heat.map_lines([[value for value in row for _ in range(2)] for row in grid.values], _greatest(grid))
+
+
+def _scale(grid: SlideGrid) -> str:
+    return drawn(f"±{number(_greatest(grid)).strip()}")
+
+
+def _greatest(grid: SlideGrid) -> float:
+    return max((abs(value) for row in grid.values for value in row if abs(value) < float("inf")), default=0.0)
 
 
 def _abreast(blocks: list[list[Line]]) -> list[Line]:
@@ -195,8 +238,7 @@ def _grid(grid: SlideGrid, room: int) -> list[Line]:
     """A title, cut before its unit is, and the numbers."""
     taps = max(map(len, grid.values), default=1)
     cells = _cells(taps)
-    finite = [abs(value) for row in grid.values for value in row if abs(value) < float("inf")]
-    written = notation(max(finite, default=0.0), cells)
+    written = notation(_greatest(grid), cells)
     rows: list[Line] = [[(" ".join(written.text(value, cells) for value in row), "text")] for row in grid.values]
     unit = drawn(f" {written.unit}") if written.unit else ""
     title = drawn(grid.title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -75,6 +76,38 @@ def test_what_is_drawn_fits_and_says_what_comes_of_it(
     if size == (118, 34):
         assert all(measure(line) <= size[0] for line in lines)
         assert scale == 1.0 or "×10" in text or "e" in text or scale > 1
+
+
+@pytest.mark.parametrize(("taps", "size"), [(5, (78, 18)), (7, (78, 18)), (11, (78, 18)), (5, (78, 7)), (3, (78, 7))])
+def test_patch_kernel_and_products_of_a_wide_kernel_are_seen_whole_in_a_low_pane(
+    taps: int, size: tuple[int, int]
+) -> None:
+    """As numbers, or as colours with their scale: each of the three has all its rows."""
+    lines = draw(view(taps=taps), *size)
+    assert all(measure(line) <= size[0] for line in lines)
+    text = "\n".join("".join(part for part, _ in line) for line in lines)
+    assert all(title in text for title in ("patch", "∗ kernel", "= products"))
+    assert "more" not in text
+    where = places(view(taps=taps), *size)
+    right = list(_right_of(lines, where[1].x + where[1].columns if where else 0))
+    rows = [part.split() for part, style in right if style == "text"]
+    numbers = sum(len(row) for row in rows if len(row) == taps)
+    coloured = sum(len(part) for part, style in right if style.startswith("heat:"))
+    assert numbers / taps**2 + coloured / (2 * taps * math.ceil(taps / 2)) == 3
+
+
+def test_what_is_left_out_is_told() -> None:
+    lines = draw(view(taps=11), 78, 7)
+    assert any("more, in a taller pane" in part for line in lines for part, _ in line)
+
+
+def _right_of(lines: list[list[tuple[str, str]]], left: int) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        at = 0
+        for part, style in line:
+            if at >= left:
+                yield part, style
+            at += len(part)
 
 
 def test_a_click_on_the_map_is_the_value_that_is_drawn_there() -> None:

@@ -17,6 +17,9 @@ from torch import nn
 from benchmarks.harness import Benchmark, Reading, cpu_seconds, percentile_95, ratio, ratio_of, seconds
 from benchmarks.subjects import BATCH, PlainLoop, examples, plain_model, session
 from engine import Session
+from engine.experiments import models
+from engine.experiments.experiment import Experiment, resolve
+from engine.experiments.networks import MODELS
 from engine.protocol.messages import Look
 from engine.protocol.positions import Unit
 from engine.protocol.replies import Frame
@@ -56,6 +59,17 @@ def _recording_resnet(look: Callable[[Session], object]) -> Reading:
     recorded = session(resnet(), data=data, batch_size=8)
     plain = PlainLoop(resnet(), data=data, batch_size=8)
     return Reading(ratio(lambda: look(recorded), plain.train, pairs=25, clock=cpu_seconds))
+
+
+def _recording_of(name: str, shape: tuple[int, ...], pairs: int) -> Reading:
+    """A built-in model at its defaults, its tape read, over itself in a plain loop."""
+    experiment = resolve(Experiment(model=name))
+    data = examples(shape, 1024)
+    made = [getattr(models, MODELS[name].made_by).of(experiment) for _ in range(2)]
+    recorded, plain = session(made[0], data=data), PlainLoop(made[1], data=data)
+    return Reading(
+        ratio(lambda: _step_and_read(recorded), plain.train, pairs=pairs, clock=cpu_seconds), f"{pairs} pairs"
+    )
 
 
 def _torchlens(model: nn.Module, data: tuple[torch.Tensor, torch.Tensor], batch_size: int) -> Reading:
@@ -167,6 +181,24 @@ BENCHMARKS = (
         partial(_recording_resnet, _step),
     ),
     Benchmark("record-read-resnet18", "the same, and its tape read", 1.4, partial(_recording_resnet, _step_and_read)),
+    Benchmark(
+        "record-read-convnet",
+        "a batch recorded and its tape read, over the plain batch: the built-in convnet, batch 64",
+        2.5,
+        partial(_recording_of, "convnet", (1, 28, 28), 40),
+    ),
+    Benchmark(
+        "record-read-transformer",
+        "the same for the built-in transformer, 16 patches",
+        2.5,
+        partial(_recording_of, "transformer", (1, 28, 28), 60),
+    ),
+    Benchmark(
+        "record-read-lstm",
+        "the same for the built-in lstm, unrolled over 28 steps",
+        4,
+        partial(_recording_of, "lstm", (28, 28), 40),
+    ),
     Benchmark("torchlens-mlp", "the same under TorchLens's trace of the forward pass", None, _torchlens_mlp),
     Benchmark("torchlens-resnet18", "the same under TorchLens's trace of the forward pass", None, _torchlens_resnet),
     Benchmark(

@@ -32,7 +32,7 @@ class DigitsPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "pick(-1)", "The example before", show=False),
         Binding("right", "pick(1)", "The next example", show=False),
-        ("v", "kind(1)", "Predictions over targets, gradients, first layer, averages, confusion, reliability"),
+        ("v", "kind(1)", "Scatter, gradients, first layer, averages, confusion, reliability"),
         Binding("V", "kind(-1)", "The view before", show=False),
         ("f", "order", "Wrong ones, least sure, highest loss, class"),
     ]

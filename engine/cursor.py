@@ -47,15 +47,17 @@ class Cursor:
         history_bytes: int = HISTORY_BYTES,
         tape_bytes: int = TAPE_BYTES,
         audit: bool = False,
+        trainer: Trainer | None = None,
+        timeline: type[Timeline] = Timeline,
     ) -> None:
         self.naming = Naming(program.modules)
-        self.trainer = Trainer(program, schedule, epochs)
-        first = Timeline(self.trainer, self.naming, program.validation, history_bytes, tape_bytes)
+        self.trainer = trainer or Trainer(program, schedule, epochs)
+        first = timeline(self.trainer, self.naming, program.validation, history_bytes, tape_bytes)
         first.apply_edit, first.audit = lambda edit: apply_edit(self._standing(), edit), audit
         first.interrupted = lambda: self.interrupted()
         self.branches = Branches(first)
         self.description = description or Description.of(program)
-        if run_eagerly(program):
+        if trainer is None and run_eagerly(program):
             self._describe("compiled, run eagerly")
         if self.trainer.accelerators:
             self._describe(f"on {', '.join(self.trainer.accelerators)}")
@@ -106,8 +108,8 @@ class Cursor:
 
     @property
     def total(self) -> int:
-        """Mini-batches in the whole run."""
-        return self.calendar.total
+        """Mini-batches that the whole run can have."""
+        return self.calendar.last
 
     @property
     def finished(self) -> int:
@@ -158,7 +160,7 @@ class Cursor:
         """Put the cursor at the end of the batch after the cursor's, with its tape at hand if it is new."""
         if target > self.timeline.furthest:
             self._tape(target)
-        self.stand(target, None)
+        self.stand(min(target, self.total), None)
 
     def _step_inside(self, unit: Unit) -> bool:
         iteration, done = self.iteration, self.event
@@ -207,7 +209,7 @@ class Cursor:
 
     def catch_up(self) -> bool:
         """Bring the trainer, and the cursor, to the end of the cursor's batch; False where interrupted on the way."""
-        if not self.timeline.go(self.iteration, self.interrupted, self._report("replaying")):
+        if not self.timeline.follow(self.iteration, self.interrupted, self._report("replaying")):
             return False
         self.stand(self.iteration, None)
         self.timeline.validate(self.interrupted)

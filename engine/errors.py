@@ -46,3 +46,7 @@ class ModelError(EngineError):
     def __init__(self, problem: str, cure: str = "", details: str = "") -> None:
         super().__init__(problem, cure)
         self.details = details
+
+
+class RunOverError(HistoryError):
+    """A run whose end nobody knew beforehand has no other batch."""

@@ -65,7 +65,8 @@ def _moved(session: Debugger, place: Position) -> Outcome:
 
 
 def _arrived(session: Debugger, place: Position) -> str:
-    where = f"epoch {place.epoch} batch {place.batch}/{session.batches}"
+    batches = session.calendar.batches_known(place.epoch)
+    where = f"epoch {place.epoch} batch {place.batch}" + ("" if batches is None else f"/{batches}")
     tape = session.timeline.held_tape(session.iteration) if session.event is not None else None
     if tape is not None and session.event is not None:
         event = tape.events[session.event - 1]

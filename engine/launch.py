@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from engine.cursor import HISTORY_BYTES
-from engine.errors import ExperimentError, RecordingError
+from engine.errors import ExperimentError, ModelError, RecordingError
 from engine.experiments.assemble import Assembly, assemble
 from engine.experiments.data_options import GIVEN, UNMOVED
 from engine.experiments.description import Description
@@ -17,10 +17,13 @@ from engine.experiments.experiment import Experiment
 from engine.experiments.kinds import SYNTHETIC
 from engine.experiments.networks import MODELS
 from engine.experiments.planes import PLANES
+from engine.own_loop.running import Running
+from engine.own_loop.timeline import ScriptTimeline, keep_the_way_back
+from engine.own_loop.trainer import ScriptTrainer, program_of
 from engine.program.devices import choose_device
 from engine.program.program import Program
 from engine.program.script import load_script
-from engine.protocol.recipe import Job, Script
+from engine.protocol.recipe import Command, Job, Script
 from engine.recordings.recording import Recording, check_recording, read_recording
 from engine.session import Session
 
@@ -69,6 +72,31 @@ def open_script(script: Script, history_bytes: int = HISTORY_BYTES, *, audit: bo
     return session
 
 
+def open_command(command: Command, history_bytes: int = HISTORY_BYTES) -> Session:
+    """A session of a script with a loop of its own, before its first batch.
+
+    Raises ModelError if it raises, or trains none.
+    """
+    running = Running(command)
+    running.start()
+    if running.border is None:
+        raise ModelError(
+            f"{command.name} ended with status {running.status}, and trained no batch",
+            "name a script that calls a module in training mode and makes optimizer steps",
+        )
+    program = program_of(running)
+    description = replace(Description.of(program), name=command.name, data="its own loop")
+    session = Session.of(
+        program,
+        trainer=ScriptTrainer(program, running),
+        timeline=ScriptTimeline,
+        description=description,
+        history_bytes=history_bytes,
+    )
+    keep_the_way_back(session, history_bytes, command.keep)
+    return session
+
+
 def open_job(job: Job, progress: Progress | None = None) -> tuple[Session, Recording | None]:
     """The session that a job asks for, and the recording that it goes on from: `restore` brings it to its place.
 
@@ -77,6 +105,8 @@ def open_job(job: Job, progress: Progress | None = None) -> tuple[Session, Recor
     if job.recording:
         check_recording(job)
     recording = read_recording(Path(job.recording)) if job.recording else None
+    if job.command is not None:
+        return open_command(job.command, job.history_bytes), None
     recipe = _recorded(job, recording) if recording else job.experiment or job.script
     audit = recording.audit if recording else job.audit
     if isinstance(recipe, Script):

@@ -11,7 +11,7 @@ from engine.errors import HistoryError, ModelError
 from engine.usual_errors import cure_of
 
 _MESSAGE, _LAST, _TRACEBACK = 500, 5_000, 50_000  # characters of an exception that are told, on screen and in the log
-_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), "<frozen importlib")
+_NOT_THE_USERS = (str(Path(__file__).parent), str(Path(torch.__file__).parent), "<frozen ")
 
 
 def _users_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -13,7 +13,7 @@ import msgspec
 from engine.errors import EngineError, ModelError
 from engine.experiments.experiment import Experiment, resolve
 from engine.experiments.networks import MODELS
-from engine.protocol.recipe import Job, Script
+from engine.protocol.recipe import Command, Job, Script
 from engine.recordings.recording import Recording, check_recording, read_recording
 from nnwalk_tui import __version__
 from nnwalk_tui.config.settings import Chosen, chosen
@@ -111,6 +111,38 @@ def run(
     sys.exit(_start(Job(script=recipe), Program.of(options)))
 
 
+@commands.command(
+    "exec",
+    short_help="any training script, as it is: SCRIPT.py ARGUMENTS",
+    context_settings={"allow_interspersed_args": False},
+)
+@click.option("-m", "module", is_flag=True, help="SCRIPT is a module, as after python -m.")
+@click.option("--keep", type=click.IntRange(min=1), default=20, help="Tapes held where there is no way back; 20.")
+@click.argument("words", nargs=-1, required=True, metavar="SCRIPT.py [ARGUMENTS]", type=click.UNPROCESSED)
+@program_options
+def execute(module: bool, keep: int, words: tuple[str, ...], **options: Any) -> None:
+    """Run a training script whose loop is its own, unchanged, and stop before its first batch.
+
+    What stands after SCRIPT.py is the script's. A leading “python” may stay.
+    """
+    program = Program.of(options)
+    command = msgspec.structs.replace(_command(words, module), keep=keep)
+    if program.audit:
+        raise click.UsageError("a script with a loop of its own cannot be audited: its batches are its own to apply")
+    sys.exit(_start(Job(command=command), program))
+
+
+def _command(words: tuple[str, ...], module: bool) -> Command:
+    """What is to be run, of a command line that may begin with python. Raises click.UsageError."""
+    if not module and len(words) > 1 and Path(words[0]).name.startswith("python"):
+        words = words[1:]
+        if words[0] == "-m":
+            words, module = words[1:], True
+    if not words or words[0].startswith("-"):
+        raise click.UsageError("name the script: nnwalk-tui exec [OPTIONS] SCRIPT.py [ARGUMENTS]")
+    return Command(words, module)
+
+
 @commands.command("open", short_help="a recording that was saved")
 @click.argument("recording", type=click.Path())
 @click.option("--script", type=ScriptName(), metavar="FILE.py:FUNCTION", help="Of a recording of your own model.")
@@ -178,8 +210,10 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
     from nnwalk_tui.headless import script_lines
     from nnwalk_tui.runs import Kept
 
-    kept_run = Kept(job.recording)  # its lock lasts as long as this process
-    target = Spawned(msgspec.structs.replace(job, autosave=kept_run.path))
+    if job.command is None:
+        kept_run = Kept(job.recording)  # its lock lasts as long as this process
+        job = msgspec.structs.replace(job, autosave=kept_run.path)
+    target = Spawned(job)
     before_the_screen()
     try:
         script = [*script_lines(program.commands, program.script_file, None)]

@@ -87,7 +87,8 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen =
                 opened = Answer(0, f"open {job.recording}", session.position, value=said, text=said)
                 _say(answers, opened, as_json)
             screen = _Screen(session, looks.settings)
-            return _carry_out(session, screen, map(actions.insisting, lines) if force else lines, answers, as_json)
+            failed = _carry_out(session, screen, map(actions.insisting, lines) if force else lines, answers, as_json)
+            return failed or session.trainer.exit_status
         except KeyboardInterrupt:
             return _INTERRUPTED
 

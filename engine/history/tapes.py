@@ -12,15 +12,16 @@ _KEPT = 4
 class Tapes:
     """A few tapes by batch, those used last; fewer where they are large, but one at least."""
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int, kept: int = _KEPT) -> None:
         self.room = room  # bytes of a tape's values; all together may take half as much again
+        self.kept = kept
         self._held: OrderedDict[int, Tape] = OrderedDict()
 
     def keep(self, iteration: int, tape: Tape) -> None:
         """Hold a tape; those used longest ago go."""
         self._held[iteration] = tape
         self._held.move_to_end(iteration)
-        while len(self._held) > 1 and (len(self._held) > _KEPT or self._bytes() > 1.5 * self.room):
+        while len(self._held) > 1 and (len(self._held) > self.kept or self._bytes() > 1.5 * self.room):
             self._held.popitem(last=False)
 
     def get(self, iteration: int) -> Tape | None:
@@ -39,7 +40,7 @@ class Tapes:
 
     def before(self, border: int) -> Tapes:
         """Those of batches before a border."""
-        other = Tapes(self.room)
+        other = Tapes(self.room, self.kept)
         other._held.update((iteration, tape) for iteration, tape in self._held.items() if iteration < border)
         return other
 

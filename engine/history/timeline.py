@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from engine.errors import ModelError
+from engine.errors import ModelError, RunOverError
 from engine.history.history import History
 from engine.history.series import BorderRates, Series, rate_name
 from engine.history.tapes import Tapes
@@ -313,10 +313,13 @@ class Timeline:
         with self.trainer.at_work:
             here = self._start_for(iteration)
             for done in range(here, iteration):
-                if interrupted() or self.trainer.iteration >= self.calendar.total:
+                if interrupted() or self.trainer.iteration >= self.calendar.last:
                     return False
                 progress(done - here, iteration - here)
-                self.train_batch()
+                try:
+                    self.train_batch()
+                except RunOverError:
+                    return False
                 self.validate(interrupted)
                 if self.trainer.iteration > first_kept:
                     self._keep_here()
@@ -331,6 +334,28 @@ class Timeline:
             trainer.restore(start)
             self._began_from = start
         return self.trainer.iteration
+
+    def follow(
+        self,
+        iteration: int,
+        interrupted: Callable[[], bool] = lambda: False,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> bool:
+        """Bring the trainer to where a cursor stands, to go on from there; False if interrupted on the way."""
+        return self.go(iteration, interrupted, progress)
+
+    @property
+    def replays_elsewhere(self) -> bool:
+        """Whether another process must go back in this one's stead."""
+        return False
+
+    def elsewhere(self, border: int, task: Callable[..., Any], *arguments: Any, **asking: Any) -> Any:
+        """What a task gives in a process that goes back to a border in this one's stead, where one must."""
+        raise AssertionError("this process goes back itself")
+
+    def starts(self) -> set[int]:
+        """The borders from which the way on can be gone again."""
+        return self.history.iterations()
 
     def state(self, iteration: int, interrupted: Callable[[], bool] = lambda: False) -> State | None:
         """The state at the end of a batch; None if interrupted on the way to it."""
@@ -363,7 +388,14 @@ class Timeline:
             return held
         if not self.go(iteration - 1, interrupted, progress, keep=iteration <= self.furthest):
             return None
-        return self.record_batch(wanted)
+        try:
+            return self.record_batch(wanted)
+        except RunOverError:
+            return None
+
+    def foreseen(self, iteration: int, *asking: Any) -> Tape | None:
+        """The tape that a batch will have, before the cursor goes there."""
+        return self.tape(iteration, *asking)
 
     def change_here(self, edit: Edit) -> None:
         """Make a new edit at the border where the trainer stands; what lay after it is forgotten.

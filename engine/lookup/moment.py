@@ -101,7 +101,7 @@ class Moment:
 
     def first_tape(self) -> Tape | None:
         """The tape of the first batch, without going there: what the graph will be."""
-        return self._recorded(1) if self.total else None
+        return self.timeline.foreseen(1, self.interrupted, self._report("recording")) if self.total else None
 
     def _recorded(self, iteration: int, wanted: frozenset[int] = frozenset()) -> Tape | None:
         return self.timeline.tape(iteration, self.interrupted, self._report("recording"), wanted)

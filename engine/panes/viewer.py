@@ -105,8 +105,8 @@ class Viewer:
             about.optimizer,
             about.loss,
             about.batch_size,
-            moment.calendar.epochs,
-            moment.batches,
+            moment.calendar.epochs_known or 0,
+            moment.calendar.batches_known(moment.position.epoch) or 0,
             self._parameters,
             about.seed,
             about.threads,
@@ -169,5 +169,5 @@ def _facts(moment: Moment) -> dict[str, Any]:
 
 
 def _status(moment: Moment) -> Status:
-    at_end = moment.iteration == moment.total and moment.event is None
+    at_end = moment.iteration == moment.calendar.last and moment.event is None
     return Status.ENDED if at_end and moment.status is Status.PAUSED else moment.status

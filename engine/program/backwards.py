@@ -23,7 +23,7 @@ class Backwards:
         plain = self._plain = torch.autograd.backward
 
         def backward(tensors: Any, *args: Any, **options: Any) -> None:
-            self._note(tensors)
+            self.note(tensors)
             plain(tensors, *args, **options)
 
         torch.autograd.backward = backward
@@ -32,7 +32,8 @@ class Backwards:
     def __exit__(self, *error: object) -> None:
         torch.autograd.backward = self._plain
 
-    def _note(self, tensors: Any) -> None:
+    def note(self, tensors: Any) -> None:
+        """Take note of what a pass begins from, if that is one number."""
         first = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
         if isinstance(first, Tensor) and first.numel() == 1:
             self.losses.append(first)

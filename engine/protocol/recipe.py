@@ -20,11 +20,25 @@ class Script(msgspec.Struct, frozen=True):
     arguments: tuple[str, ...] = ()  # what the file finds in sys.argv[1:]
 
 
+class Command(msgspec.Struct, frozen=True):
+    """A script whose loop is its own, with its arguments: what stands after `python`, or after `python -m`."""
+
+    words: tuple[str, ...]
+    module: bool = False
+    keep: int = 20  # tapes that are held where there is no way back
+
+    @property
+    def name(self) -> str:
+        """What it is called: the file without its folder, or the module."""
+        return self.words[0] if self.module else self.words[0].rpartition("/")[2]
+
+
 class Job(msgspec.Struct, frozen=True):
-    """What an engine is to open: an experiment or a script, anew or as a recording left it."""
+    """What an engine is to open: an experiment, a script or a command, anew or as a recording left it."""
 
     experiment: Experiment | None = None
     script: Script | None = None
+    command: Command | None = None
     recording: str = ""  # path
     device: str = ""  # another than the recording's
     history_bytes: int = 256 * 2**20

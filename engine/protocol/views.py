@@ -22,7 +22,7 @@ class Run(msgspec.Struct, frozen=True):
     loss: str  # "cross-entropy"
     batch_size: int
     epochs: int
-    batches: int  # per epoch
+    batches: int  # per epoch; 0 while nobody knows, as of a script that runs its own loop
     parameters: int
     seed: int
     threads: int

@@ -104,6 +104,16 @@ class Onlooker:
         while self._undo:
             self._undo.pop()()
 
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """What is computed inside is no part of the batch."""
+        was_awake = self._log.sleep()
+        try:
+            yield
+        finally:
+            if was_awake:
+                self._log.wake()
+
     def _note_writes(self, error: RuntimeError) -> None:
         """Add to an error of a backward pass what was written in place, of the shape that it tells."""
         shape, found = changed_shape(error), list[str]()
@@ -138,7 +148,7 @@ class Onlooker:
             self._undo.append(partial(owner.__dict__.__setitem__, name, own))
 
     def _unseen(self, original: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        was_awake = self._log.sleep()
+        was_awake = self._log.sleep()  # as `unseen`, without the cost of a generator at each mark
         try:
             return original(*args, **options)
         finally:

@@ -112,8 +112,7 @@ class Tape:
         self.before = before
         self.after: State = before  # as the updates left it
         self.border: State = before  # with the edits made at the border after it
-        tape = weakref.proxy(self)
-        self._versions = Versions(lambda key: tape._first(key), lambda key: tape._last(key))
+        self._versions = self._empty_versions()
         self._losses: dict[str, Loss] = {}
         self.carried: dict[str, Tensor] = {}  # gradients, and what else no State holds, as the batch found them
         self.places: dict[tuple[str, str], int] = {}  # (optimizer, full name) → index of the parameter there
@@ -132,6 +131,20 @@ class Tape:
         self._computed: dict[str, Any] = {}  # norms, ratios and the like
         self.example_losses: list[float] | None = None  # computed on demand, as is
         self.input_gradient: Tensor | None = None  # ℒ's, towards the batch's first input
+
+    def _empty_versions(self) -> Versions:
+        tape = weakref.proxy(self)
+        return Versions(lambda key: tape._first(key), lambda key: tape._last(key))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process of the same run: as it is when it is built."""
+        held = {key: item for key, item in vars(self.built()).items() if key not in ("versions", "_computed")}
+        return {**held, "_versions": self._versions.puts()}
+
+    def __setstate__(self, held: dict[str, Any]) -> None:
+        puts = held.pop("_versions")
+        self.__dict__.update(held, _versions=self._empty_versions(), _computed={})
+        self._versions.put_all(puts)
 
     def defer(self, build: Callable[[Tape], None], size: int) -> None:
         """Let events, values and versions be made by `build` when asked for; the tape is about `size` bytes."""

@@ -33,6 +33,14 @@ class Versions:
         """From this event on, `key` holds `value`."""
         self._puts.setdefault(key, []).append((event, value))
 
+    def puts(self) -> dict[Hashable, list[tuple[int, Any]]]:
+        """Everything that was put, by its key."""
+        return self._puts
+
+    def put_all(self, puts: dict[Hashable, list[tuple[int, Any]]]) -> None:
+        """Put what another had."""
+        self._puts.update(puts)
+
     def get(self, key: Hashable, done: int) -> Any:
         """The newest version at or before event `done`. Raises Later where only later ones are, KeyError for none."""
         found = self.newest(key, done)

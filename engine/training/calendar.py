@@ -44,8 +44,22 @@ class Calendar:
 
     @property
     def total(self) -> int:
-        """Iterations in the whole run."""
+        """Iterations in the whole run, as far as it is known."""
         return self._starts[-1]
+
+    @property
+    def last(self) -> int:
+        """Iterations that the run can have."""
+        return self.total
+
+    @property
+    def epochs_known(self) -> int | None:
+        """How many epochs the run has; None while nobody knows."""
+        return self.epochs
+
+    def batches_known(self, epoch: int) -> int | None:
+        """How many batches an epoch has; None while nobody knows."""
+        return self.batches(epoch)
 
     def batches(self, epoch: int) -> int:
         """Batches in an epoch; an epoch after the last is like the last."""

@@ -130,6 +130,11 @@ class Trainer:
         """Whether the batch done last is its epoch's last."""
         return self.batch == self.calendar.batches(self.epoch)
 
+    @property
+    def exit_status(self) -> int:
+        """What the program that is trained ended with; 0 where it has not ended, or has no status."""
+        return 0
+
     def replace_optimizer(self, optimizer: Optimizer, name: str = "") -> None:
         """Let another optimizer make the updates; a schedule multiplies the rate that it has now."""
         self.optimizers[name] = optimizer
@@ -171,7 +176,7 @@ class Trainer:
             outcome = self.program.train(batch)
         self._seconds += time.perf_counter() - began
         self._batches_timed += 1
-        return _result(outcome, rates), outcome
+        return result_of(outcome, rates), outcome
 
     def record(
         self, naming: Naming, before: State, budget: int, wanted: frozenset[int] = frozenset()
@@ -190,7 +195,7 @@ class Trainer:
         onlooker.finish(outcome.losses)
         tape.inputs = tuple(tensor for _, tensor in tensors_in(loaded)) if inputs is None else inputs
         self._describe(tape, outcome)
-        return tape, _result(outcome, rates), outcome
+        return tape, result_of(outcome, rates), outcome
 
     def _describe(self, tape: Tape, outcome: Outcome) -> None:
         loss = outcome.losses.get("") if len(outcome.losses) != 1 else next(iter(outcome.losses.values()))
@@ -374,7 +379,8 @@ class Trainer:
         return {name: number / total for name, number in sums.items()} if total else None
 
 
-def _result(outcome: Outcome, rates: dict[str, float]) -> Result:
+def result_of(outcome: Outcome, rates: dict[str, float]) -> Result:
+    """What a batch came to, in numbers."""
     losses = {name: float(loss.item()) for name, loss in outcome.losses.items()}
     return Result(losses, outcome.scores, {**rates, **outcome.rates})
 

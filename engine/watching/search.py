@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from torch import Tensor
 
 from engine.cursor import Cursor
-from engine.errors import CommandError
+from engine.errors import CommandError, RunOverError
 from engine.lookup.everywhere import anything_bad
 from engine.lookup.live import LiveValues
 from engine.lookup.scalars import scalars_at
@@ -107,16 +107,33 @@ def forward(cursor: Cursor, conditions: Sequence[Condition], target: int, on_bat
         return hit
     if not cursor.catch_up():
         return None
+    if cursor.timeline.replays_elsewhere and (hit := _through_the_past(cursor, conditions, target)):
+        return hit
     interrupted = cursor.interrupted
     record_next = False
     with cursor.trainer.at_work, Lookout(cursor, conditions) as lookout:
-        while cursor.iteration < target and not interrupted():
-            lookout.run_batch(record_next)
+        while cursor.iteration < min(target, cursor.total) and not interrupted():
+            try:
+                lookout.run_batch(record_next)
+            except RunOverError:
+                return None
             candidates = lookout.candidates()
             if candidates and (hit := first_hit(cursor, candidates)):
                 return hit
             lookout.acquit(candidates)
             record_next = on_batch()
+    return None
+
+
+def _through_the_past(cursor: Cursor, conditions: Sequence[Condition], target: int) -> Found | None:
+    """Go on to the furthest batch that has run, where the trainer stands; what comes true on the way stops there."""
+    begin, end = cursor.iteration, min(target, cursor.timeline.furthest)
+    if begin < end and conditions:
+        for iteration in _scan(cursor, conditions, begin, end):
+            cursor.stand(iteration, None)
+            if hit := first_hit(cursor, conditions):
+                return hit
+    cursor.stand(max(begin, end), None)
     return None
 
 
@@ -190,7 +207,7 @@ def _backwards(cursor: Cursor, conditions: Sequence[Condition], last: int) -> It
                 yield iteration
         return
     upper, total = last, max(1, last)
-    for start in sorted((i for i in cursor.timeline.history.iterations() if i < last), reverse=True):
+    for start in sorted((i for i in cursor.timeline.starts() if i < last), reverse=True):
         cursor.progress("searching", total - upper, total)
         if cursor.interrupted():
             return
@@ -200,7 +217,9 @@ def _backwards(cursor: Cursor, conditions: Sequence[Condition], last: int) -> It
 
 def _scan(cursor: Cursor, conditions: Sequence[Condition], start: int, stop: int) -> list[int]:
     """The batches after `start`, up to `stop`, in which a condition may have come true."""
-    timeline, found = cursor.timeline, []
+    timeline, found = cursor.timeline, list[int]()
+    if timeline.replays_elsewhere:
+        return timeline.elsewhere(start, _scan, list(conditions), start, stop, interrupted=cursor.interrupted) or []
     if not timeline.go(start, cursor.interrupted):
         return []
     with cursor.trainer.at_work, Lookout(cursor, conditions) as lookout:

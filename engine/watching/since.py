@@ -73,16 +73,24 @@ def _first_border(cursor: Cursor, start: int, names: list[str]) -> int | None:
     timeline, end = cursor.timeline, cursor.iteration
     held = sorted({start, *(i for i in timeline.history.iterations() if start <= i < end)})
     after = bisect_left(held, True, key=lambda border: _bad_at(cursor, border, names))
-    found = None
     lower, upper = held[max(0, after - 1)], held[after] if after < len(held) else end
+    if timeline.replays_elsewhere:
+        found: int | None = timeline.elsewhere(lower, _first_of, lower, upper, names, interrupted=cursor.interrupted)
+        return found
+    found = _first_of(cursor, lower, upper, names)
+    timeline.go(end, cursor.interrupted)
+    return found
+
+
+def _first_of(cursor: Cursor, lower: int, upper: int, names: list[str]) -> int | None:
+    """The first of these borders after which one is not finite; None where interrupted on the way to it."""
+    timeline = cursor.timeline
     for border in range(lower, upper + 1):
         if not timeline.go(border, cursor.interrupted):
             break
         if any(is_bad(_live(cursor)[name].detach()) for name in names):
-            found = border
-            break
-    timeline.go(end, cursor.interrupted)
-    return found
+            return border
+    return None
 
 
 def _listed(cursor: Cursor, names: list[str]) -> str:

@@ -8,6 +8,7 @@ from nnwalk_tui.render.numbers import is_bad, missing, number
 from nnwalk_tui.render.text import Line, ends, fit_line, measure
 
 # How much is said at each end, from most to least; the first pair that fits is drawn.
+_DIGITS = 4  # of a number of which nobody knows how great it gets
 _LEVELS = ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (3, 2), (3, 3), (4, 3), (4, 4))
 
 
@@ -33,14 +34,13 @@ def _place(snapshot: Snapshot, level: int) -> Line:
     """Level 0 also counts iterations and parts the words wider; 3 and more leave out the accuracy and the rate."""
     position, run = snapshot.position, snapshot.run
     gap: tuple[str, str] = ("  ", "text")
-    epochs, batches = str(run.epochs), str(run.batches)
     line: Line = [
-        *_field("epoch", f"{position.epoch:>{len(epochs)}}/{epochs}"),
+        *_field("epoch", _of(position.epoch, run.epochs)),
         gap,
-        *_field("batch", f"{position.batch:>{len(batches)}}/{batches}"),
+        *_field("batch", _of(position.batch, run.batches)),
     ]
     if level == 0:
-        total = len(str(run.epochs * run.batches))
+        total = len(str(run.epochs * run.batches or 10**_DIGITS))
         line += [gap, *_field("iteration", f"{position.iteration:>{total}}")]
     label = "loss (before update)" if level == 0 else "loss"
     for name, loss in snapshot.losses.items() or [(label, snapshot.loss)]:
@@ -53,6 +53,11 @@ def _place(snapshot: Snapshot, level: int) -> Line:
         rate = "lr" if theme.ascii_only() else "η"
         line += [gap, *_field(rate, _rates(snapshot).ljust(6 if level < 2 else 0))]
     return [*line, (" ", "text")]
+
+
+def _of(number: int, of: int) -> str:
+    """How many of how many, in a column of its own; of a number that nobody knows yet, alone."""
+    return f"{number:>{len(str(of))}}/{of}" if of else f"{number:<{_DIGITS}}"
 
 
 def _rates(snapshot: Snapshot) -> str:

@@ -6,9 +6,9 @@ import re
 
 from torch import Tensor
 
-from engine.experiments.optimizers import spec_for
 from engine.lookup.moment import Moment
 from engine.panes.between import between_rule
+from engine.panes.updates import spec_of
 from engine.protocol.positions import Phase
 from engine.protocol.views import Term
 from engine.tape.calls import Edge, edges, is_added, rule_of
@@ -71,7 +71,7 @@ def _loaded(event: Event) -> list[Term]:
 
 
 def _update_rule(moment: Moment, tape: Tape, event: Event, *, plain: bool) -> list[Term]:
-    spec = spec_for(type(tape.before.optimizers[event.optimizer].of), event.settings)
+    spec = spec_of(tape, event)
     name = moment.naming.short_name[event.parameter]
     shape = _shape(event.inputs[0].shape)
     if spec is None or plain:

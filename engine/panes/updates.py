@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from engine.experiments.optimizers import spec_for
+from engine.experiments.optimizers import OptimizerSpec, spec_for
 from engine.experiments.updates import constants, follow
 from engine.statistics import plain
 from engine.tape.rules.numbers import argument, change, number
@@ -42,7 +42,7 @@ def update(tape: Tape, event: Event) -> Update:
         decay = event.settings.get("weight_decay") or 0.0
         lines.append(f"  g {number(gradient[place].item())}   η {number(rate)}" + (f"   λ {decay:g}" if decay else ""))
     lines += _state_lines(tape, event, place, old.numel())
-    if gradient is None or spec_for(_kind(tape, event), event.settings) is None:
+    if gradient is None or spec_of(tape, event) is None:
         return Update(lines, False)
     by_rule = _by_the_rule(tape, event, old[place], gradient[place], place)
     if by_rule is None:
@@ -57,7 +57,7 @@ def update(tape: Tape, event: Event) -> Update:
 
 def _by_the_rule(tape: Tape, event: Event, old: Tensor, gradient: Tensor, place: int) -> float | None:
     """What one element becomes by the text of the optimizer's rule, in float64; None where that cannot be told."""
-    spec = spec_for(_kind(tape, event), event.settings)
+    spec = spec_of(tape, event)
     if spec is None or old.is_complex():
         return None
     kept = tape.versions.before((event.optimizer, event.parameter), event.number) or {}
@@ -73,8 +73,10 @@ def _by_the_rule(tape: Tape, event: Event, old: Tensor, gradient: Tensor, place:
         return None
 
 
-def _kind(tape: Tape, event: Event) -> type:
-    return type(tape.before.optimizers[event.optimizer].of)
+def spec_of(tape: Tape, event: Event) -> OptimizerSpec | None:
+    """The rule of the optimizer that makes an update; None for one without, or that the program does not name."""
+    saved = tape.before.optimizers.get(event.optimizer)
+    return None if saved is None else spec_for(type(saved.of), event.settings)
 
 
 def _busiest(gradient: Tensor) -> int:
@@ -94,7 +96,7 @@ def _place(tensor: Tensor, flat: int) -> str:
 
 
 def _state_lines(tape: Tape, event: Event, place: int, size: int) -> list[str]:
-    key, spec = (event.optimizer, event.parameter), spec_for(_kind(tape, event), event.settings)
+    key, spec = (event.optimizer, event.parameter), spec_of(tape, event)
     before, after = tape.versions.before(key, event.number), tape.versions.get(key, event.number)
     lines = []
     for key, item in after.items():

@@ -275,7 +275,9 @@ class Tape:
         return self.after.tensors[key] if isinstance(key, str) else self._of_optimizer(self.after, key)
 
     def _of_optimizer(self, state: State, key: tuple[str, str]) -> dict[str, Any]:
-        return state.optimizers[key[0]].state.get(self.places[key], {})
+        """What an optimizer keeps of a parameter; nothing is known of one that the program does not name."""
+        saved = state.optimizers.get(key[0])
+        return {} if saved is None else saved.state.get(self.places[key], {})
 
 
 def named_values(tape: Tape) -> dict[str, Value]:

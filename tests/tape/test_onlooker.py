@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from engine.panes.between import between_rule
+from engine.panes.here import here_view
 from engine.protocol.positions import Phase
 from engine.session import Session
 from engine.tape.versions import Later
@@ -290,3 +291,29 @@ def test_a_rate_that_a_hook_of_the_optimizer_s_own_sets_is_the_one_that_is_told(
     assert tape is not None
     assert {event.settings["lr"] for event in events(tape, Phase.UPDATE)} == {0.4}
     assert list(session.timeline.series.whole("learning_rate")) == [0.2, 0.4]
+
+
+class Wrapping(torch.optim.Optimizer):
+    """Steps by an optimizer of its own, which the program does not name."""
+
+    def __init__(self, parameters: Any) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+        self.inner = torch.optim.Adam(self.param_groups[0]["params"], 0.01)
+
+    def step(self, closure: Any = None) -> Any:
+        """The other's step."""
+        return self.inner.step()
+
+
+def test_an_update_by_an_optimizer_that_is_not_named_is_seen_and_searched() -> None:
+    model = net()
+    session = Session(model, cross_entropy, Wrapping(model.parameters()), [(torch.randn(5, 6), torch.arange(5) % 3)])
+    session.step()
+    tape = session.tape()
+    assert tape is not None
+    inner = next(event for event in tape.events if event.optimizer == "Adam")
+    session.goto(f"1:1:{inner.number}")
+    assert session.do("watch nan(*)").error == ""
+    here = here_view(session.moment, (1, 1))
+    assert here is not None
+    assert any("old" in line and "new" in line for line in here.numbers)

@@ -93,7 +93,7 @@ def open_command(command: Command, history_bytes: int = HISTORY_BYTES) -> Sessio
         description=description,
         history_bytes=history_bytes,
     )
-    keep_the_way_back(session, history_bytes, command.keep)
+    keep_the_way_back(session, running.written, history_bytes, command.keep)
     return session
 
 

@@ -10,7 +10,7 @@ reader would cut it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial, wraps
 from types import FrameType
 from typing import Any, NamedTuple
@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
-from torch.optim import LBFGS, Optimizer
+from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from engine.program.backwards import Backwards
-from engine.program.program import needs_closure
 from engine.tape.sources import is_users, users_frames, variable_of
 
 _Loader = tuple[int, str, int | None]
@@ -70,7 +69,9 @@ class Borders(Backwards):
             self._wait_no_more,
         ]
         self._wait_for_forward()
-        self._watch_steps(LBFGS)
+        for kind in {kind for kind in vars(torch.optim).values() if isinstance(kind, type)} - {Optimizer}:
+            if issubclass(kind, Optimizer) and "step" in vars(kind):
+                self._watch_steps(kind)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -78,12 +79,8 @@ class Borders(Backwards):
             self._undo.pop()()
         super().__exit__(*error)
 
-    def watch_closures(self, optimizers: Iterable[Optimizer]) -> None:
-        """A step that is given a closure goes forward inside: what ends before it must end before the step."""
-        for kind in {type(optimizer) for optimizer in optimizers if needs_closure(optimizer)} - {LBFGS}:
-            self._watch_steps(kind)
-
     def _watch_steps(self, kind: Any) -> None:
+        """A step that is given a closure goes forward inside: what ends before it must end before the step."""
         if not getattr(kind.step, "hooked", False):  # as torch does when the first is made: hooks are called inside
             kind.step = Optimizer.profile_hook_step(kind.step)
             kind.step.hooked = True
@@ -91,7 +88,8 @@ class Borders(Backwards):
 
         @wraps(plain)
         def step(optimizer: Any, *args: Any, **options: Any) -> Any:
-            if not self._begun or (self._stepped and self._open is None):
+            closes = any(callable(each) for each in (*args, *options.values()))
+            if closes and (not self._begun or (self._stepped and self._open is None)):
                 self._end(Border((), False, sys._getframe(1)))
             return plain(optimizer, *args, **options)
 

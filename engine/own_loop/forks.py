@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import multiprocessing
@@ -12,15 +13,21 @@ import stat
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 _PR_SET_PDEATHSIG = 1
 _OMP_PAUSE_HARD = 2
 _WRITERS = ("_AsyncWriterThread",)  # TensorBoard's: it writes what is put into its queue
-_HARMLESS_THREADS = ("hang-up", "tqdm_monitor")  # ours, and one that only redraws
+_REDRAWING: dict[
+    str, Callable[[Any], Any]
+] = {  # what only redraws, a class of threads, and the lock that it holds meanwhile
+    "TMonitor": lambda thread: thread.tqdm_cls.get_lock(),
+    "_RefreshThread": lambda thread: thread.live._lock,  # rich's
+}
 
 
 def obstacle() -> str:
@@ -42,7 +49,7 @@ def obstacle() -> str:
 
 
 def _is_harmless(thread: threading.Thread) -> bool:
-    return thread.name in _HARMLESS_THREADS or type(thread).__name__ in ("TMonitor", *_WRITERS)
+    return thread.name == "hang-up" or type(thread).__name__ in (*_REDRAWING, *_WRITERS)  # the first is ours
 
 
 def writers() -> list[threading.Thread]:
@@ -56,14 +63,19 @@ def mute(threads: list[threading.Thread]) -> None:
         queue = vars(thread)["_queue"]
         queue.put = lambda *item, **options: None
         queue.join = lambda: None
+    if "tqdm" in sys.modules:
+        sys.modules["tqdm"].tqdm.set_lock(threading.RLock())  # its own is shared by all processes
 
 
 def fork() -> int:
     """`os.fork` of a process in which torch has threads and Python random numbers; both go on alike in the child."""
     numbers = random.getstate()
     _pause_threads()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.ExitStack() as locks:
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the child does without
+        for thread in threading.enumerate():
+            if lock_of := _REDRAWING.get(type(thread).__name__):
+                locks.enter_context(lock_of(thread))  # a lock that another thread holds would be held for good
         pid = os.fork()
     if pid == 0:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -13,6 +13,7 @@ from greenlet import getcurrent, greenlet
 from engine.errors import ModelError
 from engine.own_loop.borders import Border, Borders
 from engine.own_loop.thread import ThreadState, dispatch_modes
+from engine.own_loop.written import Written
 from engine.protocol.recipe import Command
 from engine.tape.onlooker import Onlooker
 from engine.users_code import users_code
@@ -30,6 +31,7 @@ class Running:
         self.status: int | None = None
         self.onlooker: Onlooker | None = None  # of the batch that runs
         self.borders = Borders(self._stand, self._aside)
+        self.written = Written()
         self._script = greenlet(self._run)
         self._engine = getcurrent()
         self._own: ThreadState | None = None
@@ -42,6 +44,7 @@ class Running:
         if not self.command.module and not path.is_file():
             raise ModelError(f"there is no file “{path}”", "name the script as you would after python")
         self.borders.__enter__()
+        self.written.note()
         with users_code(f"running {self.command.name}"):
             self._switch()
 

@@ -24,6 +24,7 @@ from engine.errors import EngineError, HistoryError
 from engine.own_loop import forks
 from engine.own_loop.overlay import write_unseen
 from engine.own_loop.parcels import pack, unpack
+from engine.own_loop.written import Files, Written
 
 _SHARE = 50  # a copy is made after so many times what the last one cost
 _MOST = 64  # copies
@@ -57,11 +58,18 @@ class Sleepers:
     """
 
     def __init__(
-        self, subject: Any, optimizers: Mapping[str, Optimizer], budget: int, prepare: Callable[[Replay], None]
+        self,
+        subject: Any,
+        optimizers: Mapping[str, Optimizer],
+        written: Written,
+        budget: int,
+        prepare: Callable[[Replay], None],
     ) -> None:
         self._subject, self._optimizers, self._budget, self._prepare = subject, optimizers, budget, prepare
         self._all: list[_Sleeper] = []
         self._made = -float("inf")
+        self._written = written
+        self._then: Files = {}  # in a copy: what files held when it was put to sleep
         self._cost = 0.0
         self.problem = forks.obstacle() or _no_overlay()
 
@@ -130,7 +138,7 @@ class Sleepers:
         socket.send_fds(sleeper.door, [b"!"], [theirs.fileno()])
         theirs.close()
         with Connection(ours.detach()) as connection:
-            connection.send_bytes(pack((task, arguments), self._optimizers))
+            connection.send_bytes(pack((self._written, task, arguments), self._optimizers))
             return self._answer(connection, interrupted, progress)
 
     def _answer(
@@ -164,6 +172,7 @@ class Sleepers:
         """Wait to be woken, until nobody can any more. Never returns."""
         try:
             forks.have_own_files({door.fileno()})
+            self._then = self._written.now()
             door.send(b"!")
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears away those that have answered
@@ -189,7 +198,8 @@ class Sleepers:
             forks.write_to_copies()
             write_unseen()
             self._prepare(Replay(connection))
-            task, arguments = unpack(connection.recv_bytes(), self._optimizers)
+            since, task, arguments = unpack(connection.recv_bytes(), self._optimizers)
+            self._written.put_back(self._then, since)
             answer: tuple[str, Any] = ("answer", pack(task(self._subject, *arguments), self._optimizers))
         except EngineError as error:
             answer = ("raised", pack(_plain(error), self._optimizers))

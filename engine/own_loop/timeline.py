@@ -10,6 +10,7 @@ from engine.cursor import Cursor
 from engine.errors import HistoryError
 from engine.history.timeline import Timeline
 from engine.own_loop.sleepers import Replay, Sleepers
+from engine.own_loop.written import Written
 from engine.tape.tape import Tape
 from engine.training.state import State
 
@@ -136,7 +137,7 @@ class ScriptTimeline(Timeline):
             self.copies.consider(border)
 
 
-def keep_the_way_back(cursor: Cursor, budget: int, kept: int) -> None:
+def keep_the_way_back(cursor: Cursor, written: Written, budget: int, kept: int) -> None:
     """From here on copies of this process are put to sleep, within a budget of bytes that they do not share.
 
     Where there can be none, that is said, and the tapes of the last `kept` batches that were recorded are held.
@@ -150,7 +151,7 @@ def keep_the_way_back(cursor: Cursor, budget: int, kept: int) -> None:
         cursor.interrupted = timeline.interrupted = lambda: False
         cursor.progress = replay.tell
 
-    timeline.copies = Sleepers(cursor, cursor.trainer.optimizers, budget, prepare)
+    timeline.copies = Sleepers(cursor, cursor.trainer.optimizers, written, budget, prepare)
     timeline.copies.consider(0)
     if timeline.copies.problem:
         timeline.keep_tapes(kept)

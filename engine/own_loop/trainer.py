@@ -26,7 +26,6 @@ def program_of(running: Running) -> Program:
     """What a script that stands at its first border trains, as a Program; its step and loader are the script's own."""
     assert running.border is not None
     parts = parts_in_memory(script_frames(running.border.frame))
-    running.borders.watch_closures(parts.optimizers.values())
 
     def step(batch: Any) -> None:
         raise AssertionError("the loop is the script's own")

@@ -67,7 +67,7 @@ def plainly(loop: Loop, out: Path) -> tuple[str, int]:
 
 
 def files(out: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in out.iterdir()}
+    return {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(params=SCRIPTS)

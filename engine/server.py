@@ -24,7 +24,7 @@ from engine.protocol.grammar import Looking
 from engine.protocol.messages import Arrange, Do, Interrupt, Look, Open
 from engine.protocol.positions import Position
 from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, Failed, Frame, Log, Opened, Progress, Unsaved
+from engine.protocol.replies import Answer, Failed, Frame, Log, Opened, Progress, ScriptEnded, Unsaved
 from engine.protocol.transport import EngineEnd, Opening, connect, read_opening
 from engine.protocol.views import Snapshot
 from engine.recordings.autosave import Autosave, checkpoint_path
@@ -57,6 +57,7 @@ class Server:
         self._progress: Progress | None = None
         self._autosave: Autosave | None = None
         self._told_unsaved = ""
+        self._told_end = False
         self._layout: dict[str, Any] | None = None
         self._next: Job | None = None
         self._broken: tuple[Position, str] | None = None  # the place and branch whose batch cannot be recorded
@@ -133,6 +134,13 @@ class Server:
             self._broken = None
             self._save(session)
         self._channel.send(answer)
+        self._tell_end(session)
+
+    def _tell_end(self, session: Session) -> None:
+        status = session.trainer.exit_status
+        if status is not None and not self._told_end:
+            self._told_end = True
+            self._channel.send(ScriptEnded(status))
 
     def _save(self, session: Session, *, now: bool = True) -> None:
         if self._autosave is None:

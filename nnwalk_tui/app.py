@@ -385,8 +385,12 @@ def run(
     lessons: Plan | None = None,
     script: Iterable[str] = (),
     arrangement: Arrangement | None = None,
+    quit_status: int = 0,
 ) -> int:
-    """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status."""
+    """Show the screen as well as the terminal can, until the user leaves, and end the engine; the exit status.
+
+    That of a script with a loop of its own, if it has ended; `quit_status` where nothing has a status.
+    """
     colours, settings = theme.Colours(terminal.colours()), looks.settings
     ascii = terminal.needs_ascii() if settings.ascii is None else settings.ascii
     keys, problems = keymap.remapped(settings, keymap.owners())
@@ -407,4 +411,5 @@ def run(
     finally:
         app.talk.target.close()
         target.close()
-    return app.return_code or 0
+    ended = app.talk.exit_status
+    return app.return_code or (quit_status if ended is None else ended)

@@ -21,6 +21,7 @@ from nnwalk_tui.options import Program, ScriptName, experiment_options, program_
 from nnwalk_tui.terminal import before_the_screen, can_show_screen, guard_output
 
 _USAGE = 2
+_INTERRUPTED = 130
 _DEVICE = "Another than the recorded one, where that is not there: cpu, cuda, cuda:N, mps, auto. Bits will differ."
 _ELSEWHERE = {"config": "nnwalk_tui.config.command", "lesson": "nnwalk_tui.lesson_command"}
 
@@ -221,7 +222,8 @@ def _show(job: Job, program: Program, looks: Chosen) -> int:
         from nnwalk_tui.places.arrangement import of_recording
 
         kept = of_recording(read_recording(Path(job.recording)).layout) if job.recording else None
-        return run(target, looks, script=script, arrangement=kept)
+        quit_status = _INTERRUPTED if job.command else 0
+        return run(target, looks, script=script, arrangement=kept, quit_status=quit_status)
     finally:
         target.close()
 

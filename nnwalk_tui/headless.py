@@ -88,7 +88,7 @@ def run_script(job: Job, lines: Iterable[str], *, as_json: bool, looks: Chosen =
                 _say(answers, opened, as_json)
             screen = _Screen(session, looks.settings)
             failed = _carry_out(session, screen, map(actions.insisting, lines) if force else lines, answers, as_json)
-            return failed or session.trainer.exit_status
+            return failed or session.trainer.exit_status or 0
         except KeyboardInterrupt:
             return _INTERRUPTED
 

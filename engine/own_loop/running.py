@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import runpy
 import sys
 from collections.abc import Iterator
@@ -43,10 +44,22 @@ class Running:
         path = Path(self.command.words[0])
         if not self.command.module and not path.is_file():
             raise ModelError(f"there is no file “{path}”", "name the script as you would after python")
+        if self.command.module:
+            sys.path.insert(0, "")  # as `python -m` does
+            self._find_module()
         self.borders.__enter__()
         self.written.note()
         with users_code(f"running {self.command.name}"):
             self._switch()
+
+    def _find_module(self) -> None:
+        name = self.command.words[0]
+        try:
+            found = importlib.util.find_spec(name)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            raise ModelError(f"there is no module “{name}” here", "run it where python -m finds it")
 
     def go_on(self) -> None:
         """Run to the next border, or to the script's end; raises what the script raises."""
@@ -98,7 +111,6 @@ class Running:
         words = self.command.words
         sys.argv = list(words)
         if self.command.module:
-            sys.path.insert(0, "")
             runpy.run_module(words[0], run_name="__main__", alter_sys=True)
         else:
             sys.path.insert(0, str(Path(words[0]).resolve().parent))

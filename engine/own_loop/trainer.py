@@ -90,9 +90,9 @@ class ScriptTrainer(Trainer):
         return Outcome(losses_of(running.borders), {}, rates=steps.rates)
 
     @property
-    def exit_status(self) -> int:
-        """The script's, if it has ended."""
-        return self.running.status or 0
+    def exit_status(self) -> int | None:
+        """The script's, once it has ended."""
+        return self.running.status
 
     def load(self) -> Any:
         """The script loads its batches itself."""

@@ -87,6 +87,12 @@ class Unsaved(msgspec.Struct, frozen=True, tag="unsaved"):
     problem: str
 
 
+class ScriptEnded(msgspec.Struct, frozen=True, tag="ended"):
+    """A script with a loop of its own has come to its end, with this exit status."""
+
+    status: int
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The engine could not start its run, or cannot go on."""
 
@@ -98,4 +104,4 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
     """What follows is of the job that was asked for last."""
 
 
-FromEngine = Answer | Frame | Progress | Log | Unsaved | Failed | Opened
+FromEngine = Answer | Frame | Progress | Log | Unsaved | ScriptEnded | Failed | Opened

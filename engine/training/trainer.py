@@ -131,9 +131,9 @@ class Trainer:
         return self.batch == self.calendar.batches(self.epoch)
 
     @property
-    def exit_status(self) -> int:
-        """What the program that is trained ended with; 0 where it has not ended, or has no status."""
-        return 0
+    def exit_status(self) -> int | None:
+        """What the program that is trained ended with; None where it has not ended, or has no status."""
+        return None
 
     def replace_optimizer(self, optimizer: Optimizer, name: str = "") -> None:
         """Let another optimizer make the updates; a schedule multiplies the rate that it has now."""

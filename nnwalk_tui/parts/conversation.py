@@ -15,7 +15,7 @@ from engine.protocol.commands import Back, Compute, Goto, Names, RunOn, Step
 from engine.protocol.grammar import Command
 from engine.protocol.messages import Do, Interrupt, Look
 from engine.protocol.positions import Status as RunStatus
-from engine.protocol.replies import Answer, Failed, Frame, Log, Progress, Unsaved
+from engine.protocol.replies import Answer, Failed, Frame, Log, Progress, ScriptEnded, Unsaved
 from engine.protocol.views import Snapshot
 from nnwalk_tui import actions
 from nnwalk_tui.client.target import EngineDied, FromTarget, Target, check
@@ -64,6 +64,7 @@ class Conversation:
         self.names: list[str] = []  # that `print` knew when a command was typed last
         self.when_restless: Callable[[], None] = lambda: None
         self._unsaved = ""  # why the run cannot be kept
+        self.exit_status: int | None = None  # of a script with a loop of its own, once it has ended
         self.over = ""  # why there is no engine to talk to; "" while there is one
         self._main, self._status, self._script = main, status, script
         self._wake, self._when_sent, self.confirm = wake, when_sent, confirm
@@ -195,6 +196,9 @@ class Conversation:
             case Unsaved(problem=problem):
                 self._unsaved = problem
                 return [problem or "this run is saved again, the whole of it"]
+            case ScriptEnded(status=status):
+                self.exit_status = status
+                return [f"the script has ended with status {status}"]
             case Progress() as progress:
                 self.progress = progress if progress.done < progress.total else None
             case Failed(error=error, details=details):

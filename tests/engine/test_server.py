@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from engine import Session
 from engine.protocol.command_table import parse
 from engine.protocol.messages import Do, Interrupt, Look
 from engine.protocol.recipe import Job
-from engine.protocol.replies import Answer, Failed, Frame, Log, Progress, Unsaved
+from engine.protocol.replies import Answer, Failed, Frame, Log, Progress, ScriptEnded, Unsaved
 from engine.protocol.transport import EngineEnd, Opening
 from engine.recordings.autosave import Autosave
 from engine.server import Server, main
@@ -188,3 +189,14 @@ def test_an_engine_that_fails_says_how_before_it_ends(monkeypatch: pytest.Monkey
     assert isinstance(said, Failed)
     assert said.error == "the engine failed: OSError: [Errno 5] Input/output error"
     assert "Traceback" in said.details
+
+
+def test_the_end_of_a_script_with_a_loop_of_its_own_is_told_once_with_its_status() -> None:
+    session, line = small(), Quiet()
+    server = Server(cast(EngineEnd, line))
+    ended: list[int | None] = [None, 3, 3]
+    with patch.object(type(session.trainer), "exit_status", property(lambda trainer: ended.pop(0))):
+        for number in (1, 2, 3):
+            server._carry_out(session, Do(number, "step", parse("step")))
+    assert [said for said in line.heard if isinstance(said, ScriptEnded)] == [ScriptEnded(3)]
+    assert line.heard.index(ScriptEnded(3)) > line.heard.index(next(a for a in line.heard if getattr(a, "id", 0) == 2))

@@ -199,4 +199,5 @@ def test_what_trains_nothing_runs_to_its_end_and_that_is_said(tmp_path: Path) ->
 
 def test_the_name_of_a_script_that_is_not_there_is_told() -> None:
     assert "there is no file" in cli("exec", "--headless", "-c", "step", "nowhere.py").stderr
+    assert "there is no module “no.where”" in cli("exec", "--headless", "-c", "step", "-m", "no.where").stderr
     assert "name the script" in cli("exec", "--headless", "python").stderr + cli("exec", "--", "-x").stderr

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from engine.errors import ExpressionError, NotComputedYetError
-from engine.lookup.names import SYMBOLS, Ref
+from engine.lookup.names import INDEXED, SYMBOLS, Ref
 from engine.lookup.place import Scalar, loss_scalars, place_scalars
 from engine.lookup.reasons import dropped, why_no_gradient, why_no_gradient_to, why_not_updated
 from engine.lookup.words import nearest
@@ -394,6 +394,9 @@ class Values:
         layers = len(self.naming.layers)
         symbol, _, rest = ref.base.partition("[")
         place = rest.rstrip("]")
+        strange = f"d{symbol}" in INDEXED and symbol not in {*SYMBOLS, "out", *self.naming.symbols}
+        if strange and place.isdecimal() and ref.base not in self._tape_names():
+            self._unknown(ref)
         if symbol not in SYMBOLS or ref.base == "A[0]" or not place.isdecimal():
             return
         if not 1 <= int(place) <= layers:

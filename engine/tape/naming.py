@@ -102,6 +102,8 @@ class Naming:
         self.cells: dict[str, tuple[int, Cell]] = {  # recurrent layers by their paths
             layer.path: (layer.index, cell) for layer, cell in cells if cell is not None
         }
+        of_cells = {symbol for _, cell in self.cells.values() for symbol in (*cell.states, *cell.gates)}
+        self.symbols = of_cells | {part.said.partition("[")[0] for part in self.parts.values()}  # beside the usual ones
         self._layer_at: dict[str, int] = {}
         for layer in self.layers:
             for local, parameter in layer.module.named_parameters():

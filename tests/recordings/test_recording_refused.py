@@ -83,7 +83,7 @@ def test_a_recording_that_is_cut_off_anywhere_is_refused(content: bytes, tmp_pat
         ({"current": "elsewhere"}, "elsewhere"),
         ({"experiment": None}, "one recipe"),
         ({"script": {"path": "x.py", "function": "f"}}, "one recipe"),
-        ({"experiment": {"model": "transformer"}}, "transformer"),
+        ({"experiment": {"model": "perceiver"}}, "perceiver"),
         ({"experiment": {"model": "mlp", "layers": [784, 10**9, 10]}}, "use smaller sizes"),
         ({"experiment": {"model": "mlp", "layers": [784, -1, 10]}}, "below 1"),
         ({"experiment": {"model": "mlp", "layers": [784, *[3] * 3000, 10]}}, "use at most"),

@@ -71,7 +71,7 @@ class Sleepers:
         self._written = written
         self._then: Files = {}  # in a copy: what files held when it was put to sleep
         self._cost = 0.0
-        self.problem = forks.obstacle() or _no_overlay()
+        self.problem = forks.obstacle() or no_overlay()
 
     @property
     def iterations(self) -> list[int]:
@@ -225,15 +225,16 @@ def _own_bytes(sleeper: _Sleeper) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
-def _no_overlay() -> str:
+def no_overlay() -> str:
     """Why a copy could not keep from writing to the file system; "" where it can."""
     pid = forks.fork()
     if pid == 0:
+        status = 1
         try:
             write_unseen()
-        except OSError:
-            os._exit(1)
-        os._exit(0)
+            status = 0
+        finally:
+            os._exit(status)
     done = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return (
         "" if done == 0 else "this system gives a process no file system of its own, and a replay would write to yours"

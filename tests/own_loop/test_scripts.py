@@ -17,11 +17,13 @@ from engine.history.history import History
 from engine.history.tapes import Tapes
 from engine.launch import open_command
 from engine.own_loop.forks import obstacle
+from engine.own_loop.sleepers import no_overlay
 from engine.protocol.positions import Unit
 from engine.protocol.recipe import Command
 from engine.session import Session
 from tests.support.forked import cli, forked
 
+pytestmark = pytest.mark.skipif(bool(no_overlay()), reason="no file system of its own for a process: no way back")
 LOOPS = Path(__file__).parents[1] / "support" / "loops"
 
 

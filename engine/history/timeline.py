@@ -1,4 +1,7 @@
-"""Gets a training run to any batch: forward by training, back by restoring a State and replaying."""
+"""Gets a training run to any batch: forward by training, back by restoring a State and replaying.
+
+Longer than others: whoever goes back elsewhere overrides single steps of the way, which are read beside each other.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,6 @@ class _Sleeper(NamedTuple):
     iteration: int
     pid: int
     door: socket.socket  # requests go in here, each with a connection of its own
-    seconds: float  # that the copy cost
 
 
 class Sleepers:
@@ -97,7 +96,7 @@ class Sleepers:
         ours.recv(1)  # it has files of its own: from here on this process may move its places in them
         self._made = time.monotonic()
         self._cost = self._made - began
-        self._all.append(_Sleeper(iteration, pid, ours, self._cost))
+        self._all.append(_Sleeper(iteration, pid, ours))
         self._thin()
 
     def _thin(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
@@ -102,8 +103,6 @@ class Naming:
         self.cells: dict[str, tuple[int, Cell]] = {  # recurrent layers by their paths
             layer.path: (layer.index, cell) for layer, cell in cells if cell is not None
         }
-        of_cells = {symbol for _, cell in self.cells.values() for symbol in (*cell.states, *cell.gates)}
-        self.symbols = of_cells | {part.said.partition("[")[0] for part in self.parts.values()}  # beside the usual ones
         self._layer_at: dict[str, int] = {}
         for layer in self.layers:
             for local, parameter in layer.module.named_parameters():
@@ -119,6 +118,12 @@ class Naming:
         for name in list(self.full_name):
             if name in self.layer_of or name.partition("[")[0] in self.layer_of:  # W[1] is of a parameter called W
                 del self.full_name[name]
+
+    @cached_property
+    def symbols(self) -> set[str]:
+        """What values of this model are called beside the usual: by its cells, and by what it says itself."""
+        of_cells = {symbol for _, cell in self.cells.values() for symbol in (*cell.states, *cell.gates)}
+        return of_cells | {part.said.partition("[")[0] for part in self.parts.values()}
 
     def said(self, module: nn.Module) -> str:
         """What the model itself calls what one of its modules gives; "" where it does not say."""

@@ -1,4 +1,7 @@
-"""Runs mini-batches, plainly or with a recorder looking on, and can be put back to any captured State."""
+"""Runs mini-batches, plainly or with a recorder looking on, and can be put back to any captured State.
+
+Longer than others: what a batch depends on is captured, and put back, beside what changes it.
+"""
 
 from __future__ import annotations
 
